@@ -1,0 +1,15 @@
+'use strict';
+
+/** Four projects, so that `npx jest --selectProjects unit` needs neither LibTorch nor Python. */
+const project = (displayName) => ({
+  displayName,
+  testEnvironment: 'node',
+  testMatch: [`<rootDir>/tests/${displayName}/**/*.test.ts`],
+  transform: { '^.+\\.m?ts$': ['ts-jest', { tsconfig: { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' }, isolatedModules: true, diagnostics: false }] },
+  moduleNameMapper: {
+    '^chestmnist$': '<rootDir>/src/index.ts',
+    '^chestmnist/metrics$': '<rootDir>/src/metrics/index.ts',
+  },
+});
+
+module.exports = { projects: ['unit', 'native', 'parity', 'cli'].map(project), testTimeout: 120_000 };

@@ -1,0 +1,30 @@
+/**
+ * What a data set is in memory: three splits of gray images and 0/1 labels, and where they came from.
+ * Not here: reading files (npz.ts), the list of known data sets (catalogue.ts).
+ */
+
+export type SplitName = 'train' | 'val' | 'test';
+export const SPLIT_NAMES = ['train', 'val', 'test'] as const satisfies readonly SplitName[];
+
+/** One split. `images` is [count, size, size] uint8 in C order; `labels` is [count, labelCount] of 0 or 1. */
+export interface Split {
+  readonly images: Uint8Array;
+  readonly labels: Uint8Array;
+  readonly count: number;
+  readonly size: number;
+  readonly labelCount: number;
+}
+
+export interface Dataset {
+  /** MedMNIST flag or file stem, e.g. `chestmnist`, `synthetic`, `chestxray14-sample_28`. */
+  readonly name: string;
+  /** Side of an image in pixels; even, at least 28. */
+  readonly size: number;
+  /** Label names in column order; 14 for ChestMNIST. */
+  readonly labels: readonly string[];
+  readonly splits: Readonly<Record<SplitName, Split>>;
+  /** MD5 of the file (hex), or of the generated content for synthetic data. */
+  readonly md5: string;
+  /** Absolute path of the file; absent for generated data. */
+  readonly path?: string;
+}
