@@ -87,7 +87,7 @@ export interface Trainer {
   stateDict(): Promise<StateDict>;
   /** Strict: the same names, shapes and dtypes, or ERR_CHECKPOINT_INCOMPATIBLE and nothing is changed. */
   loadStateDict(state: StateDict): Promise<void>;
-  /** `step` (I64, shape []), then `exp_avg.<parameter>` and `exp_avg_sq.<parameter>` (F32). */
+  /** `step` (F32, shape []), then `exp_avg.<parameter>` and `exp_avg_sq.<parameter>` (F32). */
   optimizerState(): Promise<StateDict>;
   loadOptimizerState(state: StateDict): Promise<void>;
   /** Gradients of one batch in training mode, by parameter name; nothing is updated. For tests of parity. */

@@ -1,0 +1,63 @@
+// Registers the exports of src/native.ts and nothing else.
+#include <ATen/Version.h>
+#include <napi.h>
+
+#include "device.h"
+#include "errors.h"
+#include "trainer.h"
+
+namespace {
+
+using namespace chestmnist;
+
+Napi::Value cuda_status_js(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const CudaStatus status = cuda_status();
+  auto object = Napi::Object::New(env);
+  object.Set("available", status.available);
+  if (!status.reason.empty()) object.Set("reason", status.reason);
+  if (!status.built_with.empty()) object.Set("builtWith", status.built_with);
+  if (!status.driver.empty()) object.Set("driver", status.driver);
+  auto devices = Napi::Array::New(env);
+  for (const CudaDevice& device : status.devices) {
+    auto entry = Napi::Object::New(env);
+    entry.Set("index", device.index);
+    entry.Set("name", device.name);
+    entry.Set("totalMemory", device.total_memory);
+    devices.Set(devices.Length(), entry);
+  }
+  object.Set("devices", devices);
+  return object;
+}
+
+// Of the LibTorch that is loaded, which may be newer than the headers: read from its own account of its build.
+std::string torch_version() {
+  const std::string config = at::show_config(), key = "TORCH_VERSION=";
+  const size_t begin = config.find(key);
+  if (begin == std::string::npos) return "unknown";
+  const size_t end = config.find_first_of(", \n", begin);
+  return config.substr(begin + key.size(), end - begin - key.size());
+}
+
+// Context-aware: everything an environment needs hangs on its own AddonData, so worker threads can load the addon.
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto* data = new AddonData;
+  env.SetInstanceData(data);
+  data->trainer = Napi::Persistent(Trainer::define(env));
+  exports.Set("Trainer", data->trainer.Value());
+  exports.Set("setErrorClass", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                info.Env().GetInstanceData<AddonData>()->error_class = Napi::Persistent(info[0].As<Napi::Function>());
+              }));
+  exports.Set("torchVersion", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Napi::String::New(info.Env(), torch_version());
+              }));
+  exports.Set("cpuCapability", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
+                return Napi::String::New(info.Env(), at::get_cpu_capability());
+              }));
+  exports.Set("cudaStatus", Napi::Function::New(env, cuda_status_js));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(chestmnist, initialize)

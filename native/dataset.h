@@ -1,0 +1,31 @@
+// A split held as uint8 on the device, and the batch made from it: gather, resize, normalise, expand to 3 channels.
+// Not here: reading files and drawing the order, which are TypeScript's.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace chestmnist {
+
+struct Split {
+  at::Tensor images;  // [N, H, W] uint8: the one plane that the three equal channels share
+  at::Tensor labels;  // [N, L] uint8 of 0/1; undefined for images to predict
+
+  int64_t count() const { return images.size(0); }
+};
+
+// Copies host memory to the device. `labels` may be null.
+Split make_split(const uint8_t* images, int64_t count, int64_t height, int64_t width, const uint8_t* labels,
+                 int64_t label_count, at::Device device);
+
+struct Batch {
+  at::Tensor images;  // [B, 3, S, S] float32, channels_last, (x/255 - 0.5)/0.5
+  at::Tensor labels;  // [B, L] float32, or undefined
+};
+
+// The samples `index` ([B] int64 on the device), resized to S = input_size by nearest neighbour at pixel centres
+// (PIL's and torch's "nearest-exact").
+Batch gather(const Split& split, const at::Tensor& index, int64_t input_size);
+
+}  // namespace chestmnist

@@ -1,0 +1,31 @@
+// Which devices LibTorch can use here, and why not. No CUDA symbol is linked: the driver is asked through its own
+// library when there is one.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <string>
+#include <vector>
+
+namespace chestmnist {
+
+struct CudaDevice {
+  int index;
+  std::string name;
+  double total_memory;  // bytes
+};
+
+struct CudaStatus {
+  bool available = false;
+  std::string reason;      // cpu-build, no-driver, driver-too-old or no-device; empty when available
+  std::string built_with;  // "13.0"; empty for a CPU build
+  std::string driver;      // newest CUDA version the driver supports; empty without a driver
+  std::vector<CudaDevice> devices;
+};
+
+CudaStatus cuda_status();
+
+// "cpu", "cuda" or "cuda:N". Throws ERR_CUDA_UNAVAILABLE or ERR_CONFIG.
+at::Device parse_device(const std::string& text);
+
+}  // namespace chestmnist

@@ -1,0 +1,56 @@
+#include "errors.h"
+
+#include <c10/util/Exception.h>
+
+#include "error.h"
+
+namespace chestmnist {
+
+namespace {
+
+Napi::Value make_error(Napi::Env env, const Error& error) {
+  const Napi::FunctionReference& error_class = env.GetInstanceData<AddonData>()->error_class;
+  if (error_class.IsEmpty()) return Napi::Error::New(env, error.what()).Value();
+  const auto text = [&](const std::string& value) { return Napi::String::New(env, value); };
+  const auto parts = Napi::Object::New(env), options = Napi::Object::New(env);
+  parts.Set("found", text(error.found));
+  parts.Set("needed", text(error.needed));
+  parts.Set("next", text(error.next));
+  if (!error.reason.empty()) options.Set("reason", text(error.reason));
+  return error_class.New({text(error.code), parts, options});
+}
+
+}  // namespace
+
+Napi::Value to_js_error(Napi::Env env, const std::exception_ptr& exception, const std::string& stack) {
+  Napi::Value value;
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Error& error) {
+    value = make_error(env, error);
+  } catch (const c10::OutOfMemoryError& error) {
+    value = make_error(env, {"ERR_CUDA_OUT_OF_MEMORY", error.what_without_backtrace(),
+                             "more free memory on the device", "use a smaller --batch-size, or another device"});
+  } catch (const c10::Error& error) {
+    value = Napi::Error::New(env, std::string("LibTorch: ") + error.what_without_backtrace()).Value();
+  } catch (const std::exception& error) {
+    value = Napi::Error::New(env, error.what()).Value();
+  } catch (...) {
+    value = Napi::Error::New(env, "an exception of unknown type in native code").Value();
+  }
+  if (!stack.empty()) {
+    const auto object = value.As<Napi::Object>();
+    const std::string header = object.Get("name").ToString().Utf8Value() + ": " +  //
+                               object.Get("message").ToString().Utf8Value();
+    object.Set("stack", header + stack);
+  }
+  return value;
+}
+
+std::string caller_stack(Napi::Env env) {
+  const std::string stack = Napi::Error::New(env, "").Value().Get("stack").ToString().Utf8Value();
+  const size_t first_frame = stack.find('\n');
+  return first_frame == std::string::npos ? std::string("\n    at native code") : stack.substr(first_frame);
+}
+
+}  // namespace chestmnist

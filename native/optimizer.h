@@ -1,0 +1,32 @@
+// Adam and AdamW over LibTorch's fused kernels, as torch.optim.Adam(fused=True): betas 0.9 and 0.999, eps 1e-8.
+#pragma once
+
+#include "resnet.h"
+
+namespace chestmnist {
+
+struct AdamOptions {
+  bool decoupled_weight_decay = false;  // AdamW
+  double learning_rate = 1e-3;
+  double weight_decay = 0;
+};
+
+class Adam {
+ public:
+  Adam(const std::vector<NamedTensor>& parameters, AdamOptions options);
+
+  void set_learning_rate(double learning_rate) { options_.learning_rate = learning_rate; }
+  // One update from the parameters' gradients, which are then released.
+  void step();
+
+  // "step" (float32 on the device, [] ), then exp_avg.<parameter> and exp_avg_sq.<parameter>.
+  const std::vector<NamedTensor>& state() const { return state_; }
+
+ private:
+  AdamOptions options_;
+  std::vector<at::Tensor> parameters_, exp_avgs_, exp_avg_sqs_, steps_;
+  at::Tensor step_;  // one count shared by all parameters
+  std::vector<NamedTensor> state_;
+};
+
+}  // namespace chestmnist
