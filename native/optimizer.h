@@ -15,6 +15,7 @@ class Adam {
  public:
   Adam(const std::vector<NamedTensor>& parameters, AdamOptions options);
 
+  const AdamOptions& options() const { return options_; }
   void set_learning_rate(double learning_rate) { options_.learning_rate = learning_rate; }
   // One update from the parameters' gradients, which are then released.
   void step();

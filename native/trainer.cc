@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/from_blob.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "device.h"
@@ -45,6 +46,12 @@ std::string text_of(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
   if (!value.IsString()) bad_argument(std::string(name) + " is not a string", "a string");
   return value.As<Napi::String>().Utf8Value();
+}
+
+bool boolean_of(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  if (!value.IsBoolean()) bad_argument(std::string(name) + " is not a boolean", "true or false");
+  return value.As<Napi::Boolean>().Value();
 }
 
 // One of two names.
@@ -150,8 +157,13 @@ std::vector<HostTensor> host_tensors_of(const Napi::Value& value) {
 
 }  // namespace
 
-Trainer::Session::Session(Stem stem, int64_t label_count, uint64_t seed, at::Device device, const AdamOptions& adam)
-    : device(device), model(stem, label_count, seed, device), optimizer(model.parameters(), adam) {}
+Trainer::Session::Session(uint64_t seed, int64_t label_count, at::Device device, const AdamOptions& adam,
+                          const ExecutionOptions& options)
+    : device(device),
+      label_count(label_count),
+      model(options.stem, label_count, seed, device),
+      optimizer(model.parameters(), adam),
+      execution(make_execution(model, optimizer, options)) {}
 
 Napi::Function Trainer::define(Napi::Env env) {
   return DefineClass(env, "Trainer",
@@ -172,8 +184,11 @@ Napi::Function Trainer::define(Napi::Env env) {
 Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(info) {
   guarded(info.Env(), [&] {
     const auto config = object_of(info[0], "config");
-    const Stem stem = choice_of(config, "stem", "torchvision", "cifar") ? Stem::kCifar : Stem::kTorchvision;
-    const bool bf16 = choice_of(config, "precision", "fp32", "bf16");
+    ExecutionOptions options;
+    options.stem = choice_of(config, "stem", "torchvision", "cifar") ? Stem::kCifar : Stem::kTorchvision;
+    options.bf16 = choice_of(config, "precision", "fp32", "bf16");
+    options.exact = boolean_of(config, "exact");
+    options.input_size = integer_of(config, "inputSize", 1, 1 << 14);
     const auto seed = static_cast<uint64_t>(integer_of(config, "seed", 0, int64_t{1} << 53));
     const int threads = static_cast<int>(integer_of(config, "threads", 1, 1024));
     AdamOptions adam;
@@ -182,11 +197,9 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     adam.weight_decay = number_of(config, "weightDecay");
     label_count_ = integer_of(config, "labelCount", 1, 1 << 16);
     image_size_ = integer_of(config, "imageSize", 1, 1 << 14);
-    input_size_ = integer_of(config, "inputSize", 1, 1 << 14);
-    bf16_ = bf16;
     const at::Device device = parse_device(text_of(config, "device"));
     device_name_ = device.str();
-    session_ = std::make_shared<Session>(stem, label_count_, seed, device, adam);
+    session_ = std::make_shared<Session>(seed, label_count_, device, adam, options);
     // OpenMP keeps its thread count per thread, so it is set on the one that runs the operators.
     thread_ = std::make_unique<WorkThread>([threads] { at::set_num_threads(threads); });
   });
@@ -212,8 +225,6 @@ const Split& Trainer::split_for(const std::string& name, const std::vector<int32
   }
   return session_->splits.at(name);  // not changed while idle, and one call runs at a time
 }
-
-PassOptions Trainer::pass_options(int64_t batch_size) const { return {batch_size, input_size_, bf16_}; }
 
 template <typename Result>
 Napi::Value Trainer::start(Napi::Env env, std::function<Result(const Hooks&)> work,
@@ -266,11 +277,11 @@ Napi::Value Trainer::train_epoch(const Napi::CallbackInfo& info) {
     const std::string name = args.Get("split").IsUndefined() ? "train" : text_of(args, "split");
     auto order = std::make_shared<std::vector<int32_t>>(order_of(args));
     const Split& split = split_for(name, *order);
-    const PassOptions options = pass_options(integer_of(args, "batchSize", 1, 1 << 24));
+    const int64_t batch_size = integer_of(args, "batchSize", 1, 1 << 24);
     return start<EpochResult>(
         info.Env(),
-        [session = session_, &split, order, options](const Hooks& hooks) {
-          return chestmnist::train_epoch(session->model, session->optimizer, split, *order, options, hooks);
+        [session = session_, &split, order, batch_size](const Hooks& hooks) {
+          return chestmnist::train_epoch(*session->execution, split, *order, batch_size, hooks);
         },
         [](Napi::Env env, EpochResult& result) -> Napi::Value {
           auto object = to_js(env, result.progress);
@@ -285,7 +296,7 @@ Napi::Value Trainer::predict(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     require_idle();
     const auto args = object_of(info[0], "args");
-    const PassOptions options = pass_options(integer_of(args, "batchSize", 1, 1 << 24));
+    const int64_t batch_size = integer_of(args, "batchSize", 1, 1 << 24);
     auto split = std::make_shared<Split>();
     if (args.Has("images")) {
       const View view = view_of(args.Get("images"));
@@ -299,18 +310,16 @@ Napi::Value Trainer::predict(const Napi::CallbackInfo& info) {
     }
     return start<Prediction>(
         info.Env(),
-        [session = session_, split, options](const Hooks& hooks) {
+        [session = session_, split, batch_size](const Hooks& hooks) {
           split->images = split->images.to(session->device);
-          return chestmnist::predict(session->model, *split, options, hooks);
+          return chestmnist::predict(*session->execution, *split, session->label_count, batch_size, hooks);
         },
         [](Napi::Env env, Prediction& result) -> Napi::Value {
           auto object = Napi::Object::New(env);
-          auto logits = Napi::Float32Array::New(env, result.logits.numel());
-          if (result.logits.numel()) {
-            std::memcpy(logits.Data(), result.logits.const_data_ptr<float>(), result.logits.nbytes());
-          }
+          auto logits = Napi::Float32Array::New(env, result.logits.size());
+          std::copy(result.logits.begin(), result.logits.end(), logits.Data());
           object.Set("logits", logits);
-          object.Set("samples", static_cast<double>(result.logits.size(0)));
+          object.Set("samples", static_cast<double>(result.samples));
           object.Set("seconds", result.seconds);
           object.Set("cancelled", result.cancelled);
           return object;
@@ -330,8 +339,8 @@ Napi::Value Trainer::gradients(const Napi::CallbackInfo& info) {
     using Result = std::pair<double, std::vector<HostTensor>>;
     return start<Result>(
         info.Env(),
-        [session = session_, &split, order, options = pass_options(1)](const Hooks&) {
-          const double loss = backward(session->model, split, *order, options);
+        [session = session_, &split, order](const Hooks&) {
+          const double loss = session->execution->backward(split, *order);
           Result result{loss, gradients_to_host(session->model.parameters())};
           for (const auto& [name, tensor] : session->model.parameters()) tensor.mutable_grad().reset();
           return result;
@@ -349,7 +358,10 @@ Napi::Value Trainer::state_dict(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     require_idle();
     return start<std::vector<HostTensor>>(
-        info.Env(), [session = session_](const Hooks&) { return to_host(session->model.state()); }, state_to_js);
+        info.Env(), [session = session_](const Hooks&) {
+          session->execution->flush();
+          return to_host(session->model.state());
+        }, state_to_js);
   });
 }
 
@@ -360,7 +372,9 @@ Napi::Value Trainer::load_state_dict(const Napi::CallbackInfo& info) {
     return start<Nothing>(
         info.Env(),
         [session = session_, state](const Hooks&) {
+          session->execution->flush();
           from_host(session->model.state(), *state, "state dict");
+          session->execution->reload();
           return Nothing{};
         },
         undefined);
@@ -371,7 +385,10 @@ Napi::Value Trainer::optimizer_state(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     require_idle();
     return start<std::vector<HostTensor>>(
-        info.Env(), [session = session_](const Hooks&) { return to_host(session->optimizer.state()); }, state_to_js);
+        info.Env(), [session = session_](const Hooks&) {
+          session->execution->flush();
+          return to_host(session->optimizer.state());
+        }, state_to_js);
   });
 }
 
@@ -382,7 +399,9 @@ Napi::Value Trainer::load_optimizer_state(const Napi::CallbackInfo& info) {
     return start<Nothing>(
         info.Env(),
         [session = session_, state](const Hooks&) {
+          session->execution->flush();
           from_host(session->optimizer.state(), *state, "optimizer state");
+          session->execution->reload();
           return Nothing{};
         },
         undefined);

@@ -26,10 +26,13 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
  private:
   // All that lives on the device; touched by the thread only, once constructed.
   struct Session {
-    Session(Stem stem, int64_t label_count, uint64_t seed, at::Device device, const AdamOptions& adam);
+    Session(uint64_t seed, int64_t label_count, at::Device device, const AdamOptions& adam,
+            const ExecutionOptions& options);
     at::Device device;
+    int64_t label_count;
     ResNet18 model;
     Adam optimizer;
+    std::unique_ptr<Execution> execution;
     std::map<std::string, Split> splits;
   };
 
@@ -49,15 +52,13 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
   void require_idle() const;
   // The named split, if `order` may index into it.
   const Split& split_for(const std::string& name, const std::vector<int32_t>& order) const;
-  PassOptions pass_options(int64_t batch_size) const;
 
   template <typename Result>
   Napi::Value start(Napi::Env env, std::function<Result(const Hooks&)> work,
                     std::function<Napi::Value(Napi::Env, Result&)> convert, Napi::Value on_progress = {});
 
   std::string device_name_;
-  int64_t label_count_ = 0, image_size_ = 0, input_size_ = 0;
-  bool bf16_ = false;
+  int64_t label_count_ = 0, image_size_ = 0;
   bool busy_ = false, disposed_ = false;
   std::shared_ptr<std::atomic<bool>> cancel_ = std::make_shared<std::atomic<bool>>(false);
   std::map<std::string, int64_t> split_counts_;  // known to the JavaScript thread, for checking orders

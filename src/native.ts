@@ -3,6 +3,7 @@
  * loads nothing). Plain values and typed arrays cross this boundary; no tensor object does.
  */
 import type { ExpandedView } from './data/expand';
+import { ChestMnistError } from './errors';
 import { loadAddon } from './setup/load';
 
 export type Stem = 'torchvision' | 'cifar';
@@ -28,6 +29,8 @@ export interface TrainerConfig {
   optimizer: OptimizerName;
   learningRate: number;
   weightDecay: number;
+  /** True for LibTorch's plain operators even where a faster execution of the same function exists. */
+  exact: boolean;
 }
 
 /** One named parameter or buffer, little-endian bytes in C order. */
@@ -118,12 +121,17 @@ export interface NativeAddon {
   cudaStatus(): CudaStatus;
   /** e.g. `AVX2`; the instruction set LibTorch's CPU kernels use. */
   cpuCapability(): string;
+  /** The class native errors are made of. */
+  setErrorClass(errorClass: typeof ChestMnistError): void;
 }
 
 let addon: NativeAddon | undefined;
 
 /** Loads the addon on first use. Throws ERR_NATIVE_MISSING, ERR_LIBTORCH_NOT_FOUND, ERR_LIBTORCH_MISMATCH or ERR_PLATFORM_UNSUPPORTED. */
 export function native(): NativeAddon {
-  addon ??= loadAddon() as NativeAddon;
+  if (!addon) {
+    addon = loadAddon() as NativeAddon;
+    addon.setErrorClass(ChestMnistError);
+  }
   return addon;
 }

@@ -1,0 +1,133 @@
+#include "execution.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+
+#include "../plain.h"
+
+namespace chestmnist {
+
+namespace cpu {
+
+FastExecution::FastExecution(const Kernels& kernels, ResNet18& model, Adam& optimizer, const ExecutionOptions& options)
+    : kernels_(kernels),
+      model_(model),
+      optimizer_(optimizer),
+      input_size_(options.input_size),
+      network_(kernels, parameters_, options.stem, model.parameters().back().tensor.size(0),
+               {options.input_size, options.input_size}) {
+  for (int value = 0; value < 256; ++value) {
+    normalised_[value] = (static_cast<float>(value) / 255.0F - 0.5F) / 0.5F;
+  }
+  // The running statistics stay in the model's own tensors.
+  for (const auto& [name, norm] : network_.norms()) {
+    for (const auto& [entry, tensor] : model.state()) {
+      if (entry == name + ".running_mean") norm->running_mean = tensor;
+      if (entry == name + ".running_var") norm->running_var = tensor;
+      if (entry == name + ".num_batches_tracked") norm->num_batches_tracked = tensor;
+    }
+  }
+}
+
+void FastExecution::use(bool changes) {
+  if (in_tensors_) {
+    parameters_.read(model_.parameters(), optimizer_.state());
+    step_ = static_cast<int64_t>(optimizer_.state().front().tensor.item<float>());
+    in_tensors_ = false;
+  }
+  in_buffers_ = in_buffers_ || changes;
+}
+
+void FastExecution::flush() {
+  if (!in_buffers_) return;
+  at::NoGradGuard no_grad;
+  parameters_.write(model_.parameters(), optimizer_.state());
+  optimizer_.state().front().tensor.fill_(static_cast<double>(step_));
+  in_buffers_ = false;
+}
+
+void FastExecution::gather(const Split& split, const int32_t* index, int64_t first, int64_t batch, bool labels) {
+  const auto* images = split.images.const_data_ptr<uint8_t>();
+  const int64_t size = split.images.size(1), pixels = size * size;
+  const int64_t padding = network_.input_padding(), stride = network_.padded_input().width;
+  float* x = network_.input(batch);
+  const auto sample = [&](int64_t b) { return index ? index[b] : first + b; };
+  // The whole padded input is written: its border may hold another batch size's values.
+  at::parallel_for(0, network_.padded_input().height, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      for (int64_t column = 0; column < stride; ++column) {
+        float* to = x + (row * stride + column) * batch;
+        const int64_t i = row - padding, j = column - padding;
+        if (i < 0 || i >= input_size_ || j < 0 || j >= input_size_) {
+          std::fill_n(to, batch, 0.0F);
+          continue;
+        }
+        // Nearest neighbour at pixel centres, as dataset.cc.
+        const int64_t from = (2 * i + 1) * size / (2 * input_size_) * size + (2 * j + 1) * size / (2 * input_size_);
+        for (int64_t b = 0; b < batch; ++b) to[b] = normalised_[images[sample(b) * pixels + from]];
+      }
+    }
+  });
+  if (!labels) return;
+  const int64_t width = split.labels.size(1);
+  const auto* values = split.labels.const_data_ptr<uint8_t>();
+  labels_.resize(batch * width);
+  for (int64_t b = 0; b < batch; ++b) std::copy_n(values + sample(b) * width, width, labels_.data() + b * width);
+}
+
+void FastExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) {
+  split_ = &split;
+  order_ = order;
+  loss_sum_ = 0;
+}
+
+void FastExecution::train_batch(int64_t begin, int64_t end) {
+  use(/*changes=*/true);
+  const int64_t batch = end - begin;
+  gather(*split_, order_.data() + begin, 0, batch, /*labels=*/true);
+  network_.forward(/*training=*/true, batch);
+  loss_sum_ += network_.backward(labels_.data(), batch) * static_cast<double>(batch);
+  parameters_.update(kernels_, optimizer_.options(), ++step_);
+}
+
+void FastExecution::predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) {
+  use(/*changes=*/false);
+  const int64_t batch = end - begin, width = model_.parameters().back().tensor.size(0);
+  gather(split, nullptr, begin, batch, /*labels=*/false);
+  const float* out = network_.forward(/*training=*/false, batch);
+  for (int64_t b = 0; b < batch; ++b) std::copy_n(out + b * network_.logit_stride(), width, logits + b * width);
+}
+
+double FastExecution::backward(const Split& split, c10::ArrayRef<int32_t> order) {
+  use(/*changes=*/false);
+  std::vector<at::Tensor> buffers;
+  for (const auto& [name, tensor] : model_.state()) {
+    if (!tensor.requires_grad()) buffers.push_back(tensor.clone());
+  }
+  const auto batch = static_cast<int64_t>(order.size());
+  gather(split, order.data(), 0, batch, /*labels=*/true);
+  network_.forward(/*training=*/true, batch);
+  const double loss = network_.backward(labels_.data(), batch);
+  parameters_.write_gradients(model_.parameters());
+  auto before = buffers.begin();
+  for (const auto& [name, tensor] : model_.state()) {
+    if (!tensor.requires_grad()) tensor.copy_(*before++);
+  }
+  return loss;
+}
+
+}  // namespace cpu
+
+std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options) {
+  const bool on_cpu = model.parameters().front().tensor.device().is_cpu();
+  if (on_cpu && !options.bf16 && !options.exact) {
+    if (const cpu::Kernels* kernels = cpu::kernels()) {
+      return std::make_unique<cpu::FastExecution>(*kernels, model, optimizer, options);
+    }
+  }
+  return std::make_unique<PlainExecution>(model, optimizer, options);
+}
+
+}  // namespace chestmnist

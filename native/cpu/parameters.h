@@ -1,0 +1,78 @@
+// The parameters in the kernels' layout: four flat buffers (weights, gradients, Adam's two moments) in which the taps
+// that see the map come first, as one live range, and the taps that only ever see padding after it. A dead tap's
+// gradient is exactly zero, so without weight decay Adam leaves it and its moments as they were, and nothing of it is
+// touched.
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../optimizer.h"
+#include "../resnet.h"
+#include "kernels.h"
+
+namespace chestmnist::cpu {
+
+// Zeroed floats. Pages that are never written take no memory.
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(int64_t count);
+  float* data() { return data_.get(); }
+  const float* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(float* data) const { std::free(data); }
+  };
+  std::unique_ptr<float, Free> data_;
+};
+
+// One parameter of shape [outputs, inputs, taps]: a convolution's weight, or a vector (inputs = taps = 1). In memory
+// [tap in rank order][output panel][input][output within the panel].
+struct Layout {
+  std::string name;
+  int64_t outputs, padded_outputs, inputs, panel;
+  std::vector<int64_t> rank;  // of each tap: live ones first
+  int64_t live_taps;
+  int64_t live = 0, dead = 0;  // offsets of the two ranges
+
+  int64_t tap_size() const { return padded_outputs * inputs; }
+  int64_t at(int64_t output, int64_t input, int64_t tap) const {
+    const int64_t r = rank[tap];
+    const int64_t base = r < live_taps ? live + r * tap_size() : dead + (r - live_taps) * tap_size();
+    return base + (output / panel * inputs + input) * panel + output % panel;
+  }
+};
+
+class Parameters {
+ public:
+  // A weight [outputs, inputs, taps]; returns its index. `live[tap]` tells which taps see the map.
+  size_t add(std::string name, int64_t outputs, int64_t inputs, std::vector<bool> live, int64_t panel);
+  size_t add_vector(std::string name, int64_t size) { return add(std::move(name), size, 1, {true}, size); }
+  // Gives every parameter its place; nothing can be added afterwards.
+  void allocate();
+
+  const Layout& layout(size_t index) const { return layouts_[index]; }
+  float* weights(size_t index) { return weights_.data() + layouts_[index].live; }
+  float* gradients(size_t index) { return gradients_.data() + layouts_[index].live; }
+
+  // One Adam update of the live range, or of everything when there is weight decay.
+  void update(const Kernels& kernels, const AdamOptions& options, int64_t step);
+
+  // Between torchvision's tensors and the flat buffers. `moments` are Adam's, in its state() order.
+  void read(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state);
+  void write(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state) const;
+  // Gives each parameter tensor its gradient.
+  void write_gradients(const std::vector<NamedTensor>& parameters) const;
+
+ private:
+  std::vector<Layout> layouts_;
+  int64_t live_size_ = 0, size_ = 0;
+  Buffer weights_, gradients_, first_moments_, second_moments_;
+};
+
+}  // namespace chestmnist::cpu
