@@ -40,6 +40,12 @@ struct ExecutionOptions {
   bool exact = false;  // plain operators even where a faster execution exists
 };
 
+// Images a training batch must have: BatchNorm has no variance of a single value, and the torchvision stem leaves a
+// 1x1 map of images up to 32 px.
+inline int64_t smallest_batch(const ExecutionOptions& options) {
+  return options.stem == Stem::kTorchvision && options.input_size <= 32 ? 2 : 1;
+}
+
 // The fastest execution that the device, the precision and this processor allow.
 std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options);
 

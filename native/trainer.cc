@@ -189,6 +189,7 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     options.bf16 = choice_of(config, "precision", "fp32", "bf16");
     options.exact = boolean_of(config, "exact");
     options.input_size = integer_of(config, "inputSize", 1, 1 << 14);
+    smallest_batch_ = smallest_batch(options);
     const auto seed = static_cast<uint64_t>(integer_of(config, "seed", 0, int64_t{1} << 53));
     const int threads = static_cast<int>(integer_of(config, "threads", 1, 1024));
     AdamOptions adam;
@@ -213,6 +214,13 @@ void Trainer::require_idle() const {
     throw Error("ERR_BUSY", "a call while another is running", "one call at a time per trainer",
                 "await the first, or make a second trainer");
   }
+}
+
+void Trainer::require_batch(int64_t size) const {
+  if (size >= smallest_batch_) return;
+  throw Error("ERR_CONFIG", "a training batch of " + std::to_string(size) + " image(s)",
+              "at least " + std::to_string(smallest_batch_) + ", since BatchNorm has no variance of one value",
+              "use a larger --batch-size");
 }
 
 const Split& Trainer::split_for(const std::string& name, const std::vector<int32_t>& order) const {
@@ -278,6 +286,7 @@ Napi::Value Trainer::train_epoch(const Napi::CallbackInfo& info) {
     auto order = std::make_shared<std::vector<int32_t>>(order_of(args));
     const Split& split = split_for(name, *order);
     const int64_t batch_size = integer_of(args, "batchSize", 1, 1 << 24);
+    if (!order->empty()) require_batch(std::min<int64_t>(batch_size, order->size()));
     return start<EpochResult>(
         info.Env(),
         [session = session_, &split, order, batch_size](const Hooks& hooks) {
@@ -335,7 +344,7 @@ Napi::Value Trainer::gradients(const Napi::CallbackInfo& info) {
     const std::string name = args.Get("split").IsUndefined() ? "train" : text_of(args, "split");
     auto order = std::make_shared<std::vector<int32_t>>(order_of(args));
     const Split& split = split_for(name, *order);
-    if (order->empty()) bad_argument("an empty order", "at least one sample");
+    require_batch(order->size());
     using Result = std::pair<double, std::vector<HostTensor>>;
     return start<Result>(
         info.Env(),

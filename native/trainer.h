@@ -50,6 +50,7 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
   Napi::Value device(const Napi::CallbackInfo& info);
 
   void require_idle() const;
+  void require_batch(int64_t size) const;
   // The named split, if `order` may index into it.
   const Split& split_for(const std::string& name, const std::vector<int32_t>& order) const;
 
@@ -58,7 +59,7 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
                     std::function<Napi::Value(Napi::Env, Result&)> convert, Napi::Value on_progress = {});
 
   std::string device_name_;
-  int64_t label_count_ = 0, image_size_ = 0;
+  int64_t label_count_ = 0, image_size_ = 0, smallest_batch_ = 1;
   bool busy_ = false, disposed_ = false;
   std::shared_ptr<std::atomic<bool>> cancel_ = std::make_shared<std::atomic<bool>>(false);
   std::map<std::string, int64_t> split_counts_;  // known to the JavaScript thread, for checking orders

@@ -1,6 +1,21 @@
 /**
- * The shape of metrics.json and of `metrics --json`, as fixed by the contract. `null` is an undefined value (a label
- * with one class only): it is left out of means and its label is listed in `undefined`. Names follow scikit-learn.
+ * The shape of metrics.json and of `metrics --json`, as fixed by the contract. Names follow scikit-learn. `null` is an
+ * undefined value: it is left out of means and its label is listed in `undefined`. What is undefined when (elsewhere
+ * every figure is a number equal to scikit-learn's with zero_division=0):
+ *
+ * | figure of a label       | null when the label has      | other conventions                                        |
+ * |-------------------------|------------------------------|----------------------------------------------------------|
+ * | auc                     | no positive, or no negative  | a tied pair counts one half                              |
+ * | average_precision       | no positive                  | step-wise, no interpolation; 1 without a negative        |
+ * | balanced_accuracy       | no positive, or no negative  | mean of recall and specificity                           |
+ * | specificity             | no negative                  | tn / (tn + fp)                                           |
+ * | precision, recall, f1   | never                        | 0 when the denominator is 0 (zero_division)              |
+ * | mcc                     | never                        | 0 when the truth or the decision is constant             |
+ * | accuracy, brier, ece    | never                        |                                                          |
+ *
+ * Means: `macro` over the labels where the figure is defined (null when there is none); `micro` over all image-label
+ * pairs at once (null by the same rules applied to the pairs); `weighted` over labels by support; `samples` over
+ * images, an image with an empty denominator scoring 0.
  */
 
 /** A figure or null where it is not defined. */
@@ -26,18 +41,64 @@ export interface AveragedFigures {
 /** [[tn, fp], [fn, tp]] of one label: rows are the truth, columns the decision. */
 export type ConfusionMatrix = [[tn: number, fp: number], [fn: number, tp: number]];
 
-/** Percentile bootstrap intervals over images; each is [low, high]. */
-export interface Confidence {
+/** [low, high]; [null, null] when the figure is defined in no resample. */
+export type Interval = [low: Figure, high: Figure];
+
+/** Figures with an interval, and with a line in a paired comparison. `_mean`, `_macro`, `_micro` as in Metrics. */
+export type SummaryFigure =
+  | 'auc_macro'
+  | 'average_precision_macro'
+  | 'accuracy_mean'
+  | 'balanced_accuracy_macro'
+  | 'specificity_macro'
+  | 'mcc_macro'
+  | 'precision_macro'
+  | 'recall_macro'
+  | 'f1_macro'
+  | 'precision_micro'
+  | 'recall_micro'
+  | 'f1_micro'
+  | 'brier_macro';
+
+/**
+ * Percentile bootstrap over images. A resample in which a figure of a label is undefined leaves that label out of the
+ * resample's mean, as everywhere. ECE has none: resampling adds to a sum of absolute deviations, so its percentile
+ * interval would lie above the figure.
+ */
+export interface Confidence extends Record<SummaryFigure, Interval> {
+  /** Share of resamples inside each interval, e.g. 0.95. */
   level: number;
   resamples: number;
   seed: number;
-  [figure: string]: number | [Figure, Figure] | [Figure, Figure][];
+  auc_per_label: Interval[];
+  average_precision_per_label: Interval[];
+}
+
+/** One figure of two models on the same images. */
+export interface ComparedFigure {
+  a: Figure;
+  b: Figure;
+  /** a - b. */
+  difference: Figure;
+  /** Bootstrap interval of the difference, both models scored on the same resamples. */
+  interval: Interval;
+  /** Share of resamples, among those where both are defined, in which a is strictly better. */
+  a_better: Figure;
+}
+
+/** Paired bootstrap comparison of models a and b. Lower is better for brier_macro, higher for all others. */
+export interface Comparison extends Record<SummaryFigure, ComparedFigure> {
+  level: number;
+  resamples: number;
+  seed: number;
+  auc_per_label: ComparedFigure[];
+  average_precision_per_label: ComparedFigure[];
 }
 
 /** All figures of one split at one set of thresholds. Decision: score > threshold (strict). */
 export interface Metrics {
   n: number;
-  /** Mean binary cross-entropy over all images and labels; present when logits or scores were given in float. */
+  /** Mean binary cross-entropy over all images and labels, when the caller had one; null when it is infinite. */
   loss?: Figure;
   threshold: number | number[];
   zero_division: 0;
@@ -51,18 +112,29 @@ export interface Metrics {
   recall: AveragedFigures;
   f1: AveragedFigures;
   brier: LabelFigures;
-  /** Expected calibration error, 15 equal-width bins. */
+  /** Expected calibration error, 15 equal-width bins, as torchmetrics' binary l1. */
   ece: LabelFigures;
-  /** The same with 15 equal-mass bins. */
+  /** The same with 15 equal-mass bins, cut at the quantiles of the scores; equal scores share a bin. */
   ece_equal_mass: LabelFigures;
   confusion: ConfusionMatrix[];
   support: number[];
   prevalence: number[];
-  /** What predicting nothing at all scores. */
-  all_negative: { accuracy: number; f1_macro: number };
+  /** What predicting nothing scores on these labels: the same lowest score for every image. */
+  all_negative: {
+    accuracy: number;
+    subset: number;
+    f1_macro: number;
+    recall_macro: number;
+    /** 0.5, as every pair is tied; null when no label has both values. */
+    auc_macro: Figure;
+    /** Mean prevalence of the labels that have a positive. */
+    average_precision_macro: Figure;
+  };
   /** Figure name -> indices of the labels for which it is undefined; empty when all are defined. */
   undefined: Record<string, number[]>;
   confidence?: Confidence;
+  /** Only from `metrics A.npz --compare B.npz`. */
+  comparison?: Comparison;
 }
 
 /** Rules by which thresholds are tuned, on validation scores only. */
@@ -75,5 +147,14 @@ export interface MetricsFile {
   best_epoch: number;
   splits: { val: Metrics; test: Metrics };
   /** The same splits at thresholds tuned on validation, by rule. */
-  tuned?: Record<string, { thresholds: number[]; val: Metrics; test: Metrics }>;
+  tuned?: Record<
+    string,
+    {
+      thresholds: number[];
+      /** Indices of labels the rule cannot tune on these validation labels; they keep 0.5. */
+      untuned?: number[];
+      val: Metrics;
+      test: Metrics;
+    }
+  >;
 }

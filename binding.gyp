@@ -1,0 +1,18 @@
+# The bridge for node-gyp and prebuildify: its one action runs set-up, which builds with CMakeLists.txt.
+{
+  "targets": [
+    {
+      "target_name": "chestmnist",
+      "type": "none",
+      "actions": [
+        {
+          "action_name": "cmake",
+          "message": "building with CMakeLists.txt",
+          "inputs": ["CMakeLists.txt"],
+          "outputs": ["build/Release/chestmnist.node"],
+          "action": ["node", "dist/cli/main.js", "setup", "--rebuild"]
+        }
+      ]
+    }
+  ]
+}

@@ -1,0 +1,63 @@
+/**
+ * The Python reference that parity tests compare with: a virtual environment in .venv-reference with pinned versions.
+ * Made once; a machine that cannot get it is told why, and the tests then compare with committed fixtures.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, lstatSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { ROOT, say, secondsSince } from './steps.mjs';
+
+const TORCH = '2.13.0';
+const NEEDED = [`torch==${TORCH}`, 'torchvision==0.28.0', 'numpy', 'scikit-learn', 'pillow', 'torchmetrics'];
+/** For single tests; not every platform has them. */
+const WANTED = ['tensorboard', 'onnxruntime', 'safetensors'];
+
+const VENV = path.join(ROOT, '.venv-reference');
+const PYTHON =
+  process.env.CHESTMNIST_PYTHON ||
+  path.join(VENV, process.platform === 'win32' ? path.join('Scripts', 'python.exe') : path.join('bin', 'python'));
+
+/** True when a Python has what is needed, told from its package records without importing torch. */
+function complete(python) {
+  const names = NEEDED.map((name) => name.split('==')[0]);
+  const program = `from importlib.metadata import version
+for name in ${JSON.stringify(names)}: version(name)
+assert version("torch").split("+")[0] == "${TORCH}", version("torch")`;
+  return existsSync(python) && spawnSync(python, ['-I', '-c', program]).status === 0;
+}
+
+/** `{ python }`, or `{ reason }` why there is none. */
+export function ensureReference() {
+  if (complete(PYTHON)) return { python: PYTHON };
+  if (process.env.CHESTMNIST_PYTHON) return { reason: `CHESTMNIST_PYTHON lacks some of ${NEEDED.join(', ')}` };
+  const system = ['python3', 'python'].find((name) => spawnSync(name, ['--version']).status === 0);
+  if (!system) return { reason: 'no Python on this machine' };
+
+  say('\n== Python reference (.venv-reference)');
+  const start = Date.now();
+  if (lstatSync(VENV, { throwIfNoEntry: false })) rmSync(VENV, { recursive: true, force: true }); // half made
+  const made = spawnSync(system, ['-m', 'venv', VENV], { encoding: 'utf8' });
+  if (made.status !== 0) return { reason: `python -m venv failed: ${lastLine(made)}` };
+  // The CPU build where it is marked as such; elsewhere the plain version.
+  const marked = NEEDED.map((name) => (name === `torch==${TORCH}` ? `${name}+cpu` : name));
+  const installed = [marked, NEEDED].map((set) => () => pip(set)).find((attempt) => attempt().status === 0);
+  if (!installed) return { reason: `pip could not install ${NEEDED.join(' ')}: ${lastLine(pip(NEEDED))}` };
+  for (const name of WANTED) {
+    if (pip([name]).status !== 0) say(`   ${name} is not available here`);
+  }
+  say(`== Python reference: ${secondsSince(start)} s`);
+  return { python: PYTHON };
+}
+
+function pip(packages) {
+  const flags = ['--retries', '0', '--timeout', '15', '--disable-pip-version-check', '--no-compile', '--quiet'];
+  return spawnSync(PYTHON, ['-m', 'pip', 'install', ...flags, ...packages], { cwd: ROOT, encoding: 'utf8' });
+}
+
+const lastLine = ({ stdout, stderr, error }) =>
+  error?.message ??
+  `${stdout}\n${stderr}`
+    .trim()
+    .split('\n')
+    .filter((line) => !line.startsWith('WARNING'))
+    .at(-1);

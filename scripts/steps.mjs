@@ -1,0 +1,48 @@
+/**
+ * Steps that the scripts share: run a command under a name with its time, stop with that name when it fails. Plain Node,
+ * since node_modules may not be there yet.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = path.resolve(fileURLToPath(new URL('.', import.meta.url)), '..');
+export const MAIN = path.join(ROOT, 'dist', 'cli', 'main.js');
+
+const begun = Date.now();
+export const secondsSince = (time = begun) => ((Date.now() - time) / 1000).toFixed(1);
+export const say = (text) => process.stdout.write(`${text}\n`);
+
+/** Runs a program in the repository; ends this script with the step's name when it fails. */
+export function step(name, program, args, options = {}) {
+  say(`\n== ${name}`);
+  const start = Date.now();
+  const { status, signal, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit', ...options });
+  if (status !== 0) stop(name, error?.message ?? signal ?? `exit ${status}`, status ?? (signal ? 130 : 1));
+  say(`== ${name}: ${secondsSince(start)} s`);
+}
+
+export function stop(name, reason, code = 1) {
+  process.stderr.write(`\nFAILED: ${name} (${reason}), after ${secondsSince()} s in all\n`);
+  process.exit(code);
+}
+
+/** `npm ci` unless node_modules is what package-lock.json says. */
+export function installPackages() {
+  const installed = path.join(ROOT, 'node_modules', '.package-lock.json');
+  const lock = path.join(ROOT, 'package-lock.json');
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  // npm's own path when npm runs this script: on Windows `npm` alone is no program.
+  const npm = process.env.npm_execpath;
+  const args = ['ci', '--no-audit', '--no-fund'];
+  if (npm) step('install packages (npm ci)', process.execPath, [npm, ...args]);
+  else step('install packages (npm ci)', 'npm', args, { shell: process.platform === 'win32' });
+}
+
+/** Packages, JavaScript, LibTorch and the addon: what every command of the repository needs. */
+export function makeReady() {
+  installPackages();
+  step('compile TypeScript', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+  step('set up LibTorch and the addon', process.execPath, [MAIN, 'setup']);
+}

@@ -1,0 +1,21 @@
+/** Flags of the verbs that share options with training, made from the one table in options.ts. */
+import { Option, type Command } from 'commander';
+import { defaultText, readFlag, TRAIN_OPTIONS, type OptionName } from '../options';
+
+/** Adds the flags of these options. Defaults are shown, not set: what was not given stays absent. */
+export function addFlags(command: Command, names: readonly OptionName[]): Command {
+  for (const name of names) {
+    const { flag, help } = TRAIN_OPTIONS[name];
+    const shown = defaultText(name);
+    command.addOption(new Option(flag, shown === undefined ? help : `${help} (default: ${shown})`));
+  }
+  return command;
+}
+
+/** The values of those flags that were given, as options; validation is left to resolveOptions. */
+export function readFlags<N extends OptionName>(command: Command, names: readonly N[]): Partial<Record<N, never>> {
+  const given = command.opts<Record<string, string | boolean | undefined>>();
+  return Object.fromEntries(
+    names.flatMap((name) => (given[name] === undefined ? [] : [[name, readFlag(name, given[name])]])),
+  ) as Partial<Record<N, never>>;
+}

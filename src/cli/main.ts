@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+/**
+ * The command line: wires the verbs together, prints errors, sets exit codes. Only the file of the verb in use is
+ * loaded, so that help is quick and LibTorch stays unloaded. Not here: what a verb does (its own file).
+ */
+import { Command, CommanderError } from 'commander';
+import { ChestMnistError, exitCodeOf } from '../errors';
+import { version } from '../version';
+
+type Verb = { summary: string; load: () => Promise<{ register(program: Command): void }> };
+
+const VERBS: Record<string, Verb> = {
+  train: { summary: 'train ResNet-18 and write a run directory', load: () => import('./train.js') },
+  evaluate: { summary: 'score a split with a run or a file of weights', load: () => import('./evaluate.js') },
+  metrics: { summary: "the metrics of any model's predictions", load: () => import('./metrics.js') },
+  report: { summary: 'draw the plots and report.html of a run again', load: () => import('./report.js') },
+  predict: { summary: 'probabilities and decisions for images', load: () => import('./predict.js') },
+  export: { summary: 'write weights that other tools load', load: () => import('./export.js') },
+  data: { summary: 'data set facts, download, check, synthesize', load: () => import('./data.js') },
+  setup: { summary: 'find or get LibTorch and the addon', load: () => import('./setup.js') },
+  doctor: { summary: 'what was found on this machine, and what to do', load: () => import('./doctor.js') },
+  bench: { summary: 'images a second on this machine', load: () => import('./bench.js') },
+};
+
+const EXAMPLES = `
+Examples:
+  chestmnist setup                                      once: LibTorch and the addon
+  chestmnist train --data synthetic --limit-train 2000 --epochs 5
+  chestmnist train                                      ChestMNIST by the MedMNIST protocol
+  chestmnist evaluate runs/NAME --thresholds val-f1
+  chestmnist predict runs/NAME xray.png`;
+
+async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('chestmnist')
+    .description('Train and judge chest X-ray classifiers: ResNet-18 on ChestMNIST through LibTorch.')
+    .version(version)
+    .option('--json', 'machine output alone on stdout: NDJSON events, or one JSON document')
+    .option('--quiet', 'nothing on stderr but errors')
+    .option('--no-color', 'no colours')
+    .addHelpText('after', EXAMPLES)
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+    .configureOutput({ outputError: () => {} }); // printed by fail(), below
+  const verb = argv.find((word) => Object.hasOwn(VERBS, word));
+  for (const [name, { summary, load }] of Object.entries(VERBS)) {
+    if (name === verb) (await load()).register(program);
+    else program.command(name).description(summary);
+  }
+  await program.parseAsync(argv, { from: 'user' });
+}
+
+/** Says what went wrong on stderr, and with --json on stdout as well; sets the exit code. */
+function fail(error: unknown, argv: readonly string[]): void {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return;
+    process.exitCode = 2;
+    // Without a verb commander has shown the help already.
+    if (error.code === 'commander.help') return;
+    const [found, hint] = error.message.replace(/^error: /, '').split('\n');
+    const verb = argv.find((word) => Object.hasOwn(VERBS, word));
+    const parts = {
+      found,
+      needed: hint?.replace(/[()]/g, '') ?? 'a command as its help describes',
+      next: `chestmnist ${verb ? `${verb} ` : ''}--help`,
+    };
+    return fail(new ChestMnistError('ERR_CONFIG', parts), argv);
+  }
+  const interrupted = error instanceof Error && error.name === 'AbortError';
+  process.exitCode = interrupted ? 130 : exitCodeOf(error);
+  const { code, found, needed, next, reason, message, stack } = error as Partial<ChestMnistError>;
+  if (argv.includes('--json')) {
+    process.stdout.write(
+      `${JSON.stringify({ type: 'error', code: code ?? null, found: found ?? message ?? String(error), needed, next, reason })}\n`,
+    );
+  }
+  if (interrupted) process.stderr.write('interrupted; nothing was written\n');
+  else if (error instanceof ChestMnistError)
+    process.stderr.write(`error ${code}\n  found   ${found}\n  needed  ${needed}\n  next    ${next}\n`);
+  else process.stderr.write(`unexpected error: ${stack ?? String(error)}\n`);
+}
+
+// A reader that has left (`| head`) must not end a run of hours: what can no longer be printed is dropped.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+const argv = process.argv.slice(2);
+main(argv).catch((error: unknown) => fail(error, argv));

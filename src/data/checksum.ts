@@ -1,0 +1,13 @@
+/**
+ * Checksums of files, read in pieces so that neither memory nor the event loop suffers.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+
+/** Hex digest of a file. Rejects with the file system's error, or with the signal's reason when it is aborted. */
+export async function hashFile(path: string, algorithm: 'md5' | 'sha256', signal?: AbortSignal): Promise<string> {
+  const hash = createHash(algorithm);
+  await pipeline(createReadStream(path, { highWaterMark: 1 << 19 }), hash, { signal });
+  return hash.digest('hex');
+}

@@ -1,0 +1,2 @@
+/** The same exports for ESM. */
+export * from './index.js';

@@ -1,0 +1,253 @@
+/**
+ * Percentile bootstrap over images: intervals of one model's figures, and the paired comparison of two models on the
+ * same resamples. A resample is a count per image, shared by all labels. Scores are sorted once a label, into bins
+ * between the scores of the positives; a resample then costs one counting pass over the images, and AUC, average
+ * precision and decisions are sums over the bins.
+ */
+import { Random } from '../data/random';
+import { firstAbove, quantile } from './calibration';
+import { checkConfidence, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
+import type { ConfidenceOptions, Predictions } from './check';
+import { balancedAccuracy, definedMean, f1, figure, mcc, precision, recall, specificity } from './figures';
+import { sortColumn } from './ranking';
+import type { ComparedFigure, Comparison, Confidence, Interval, SummaryFigure } from './types';
+
+/** Order of the summary figures in a row of results; each label's AUC and then average precision follow. */
+const SUMMARY = [
+  'auc_macro',
+  'average_precision_macro',
+  'accuracy_mean',
+  'balanced_accuracy_macro',
+  'specificity_macro',
+  'mcc_macro',
+  'precision_macro',
+  'recall_macro',
+  'f1_macro',
+  'precision_micro',
+  'recall_micro',
+  'f1_micro',
+  'brier_macro',
+] as const satisfies readonly SummaryFigure[];
+
+/**
+ * One label's images in bins by descending score. The cuts are the distinct scores of the positives and the threshold;
+ * cut c has three bins: 3c for images above it (and below cut c - 1), 3c + 1 for negatives at it, 3c + 2 for positives
+ * at it. What lies below every cut, negatives only, is in no bin.
+ */
+interface BinnedLabel {
+  /** Indices of the images, bin after bin, and where each bin ends. */
+  images: Uint32Array;
+  ends: Uint32Array;
+  /** The cut that is the threshold. */
+  threshold: number;
+}
+
+function binLabel({ labels, scores, labelCount }: Predictions, label: number, threshold: number): BinnedLabel {
+  const { positives } = sortColumn(labels, scores, labelCount, label);
+  const cuts = Float64Array.from(new Set([...positives, threshold])).sort();
+  const bins = new Uint32Array(labels.length / labelCount).map((_, image) => {
+    const score = scores[image * labelCount + label];
+    const ascending = firstAbove(cuts, score, true);
+    const atCut = cuts[ascending] === score;
+    // The first cut, in descending order, that is at or below the score.
+    const cut = cuts.length - ascending - (atCut ? 1 : 0);
+    return 3 * cut + (atCut ? 1 + labels[image * labelCount + label] : 0);
+  });
+  // Counting sort: first the size of each bin, then where the next one starts, then the images to their places.
+  const ends = new Uint32Array(3 * cuts.length + 1);
+  for (const bin of bins) ends[bin]++;
+  for (let bin = 1; bin < ends.length; bin++) ends[bin] += ends[bin - 1];
+  const images = new Uint32Array(bins.length);
+  const free = ends.slice();
+  for (let image = bins.length - 1; image >= 0; image--) images[--free[bins[image]]] = image;
+  return { images, ends: ends.subarray(0, -1), threshold: cuts.length - 1 - cuts.indexOf(threshold) };
+}
+
+/** A model's predictions, ready to be scored on any resample. */
+interface BinnedModel {
+  labels: BinnedLabel[];
+  /** Of each image, the mean over labels of the squared error. */
+  squaredError: Float64Array;
+  /** Room for the sizes of any label's bins. */
+  sizes: Int32Array;
+}
+
+function binModel(input: Predictions, thresholds: Float64Array): BinnedModel {
+  const { labels, scores, labelCount } = input;
+  const squaredError = new Float64Array(labels.length / labelCount);
+  for (let i = 0; i < labels.length; i++) {
+    squaredError[Math.floor(i / labelCount)] += (scores[i] - labels[i]) ** 2 / labelCount;
+  }
+  const binned = Array.from(thresholds, (threshold, label) => binLabel(input, label, threshold));
+  const most = binned.reduce((length, { ends }) => Math.max(length, ends.length), 0);
+  return { labels: binned, squaredError, sizes: new Int32Array(most) };
+}
+
+/** One label on one resample. */
+interface LabelResult {
+  auc: number;
+  averagePrecision: number;
+  table: [tn: number, fp: number, fn: number, tp: number];
+}
+
+/** How many images a resample has in each bin. Nearly all time is spent in this loop. */
+function fillBins({ images, ends }: BinnedLabel, counts: Uint8Array, sizes: Int32Array): void {
+  let next = 0;
+  for (let bin = 0; bin < ends.length; bin++) {
+    let size = 0;
+    for (const end = ends[bin]; next < end; next++) size = (size + counts[images[next]]) | 0;
+    sizes[bin] = size;
+  }
+}
+
+function scoreLabel(label: BinnedLabel, counts: Uint8Array, sizes: Int32Array): LabelResult {
+  fillBins(label, counts, sizes);
+  let truePositives = 0;
+  let falsePositives = 0;
+  let pairsLost = 0;
+  let precisionSum = 0;
+  let tp = 0;
+  let fp = 0;
+  for (let bin = 0; bin < label.ends.length; bin += 3) {
+    falsePositives += sizes[bin];
+    if (bin === 3 * label.threshold) {
+      tp = truePositives;
+      fp = falsePositives;
+    }
+    const tied = sizes[bin + 1];
+    const hits = sizes[bin + 2];
+    pairsLost += hits * (falsePositives + tied / 2);
+    falsePositives += tied;
+    truePositives += hits;
+    // Without a branch: where nothing is decided yet, hits is 0.
+    precisionSum += (hits * truePositives) / Math.max(1, truePositives + falsePositives);
+  }
+  const positives = truePositives;
+  const negatives = counts.length - positives;
+  return {
+    auc: 1 - pairsLost / (positives * negatives),
+    averagePrecision: precisionSum / positives,
+    table: [negatives - fp, fp, positives - tp, tp],
+  };
+}
+
+/** All figures of a model on one resample: SUMMARY, then each label's AUC, then each label's average precision. */
+function scoreResample(model: BinnedModel, counts: Uint8Array): number[] {
+  const n = counts.length;
+  const results = model.labels.map((label) => scoreLabel(label, counts, model.sizes));
+  const aucs = results.map(({ auc }) => auc);
+  const averagePrecisions = results.map(({ averagePrecision }) => averagePrecision);
+  const total = (cell: 1 | 2 | 3): number => results.reduce((sum, { table }) => sum + table[cell], 0);
+  const [fp, fn, tp] = [total(1), total(2), total(3)];
+  let brier = 0;
+  for (let image = 0; image < n; image++) brier += counts[image] * model.squaredError[image];
+  const macro = (of: (tn: number, fp: number, fn: number, tp: number) => number): number =>
+    definedMean(results.map(({ table }) => of(...table)));
+  const summary: Record<SummaryFigure, number> = {
+    auc_macro: definedMean(aucs),
+    average_precision_macro: definedMean(averagePrecisions),
+    accuracy_mean: macro((tn, _fp, _fn, hits) => (tn + hits) / n),
+    balanced_accuracy_macro: macro(balancedAccuracy),
+    specificity_macro: macro(specificity),
+    mcc_macro: macro(mcc),
+    precision_macro: macro((_tn, falseAlarms, _fn, hits) => precision(hits, falseAlarms)),
+    recall_macro: macro((_tn, _fp, misses, hits) => recall(hits, misses)),
+    f1_macro: macro((_tn, falseAlarms, misses, hits) => f1(hits, falseAlarms, misses)),
+    precision_micro: precision(tp, fp),
+    recall_micro: recall(tp, fn),
+    f1_micro: f1(tp, fp, fn),
+    brier_macro: brier / n,
+  };
+  return [...SUMMARY.map((name) => summary[name]), ...aucs, ...averagePrecisions];
+}
+
+/**
+ * Draws as many images as there are, with replacement, and counts how often each came. A count fits 8 bits: with up to
+ * 255 images it cannot pass 255, and with more, 256 draws of one image have a probability below 1/256!.
+ */
+function draw(random: Random, counts: Uint8Array): void {
+  counts.fill(0);
+  for (let i = 0; i < counts.length; i++) counts[random.below(counts.length)]++;
+}
+
+/** Figures of each model on each resample, as [model][figure][resample]; all models see the same resamples. */
+function resample(models: BinnedModel[], { resamples, seed }: Required<ConfidenceOptions>): Float64Array[][] {
+  const figureCount = SUMMARY.length + 2 * models[0].labels.length;
+  const results = models.map(() => Array.from({ length: figureCount }, () => new Float64Array(resamples)));
+  const counts = new Uint8Array(models[0].squaredError.length);
+  const random = new Random(seed | 0, Math.floor(seed / 2 ** 32), 0);
+  for (let r = 0; r < resamples; r++) {
+    draw(random, counts);
+    models.forEach((model, m) => scoreResample(model, counts).forEach((value, f) => (results[m][f][r] = value)));
+  }
+  return results;
+}
+
+/** The central share `level` of the defined values, between quantiles interpolated linearly. */
+function interval(values: Float64Array, level: number): Interval {
+  const defined = values.filter((value) => !Number.isNaN(value)).sort();
+  return [figure(quantile(defined, (1 - level) / 2)), figure(quantile(defined, (1 + level) / 2))];
+}
+
+/** Names the results of one value a figure: SUMMARY by name, then the two lists by label. */
+function named<T>(
+  values: T[],
+  labelCount: number,
+): Record<SummaryFigure, T> & Record<'auc_per_label' | 'average_precision_per_label', T[]> {
+  return {
+    ...(Object.fromEntries(SUMMARY.map((name, f) => [name, values[f]])) as Record<SummaryFigure, T>),
+    auc_per_label: values.slice(SUMMARY.length, SUMMARY.length + labelCount),
+    average_precision_per_label: values.slice(SUMMARY.length + labelCount),
+  };
+}
+
+/** Intervals of checked predictions. */
+export function confidence(input: Predictions, thresholds: Float64Array, options: ConfidenceOptions): Confidence {
+  const settings = checkConfidence(options);
+  const [results] = resample([binModel(input, thresholds)], settings);
+  const intervals = results.map((values) => interval(values, settings.level));
+  return { ...settings, ...named(intervals, input.labelCount) };
+}
+
+export interface ComparisonInput {
+  /** 0 or 1, [N, L] row-major; the truth of both models. */
+  labels: Uint8Array;
+  /** Probabilities of model a and of model b for the same images, [N, L] each. */
+  a: Float64Array | Float32Array;
+  b: Float64Array | Float32Array;
+  labelCount: number;
+  /** As in computeMetrics, for both models. */
+  threshold?: number | ArrayLike<number>;
+  confidence?: ConfidenceOptions;
+}
+
+/**
+ * Paired bootstrap comparison of two models on the same images: the difference of each figure, its interval, and the
+ * share of resamples in which a is better. Errors as computeMetrics.
+ */
+export function comparePredictions(input: ComparisonInput): Comparison {
+  const { labels, labelCount, threshold = DEFAULT_THRESHOLD } = input;
+  const settings = checkConfidence(input.confidence ?? {});
+  const thresholds = checkThresholds(threshold, labelCount);
+  const models = [input.a, input.b].map((scores) => {
+    checkProbabilities({ labels, scores, labelCount });
+    return binModel({ labels, scores, labelCount }, thresholds);
+  });
+  // Every image once: the figures themselves.
+  const everyImage = new Uint8Array(models[0].squaredError.length).fill(1);
+  const [a, b] = models.map((model) => scoreResample(model, everyImage)) as [number[], number[]];
+  const [inA, inB] = resample(models, settings) as [Float64Array[], Float64Array[]];
+  const compared = a.map((value, f): ComparedFigure => {
+    const differences = inA[f].map((resampled, r) => resampled - inB[f][r]);
+    const sign = SUMMARY[f] === 'brier_macro' ? -1 : 1;
+    const defined = differences.filter((difference) => !Number.isNaN(difference));
+    return {
+      a: figure(value),
+      b: figure(b[f]),
+      difference: figure(value - b[f]),
+      interval: interval(differences, settings.level),
+      a_better: figure(defined.filter((difference) => sign * difference > 0).length / defined.length),
+    };
+  });
+  return { ...settings, ...named(compared, labelCount) };
+}

@@ -1,0 +1,113 @@
+/**
+ * Do probabilities mean what they say: expected calibration error over bins, and the reliability curve.
+ * Sources: torchmetrics' binary_calibration_error (l1) for equal-width bins; scikit-learn's calibration_curve for the
+ * curve and for the quantile edges of equal-mass bins. Edges are computed as there, to the last bit.
+ */
+import { checkProbabilities } from './check';
+import type { SortedColumn } from './ranking';
+
+/** Number of bins of `ece` and `ece_equal_mass`. */
+export const ECE_BINS = 15;
+
+/** First index in ascending `values` whose value is above `limit` (or at it, when `including`). */
+export function firstAbove(values: Float64Array, limit: number, including: boolean): number {
+  let low = 0;
+  let high = values.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (values[middle] > limit || (including && values[middle] === limit)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Mean over scores of |observed - predicted| of their bin; `isEdgeAbove`: a score equal to an edge is in the bin above it. */
+function binnedError({ all, positives }: SortedColumn, edges: readonly number[], isEdgeAbove: boolean): number {
+  let error = 0;
+  let start = 0;
+  let positiveStart = 0;
+  for (let b = 0; b <= edges.length; b++) {
+    const end = b < edges.length ? firstAbove(all, edges[b], isEdgeAbove) : all.length;
+    const positiveEnd = b < edges.length ? firstAbove(positives, edges[b], isEdgeAbove) : positives.length;
+    let predicted = 0;
+    for (let i = start; i < end; i++) predicted += all[i];
+    error += Math.abs(positiveEnd - positiveStart - predicted);
+    start = end;
+    positiveStart = positiveEnd;
+  }
+  return error / all.length;
+}
+
+/** 15 bins [i/15, (i+1)/15) and, as in torchmetrics, one more for scores of exactly 1. */
+export function equalWidthError(column: SortedColumn): number {
+  const step = 1 / ECE_BINS;
+  // Counted from the nearer end, as torch.linspace does.
+  const edges = Array.from({ length: ECE_BINS }, (_, b) => {
+    const i = b + 1;
+    return i < (ECE_BINS + 1) / 2 ? i * step : 1 - step * (ECE_BINS - i);
+  });
+  return binnedError(column, edges, true);
+}
+
+/** 15 bins between the quantiles of the scores; fewer when scores repeat, as equal scores share a bin. */
+export function equalMassError(column: SortedColumn): number {
+  return binnedError(column, quantileEdges(column.all, ECE_BINS), false);
+}
+
+/** Inner edges of `bins` quantile bins of ascending `values`: numpy.percentile with linear interpolation. */
+function quantileEdges(values: Float64Array, bins: number): number[] {
+  return Array.from({ length: bins - 1 }, (_, b) => quantile(values, ((b + 1) * (1 / bins) * 100) / 100));
+}
+
+/** Quantile `q` (0 to 1) of ascending `values`, interpolated linearly, rounded as NumPy rounds it. NaN when empty. */
+export function quantile(values: Float64Array, q: number): number {
+  const position = q * (values.length - 1);
+  const index = Math.floor(position);
+  const t = position - index;
+  const low = values[index] ?? NaN;
+  const high = values[Math.min(index + 1, values.length - 1)] ?? NaN;
+  return t >= 0.5 ? high - (high - low) * (1 - t) : low + (high - low) * t;
+}
+
+/** One point a non-empty bin, in order of score. */
+export interface CalibrationCurve {
+  /** Share of positives in the bin. */
+  probTrue: Float64Array;
+  /** Mean score in the bin. */
+  probPred: Float64Array;
+  /** Images in the bin. */
+  count: Float64Array;
+}
+
+/**
+ * The reliability curve of one label: `yTrue` [N] of 0/1, `yScore` [N] probabilities. Equal to scikit-learn's
+ * calibration_curve with n_bins = bins (default 15) and strategy `uniform` (default) or `quantile`; empty bins are
+ * left out. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
+ */
+export function calibrationCurve(
+  yTrue: Uint8Array,
+  yScore: Float64Array | Float32Array,
+  { bins = ECE_BINS, strategy = 'uniform' }: { bins?: number; strategy?: 'uniform' | 'quantile' } = {},
+): CalibrationCurve {
+  checkProbabilities({ labels: yTrue, scores: yScore, labelCount: 1 });
+  const edges = Float64Array.from(
+    strategy === 'quantile'
+      ? quantileEdges(Float64Array.from(yScore).sort(), bins)
+      : Array.from({ length: bins - 1 }, (_, b) => (b + 1) * (1 / bins)),
+  );
+  const positives = new Float64Array(bins);
+  const sums = new Float64Array(bins);
+  const count = new Float64Array(bins);
+  for (let i = 0; i < yTrue.length; i++) {
+    const bin = firstAbove(edges, yScore[i], true);
+    positives[bin] += yTrue[i];
+    sums[bin] += yScore[i];
+    count[bin]++;
+  }
+  const isFilled = (_: number, b: number): boolean => count[b] > 0;
+  return {
+    probTrue: positives.map((value, b) => value / count[b]).filter(isFilled),
+    probPred: sums.map((value, b) => value / count[b]).filter(isFilled),
+    count: count.filter(isFilled),
+  };
+}

@@ -1,0 +1,131 @@
+/**
+ * Checks of what callers hand to the metrics: shapes, 0/1 labels, finite scores, thresholds, bootstrap settings.
+ * Each failure names the argument, what was expected and what was received, with the first offending position.
+ */
+import { ChestMnistError } from '../errors';
+import type { ErrorCode } from '../errors';
+
+/** Labels and scores of N images, both [N, labelCount] row-major. */
+export interface Predictions {
+  /** 0 or 1. */
+  labels: Uint8Array;
+  scores: Float64Array | Float32Array;
+  /** L: number of labels (columns), at least 1. */
+  labelCount: number;
+}
+
+/** Bootstrap settings; every field has a default. */
+export interface ConfidenceOptions {
+  /** Number of resamples, 1 to 100,000; default 2,000. */
+  resamples?: number;
+  /** Seed of the resampling, an integer from 0; default 0. */
+  seed?: number;
+  /** Share of resamples inside each interval, between 0 and 1; default 0.95. */
+  level?: number;
+}
+
+/** The threshold where none was asked for or tuned. */
+export const DEFAULT_THRESHOLD = 0.5;
+const MAX_RESAMPLES = 100_000;
+
+function fail(code: ErrorCode, found: string, needed: string, next: string): never {
+  throw new ChestMnistError(code, { found, needed, next });
+}
+
+const place = (index: number, labelCount: number): string =>
+  `image ${Math.floor(index / labelCount)}, label ${index % labelCount}`;
+
+/**
+ * Checks shapes, labels and finiteness; returns N. Scores may be any finite number (ranking needs no more). `name` is
+ * what the messages call the scores.
+ */
+export function checkPredictions({ labels, scores, labelCount }: Predictions, name = 'scores'): number {
+  if (!Number.isInteger(labelCount) || labelCount < 1) {
+    fail('ERR_DATA_SHAPE', `labelCount is ${labelCount}`, 'an integer from 1', 'pass the number of columns');
+  }
+  if (labels.length !== scores.length) {
+    fail(
+      'ERR_DATA_SHAPE',
+      `labels has ${labels.length} values, ${name} has ${scores.length}`,
+      'labels and scores of one shape [N, L]',
+      'pass predictions and labels of the same images and labels',
+    );
+  }
+  if (labels.length === 0 || labels.length % labelCount !== 0) {
+    fail(
+      'ERR_DATA_SHAPE',
+      `labels has ${labels.length} values for ${labelCount} labels`,
+      `at least one image and a multiple of ${labelCount} values`,
+      'pass whole rows, [N, L] in C order',
+    );
+  }
+  for (let i = 0; i < labels.length; i++) {
+    if (labels[i] > 1) {
+      fail(
+        'ERR_DATA_SHAPE',
+        `labels holds ${labels[i]} (${place(i, labelCount)})`,
+        'labels of 0 or 1',
+        'pass the true labels as 0/1, one column a label',
+      );
+    }
+    if (!Number.isFinite(scores[i])) {
+      fail(
+        'ERR_DATA_CORRUPT',
+        `${name} holds ${scores[i]} (${place(i, labelCount)})`,
+        'finite scores',
+        'look for the NaN or infinity in the model or in the file',
+      );
+    }
+  }
+  return labels.length / labelCount;
+}
+
+/** As checkPredictions, and scores must be probabilities. */
+export function checkProbabilities(input: Predictions, name = 'scores'): number {
+  const count = checkPredictions(input, name);
+  const { scores, labelCount } = input;
+  for (let i = 0; i < scores.length; i++) {
+    if (scores[i] < 0 || scores[i] > 1) {
+      fail(
+        'ERR_DATA_CORRUPT',
+        `${name} holds ${scores[i]} (${place(i, labelCount)})`,
+        'probabilities from 0 to 1',
+        'pass logits through sigmoid(), or name the array `logits` in the file',
+      );
+    }
+  }
+  return count;
+}
+
+/** One threshold a label, from a scalar or a list of labelCount numbers from 0 to 1. */
+export function checkThresholds(threshold: number | ArrayLike<number>, labelCount: number): Float64Array {
+  const thresholds =
+    typeof threshold === 'number' ? new Float64Array(labelCount).fill(threshold) : Float64Array.from(threshold);
+  if (thresholds.length !== labelCount) {
+    fail(
+      'ERR_CONFIG',
+      `${thresholds.length} thresholds for ${labelCount} labels`,
+      `one threshold, or ${labelCount}`,
+      'use thresholds tuned on the same labels',
+    );
+  }
+  const wrong = thresholds.findIndex((value) => !(value >= 0 && value <= 1));
+  if (wrong >= 0) {
+    fail('ERR_CONFIG', `threshold ${thresholds[wrong]} (label ${wrong})`, 'a number from 0 to 1', 'correct it');
+  }
+  return thresholds;
+}
+
+export function checkConfidence(options: ConfidenceOptions): Required<ConfidenceOptions> {
+  const { resamples = 2000, seed = 0, level = 0.95 } = options;
+  if (!Number.isInteger(resamples) || resamples < 1 || resamples > MAX_RESAMPLES) {
+    fail('ERR_CONFIG', `resamples is ${resamples}`, `an integer from 1 to ${MAX_RESAMPLES}`, 'use the default, 2000');
+  }
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    fail('ERR_CONFIG', `seed is ${seed}`, 'an integer from 0', 'use the default, 0');
+  }
+  if (!(level > 0 && level < 1)) {
+    fail('ERR_CONFIG', `level is ${level}`, 'a number between 0 and 1', 'use the default, 0.95');
+  }
+  return { resamples, seed, level };
+}

@@ -1,0 +1,16 @@
+/**
+ * The sub-path `chestmnist/metrics`: multi-label metrics as pure functions over typed arrays. It loads neither the
+ * addon nor any dependency. Predictions are [N, L] row-major: N images, L labels. Conventions: types.ts.
+ */
+export { comparePredictions } from './bootstrap';
+export type { ComparisonInput } from './bootstrap';
+export { calibrationCurve } from './calibration';
+export type { CalibrationCurve } from './calibration';
+export type { ConfidenceOptions, Predictions } from './check';
+export { computeMetrics, macroAuc, meanAccuracy } from './compute';
+export type { MetricsInput } from './compute';
+export { precisionRecallCurve, rocCurve } from './curves';
+export type { PrecisionRecallCurve, RocCurve } from './curves';
+export { bceWithLogits, bceWithScores, sigmoid } from './loss';
+export { decide, parseThresholdRule, parseThresholds, tuneThresholds, untunedLabels } from './thresholds';
+export type * from './types';

@@ -1,0 +1,122 @@
+/**
+ * Decision thresholds tuned per label, on validation scores only. A rule picks a cut between two adjacent distinct
+ * scores; the threshold is their midpoint, so that the strict `score > threshold` is not decided by rounding.
+ * Candidates run from "nothing" (above the highest score) down; of equally good cuts the highest threshold wins, which
+ * decides for the fewest images.
+ */
+import { ChestMnistError } from '../errors';
+import { checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
+import type { Predictions } from './check';
+import { cutPoints } from './curves';
+import type { CutPoints } from './curves';
+import type { ThresholdRule } from './types';
+
+const SENSITIVITY = /^val-sensitivity=(\d*\.?\d+)$/;
+
+/** Checks that `text` names a rule: `val-f1`, `val-youden` or `val-sensitivity=S` with 0 < S <= 1; else ERR_CONFIG. */
+export function parseThresholdRule(text: string): ThresholdRule {
+  const sensitivity = Number(SENSITIVITY.exec(text)?.[1] ?? NaN);
+  if (text === 'val-f1' || text === 'val-youden' || (sensitivity > 0 && sensitivity <= 1)) return text as ThresholdRule;
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `threshold rule ${JSON.stringify(text)}`,
+    needed: 'val-f1, val-youden or val-sensitivity=S with S above 0 and at most 1',
+    next: 'for example val-sensitivity=0.9',
+  });
+}
+
+/**
+ * The thresholds in the text of a JSON file: a number, an array of them, or an object with such a `thresholds`.
+ * Throws ERR_CONFIG; the number of labels and the range are checked where the thresholds are used.
+ */
+export function parseThresholds(text: string): number | number[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  if (typeof value === 'object' && value !== null && 'thresholds' in value) value = value.thresholds;
+  if (typeof value === 'number') return value;
+  if (Array.isArray(value) && value.every((item) => typeof item === 'number')) return value;
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: 'a threshold file without thresholds',
+    needed: 'JSON: a number, an array with one number a label, or {"thresholds": [...]}',
+    next: 'write for example {"thresholds": [0.1, 0.2]}',
+  });
+}
+
+/** Index of the best cut (0 is the highest score, -1 is "nothing"); gain(-1) is the gain of predicting nothing. */
+function bestCut(cuts: CutPoints, gain: (truePositives: number, falsePositives: number) => number): number {
+  let best = -1;
+  let bestGain = gain(0, 0);
+  // No threshold from 0 up decides for a score of 0, so a cut there is none.
+  for (let i = 0; i < cuts.thresholds.length && cuts.thresholds[i] > 0; i++) {
+    const value = gain(cuts.truePositives[i], cuts.falsePositives[i]);
+    if (value > bestGain) {
+      best = i;
+      bestGain = value;
+    }
+  }
+  return best;
+}
+
+function chooseCut(rule: ThresholdRule, cuts: CutPoints, positives: number, negatives: number): number {
+  if (rule === 'val-f1') return bestCut(cuts, (tp, fp) => (2 * tp) / (tp + fp + positives));
+  // Youden's J times positives times negatives: integers, so equal cuts compare equal.
+  if (rule === 'val-youden') return bestCut(cuts, (tp, fp) => tp * negatives - fp * positives);
+  const wanted = Number(SENSITIVITY.exec(rule)![1]);
+  return cuts.truePositives.findIndex((tp) => tp / positives >= wanted);
+}
+
+/** The threshold between cut `cut` and the scores below it, so that score > threshold is exactly score >= cut. */
+function thresholdAt(cuts: CutPoints, cut: number): number {
+  const above = cut < 0 ? 1 : cuts.thresholds[cut];
+  // Below the lowest score lies 0, above the highest 1.
+  const below = cuts.thresholds[cut + 1] ?? 0;
+  const middle = below + (above - below) / 2;
+  return middle < above ? middle : below;
+}
+
+/** Can the rule be applied to a label with these counts? Youden's J needs a negative too. */
+const isTunable = (rule: ThresholdRule, positives: number, negatives: number): boolean =>
+  positives > 0 && (rule !== 'val-youden' || negatives > 0);
+
+/**
+ * One threshold a label, tuned by `rule` on validation predictions (probabilities, [N, L] row-major):
+ * - `val-f1`: the highest F1;
+ * - `val-youden`: the highest recall + specificity - 1;
+ * - `val-sensitivity=S`: the highest threshold whose recall is at least S, else 0 (positives that score exactly 0).
+ *
+ * A label without positives (for `val-youden` also one without negatives) keeps 0.5: see untunedLabels.
+ * Throws ERR_CONFIG for another rule, ERR_DATA_SHAPE or ERR_DATA_CORRUPT for the predictions.
+ */
+export function tuneThresholds(rule: ThresholdRule, input: Predictions): number[] {
+  parseThresholdRule(rule);
+  checkProbabilities(input);
+  return Array.from({ length: input.labelCount }, (_, label) => {
+    const cuts = cutPoints(input.labels, input.scores, input.labelCount, label);
+    const positives = cuts.truePositives.at(-1)!;
+    const negatives = cuts.falsePositives.at(-1)!;
+    if (!isTunable(rule, positives, negatives)) return DEFAULT_THRESHOLD;
+    return thresholdAt(cuts, chooseCut(rule, cuts, positives, negatives));
+  });
+}
+
+/** Indices of the labels that tuneThresholds leaves at 0.5, since these validation labels cannot tune them. */
+export function untunedLabels(rule: ThresholdRule, input: Pick<Predictions, 'labels' | 'labelCount'>): number[] {
+  const { labels, labelCount } = input;
+  const positives = new Float64Array(labelCount);
+  for (let i = 0; i < labels.length; i++) positives[i % labelCount] += labels[i];
+  const count = labels.length / labelCount;
+  return [...positives.keys()].filter((label) => !isTunable(rule, positives[label], count - positives[label]));
+}
+
+/** The decisions score > threshold (strict), [N, L] of 0 or 1. Throws ERR_CONFIG for wrong thresholds. */
+export function decide(
+  scores: Float64Array | Float32Array,
+  labelCount: number,
+  threshold: number | ArrayLike<number> = DEFAULT_THRESHOLD,
+): Uint8Array {
+  const thresholds = checkThresholds(threshold, labelCount);
+  return Uint8Array.from(scores, (score, i) => Number(score > thresholds[i % labelCount]));
+}

@@ -1,0 +1,62 @@
+/**
+ * What a run starts from: resolved options, data, a trainer with its weights, a checkpoint when one is resumed. All that
+ * can be refused is refused here, before anything is created. Not here: the run itself (train.ts).
+ */
+import { checkSameData, openCheckpoint, type Checkpoint } from './checkpoint';
+import type { Dataset } from './data/dataset';
+import { resolveDevice } from './device';
+import type { TrainEvent } from './events';
+import { checkBatch, factsOf, loadData, sourceOf } from './inputs';
+import { startFrom, trainerOf } from './model';
+import type { Trainer } from './native';
+import { resolveOptions, type ResolvedOptions, type TrainOptions } from './options';
+import { checkOutput } from './run';
+
+export interface Prepared {
+  options: ResolvedOptions;
+  dataset: Dataset;
+  /** The caller disposes of it. */
+  trainer: Trainer;
+  checkpoint?: Checkpoint;
+  /** What the user should be told: the device chosen, a head replaced. */
+  notes: string[];
+}
+
+/** Throws the error of the first thing that cannot be used; `signal` ends it with its reason. */
+export async function prepare(
+  given: TrainOptions,
+  emit: (event: TrainEvent) => void,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const asked = resolveOptions(given);
+  const checkpoint = asked.resume === false ? undefined : await openCheckpoint(given);
+  const wanted = checkpoint?.options ?? asked;
+  if (!checkpoint) await checkOutput(wanted.out, wanted.name);
+  const { device, note } = resolveDevice(wanted.device);
+  const { dataset, notes } = await loadData({
+    data: wanted.data,
+    size: wanted.size,
+    limits: { train: wanted.limitTrain, val: wanted.limitVal, test: wanted.limitTest },
+    onProgress: (done, total) => emit({ type: 'progress', phase: 'data', epoch: 0, done, total }),
+    signal,
+  });
+  if (note) notes.push(note);
+  checkBatch(dataset, wanted.batchSize);
+  if (checkpoint) checkSameData(factsOf(dataset), checkpoint);
+  const options = { ...wanted, size: dataset.size, data: sourceOf(dataset, wanted.data) };
+
+  const trainer = trainerOf(options, dataset, device);
+  try {
+    if (checkpoint) {
+      await trainer.loadStateDict(checkpoint.model);
+      await trainer.loadOptimizerState(checkpoint.optimizer);
+    } else if (options.weights !== null) {
+      notes.push(...(await startFrom(trainer, options.weights, signal)));
+    }
+    signal.throwIfAborted();
+    return { options, dataset, trainer, checkpoint, notes };
+  } catch (error) {
+    await trainer.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The images that the report shows: for each label the most confident hit, miss and false alarm. They are kept in
+ * predictions/examples.json, so that the report can be drawn again where the data set is not.
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { writeAtomically } from '../data/atomic';
+import type { Split } from '../data/dataset';
+import { grayPng } from './png';
+import type { Predicted } from './read-run';
+
+/** The label is there and decided (hit), there and not decided (miss), not there and decided (false alarm). */
+export const EXAMPLE_KINDS = ['hit', 'miss', 'false alarm'] as const;
+export type ExampleKind = (typeof EXAMPLE_KINDS)[number];
+
+const exampleSchema = z.object({
+  kind: z.enum(EXAMPLE_KINDS),
+  /** Column of the label. */
+  label: z.int().min(0),
+  /** Position in the split. */
+  index: z.int().min(0),
+  score: z.number(),
+});
+const storedSchema = z.object({
+  size: z.int().min(1),
+  /** PNGs in base64 by position in the split. */
+  images: z.record(z.string(), z.base64()),
+  examples: z.array(exampleSchema),
+});
+
+/** One decision and the image that it is about. */
+export type Example = z.infer<typeof exampleSchema>;
+/** Examples with their images. */
+export type Examples = z.infer<typeof storedSchema>;
+
+/**
+ * Finds the examples at `thresholds` (one a label), a label at most once a kind: hits and false alarms with the highest
+ * score, misses with the lowest; the most confident first.
+ */
+export function findExamples(
+  { labels, scores, count, labelCount }: Predicted,
+  thresholds: readonly number[],
+): Example[] {
+  const best = new Map<string, Example>();
+  for (let i = 0; i < count * labelCount; i++) {
+    const label = i % labelCount;
+    const isDecided = scores[i] > thresholds[label];
+    if (labels[i] === 0 && !isDecided) continue;
+    const kind: ExampleKind = labels[i] === 0 ? 'false alarm' : isDecided ? 'hit' : 'miss';
+    const held = best.get(`${kind}${label}`);
+    if (!held || (kind === 'miss' ? scores[i] < held.score : scores[i] > held.score)) {
+      best.set(`${kind}${label}`, { kind, label, index: Math.floor(i / labelCount), score: scores[i] });
+    }
+  }
+  return [...best.values()].sort((a, b) => (a.kind === 'miss' ? a.score - b.score : b.score - a.score));
+}
+
+/** The examples with their images from the split that was scored; undefined when the split is another one. */
+export function illustrate(examples: readonly Example[], split: Split, predicted: Predicted): Examples | undefined {
+  const { count, labels } = predicted;
+  const isSame =
+    split.labelCount === predicted.labelCount &&
+    split.count >= count &&
+    labels.every((value, i) => value === split.labels[i]);
+  if (!isSame) return undefined;
+  const { size } = split;
+  const images: Record<string, string> = {};
+  for (const { index } of examples) {
+    const pixels = split.images.subarray(index * size * size, (index + 1) * size * size);
+    images[index] ??= grayPng(pixels, size, size).toString('base64');
+  }
+  return { size, images, examples: [...examples] };
+}
+
+const fileOf = (directory: string): string => path.join(directory, 'predictions', 'examples.json');
+
+export async function storeExamples(directory: string, examples: Examples): Promise<string> {
+  await writeAtomically(fileOf(directory), async (handle) => {
+    await handle.writeFile(`${JSON.stringify(examples)}\n`);
+  });
+  return fileOf(directory);
+}
+
+/** What an earlier drawing stored; undefined when there is nothing, or it is not of these examples. */
+export async function storedExamples(directory: string, examples: readonly Example[]): Promise<Examples | undefined> {
+  try {
+    const stored = storedSchema.parse(JSON.parse(await readFile(fileOf(directory), 'utf8')));
+    const isSame = examples.every(({ index }) => stored.images[index] !== undefined);
+    return isSame && JSON.stringify(stored.examples) === JSON.stringify(examples) ? stored : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Draws a run: plots/*.svg and *.png and report.html, from the files of the run directory alone (and the images of its
+ * data set, when they are handed over). It can be repeated at any time and after any end of the run.
+ */
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { writeAtomically } from '../data/atomic';
+import type { Dataset } from '../data/dataset';
+import { rasterise, standalone } from './chart';
+import { illustrate, storedExamples, storeExamples, type Examples } from './examples';
+import { logToTensorBoard } from './log';
+import { renderPage } from './page';
+import { examplesOf } from './page-examples';
+import { drawPictures } from './pictures';
+import { plotsOf } from './plots';
+import { readRun, type RunData } from './read-run';
+
+export { readMedmnistCsv, writePredictions } from './predictions';
+export { TensorBoardWriter } from './tensorboard';
+
+export interface Report {
+  /** Absolute paths of what was written: pictures, the page, and what it keeps for another drawing. */
+  files: string[];
+  /** What could not be drawn because it is not there, in sentences. */
+  notes: string[];
+}
+
+/**
+ * (Re)draws the plots and report.html of a run directory. With `dataset`, the data set of the run, the page shows images
+ * of its test split; they are kept, so that a later call shows them without it. A run that stopped early gets what can
+ * be drawn, and `notes` says what is missing. Where the run has TensorBoard files, pictures and curves go there too.
+ * Throws ERR_CONFIG (no run directory, or not writable), ERR_DATA_CORRUPT or ERR_DATA_SHAPE (a damaged file in it).
+ */
+export async function drawReport(runDirectory: string, options: { dataset?: Dataset } = {}): Promise<Report> {
+  const directory = path.resolve(runDirectory);
+  const data = await readRun(directory);
+  const files: string[] = [];
+  const pictures: { name: string; png: Buffer }[] = [];
+  const plots = path.join(directory, 'plots');
+  await mkdir(plots, { recursive: true });
+  const drawn = drawPictures(data);
+  for (const { name, title, drawing } of plotsOf(data, drawn)) {
+    const svg = standalone(drawing, title);
+    const png = await rasterise(svg);
+    files.push(await write(path.join(plots, `${name}.svg`), svg), await write(path.join(plots, `${name}.png`), png));
+    pictures.push({ name, png });
+  }
+  await removeFormer(plots, files);
+
+  const examples = await examplesFor(data, options.dataset);
+  if (examples && options.dataset) files.push(await storeExamples(directory, examples));
+  const page = path.join(directory, 'report.html');
+  files.push(await write(page, renderPage(data, drawn, examples)));
+  const log = await logToTensorBoard(data, pictures);
+  if (log) files.push(log);
+  return { files, notes: data.notes };
+}
+
+async function write(file: string, content: string | Buffer): Promise<string> {
+  await writeAtomically(file, async (handle) => {
+    await handle.writeFile(content);
+  });
+  return file;
+}
+
+/** Pictures of an earlier drawing that this one has not replaced would show a state that is no more. */
+async function removeFormer(folder: string, files: readonly string[]): Promise<void> {
+  const kept = new Set(files.map((file) => path.basename(file)));
+  for (const name of await readdir(folder)) {
+    if (/\.(svg|png)$/.test(name) && !kept.has(name)) await rm(path.join(folder, name));
+  }
+}
+
+/** The images of the page: from the data set, else from an earlier drawing; else a note says why there are none. */
+async function examplesFor(data: RunData, dataset: Dataset | undefined): Promise<Examples | undefined> {
+  const { test } = data.predictions;
+  if (!test) return undefined;
+  const wanted = examplesOf(data);
+  const examples = dataset
+    ? illustrate(wanted, dataset.splits.test, test)
+    : await storedExamples(data.directory, wanted);
+  if (!examples) {
+    data.notes.push(
+      dataset
+        ? `The test split of ${dataset.name} is not the one that was scored: there are no example images.`
+        : 'No example images are shown: the data set is not at hand and no earlier drawing kept them. Draw again with chestmnist report RUN --data FILE.',
+    );
+  }
+  return examples;
+}

@@ -1,0 +1,40 @@
+/** The pictures and precision-recall curves of a run for TensorBoard, where the run has event files already. */
+import { readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { scoresOf, type RunData } from './read-run';
+import { TensorBoardWriter } from './tensorboard';
+
+const PREFIX = 'events.out.tfevents.';
+const SUFFIX = '.report';
+
+/**
+ * Writes them, at the chosen epoch, to an event file of their own, in place of an earlier drawing's; returns its path, or
+ * undefined when the run logs nothing to TensorBoard.
+ */
+export async function logToTensorBoard(
+  { directory, metrics, predictions }: RunData,
+  pictures: readonly { name: string; png: Buffer }[],
+): Promise<string | undefined> {
+  const events = (await readdir(directory)).filter((name) => name.startsWith(PREFIX));
+  if (events.length === 0 || !metrics) return undefined;
+  for (const name of events) if (name.endsWith(SUFFIX)) await rm(path.join(directory, name));
+  const step = metrics.best_epoch;
+  const writer = new TensorBoardWriter(directory, SUFFIX);
+  try {
+    for (const { name, png } of pictures) {
+      // A PNG begins with its signature and the header chunk: width at byte 16, height at 20.
+      writer.image(`plots/${name}`, png, png.readUInt32BE(16), png.readUInt32BE(20), step);
+    }
+    for (const split of ['val', 'test'] as const) {
+      const predicted = predictions[split];
+      if (!predicted) continue;
+      metrics.labels.forEach((label, i) => {
+        const { yTrue, yScore } = scoresOf(predicted, i);
+        writer.prCurve(`pr_${split}/${label}`, yTrue, yScore, step);
+      });
+    }
+  } finally {
+    await writer.close();
+  }
+  return writer.file;
+}

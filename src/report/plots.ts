@@ -1,0 +1,74 @@
+/** The files of plots/: which there are, their names, titles and explanations. */
+import { sheet, titled, type Drawing } from './chart';
+import { count, percent, slug } from './format';
+import type { Panels, Pictures } from './pictures';
+import type { RunData } from './read-run';
+
+export interface Plot {
+  /** File name without extension. */
+  name: string;
+  title: string;
+  drawing: Drawing;
+}
+
+const COLUMNS = 5;
+
+/** All pictures that the run has data for. */
+export function plotsOf({ metrics, name }: RunData, { curves, confusion, scored }: Pictures): Plot[] {
+  const plot = (file: string, heading: string, drawing: Drawing): Plot => ({
+    name: file,
+    title: `${heading} – ${name}`,
+    drawing,
+  });
+  const plots: Plot[] = [];
+  if (curves) {
+    plots.push(plot('loss', 'Loss', titled(curves.loss, 'Loss', 'after each epoch, mean over images and labels')));
+    plots.push(
+      plot('auc', 'Validation AUC', titled(curves.auc, 'Validation AUC', 'after each epoch, mean over the labels')),
+    );
+  }
+  if (!metrics) return plots;
+  const { labels } = metrics;
+  const { prevalence, support, threshold, n } = metrics.splits.test;
+  const split = `Test split, ${count(n)} images`;
+  if (confusion) {
+    const at = typeof threshold === 'number' ? `threshold ${threshold}` : 'one threshold a label';
+    const panels = confusion.map((panel, i) => titled(panel, labels[i], `prevalence ${percent(prevalence[i])}`));
+    const notes = [
+      `${split}, ${at}. Rows: truth. Columns: decision. Each cell: images, share of the row.`,
+      'TN rightly negative, FP false alarm, FN missed, TP found. Darker: a larger share of the row.',
+    ];
+    plots.push(plot('confusion', 'Confusion matrices', sheet(panels, 'Confusion matrices', notes, COLUMNS)));
+    const names = fileNames(labels);
+    panels.forEach((panel, i) => plots.push(plot(`confusion-${names[i]}`, `Confusion matrix of ${labels[i]}`, panel)));
+  }
+  const grid = (file: string, heading: string, note: string, panels: Panels): void => {
+    const named = panels.map((panel, i) => titled(panel, labels[i], `${count(support[i])} of ${count(n)} positive`));
+    plots.push(plot(file, heading, sheet(named, heading, [`${split}. ${note}`], COLUMNS)));
+  };
+  if (scored) {
+    const { roc, pr, reliability } = scored;
+    grid('roc', 'ROC curves', 'The dashed diagonal is chance.', roc);
+    grid(
+      'pr',
+      'Precision-recall curves',
+      'The dashed line is the prevalence, the precision of a score that knows nothing.',
+      pr,
+    );
+    grid(
+      'reliability',
+      'Reliability diagrams',
+      '15 bins of equal width; the area of a dot is the share of images in its bin.',
+      reliability,
+    );
+  }
+  return plots;
+}
+
+/** One file name a label: its letters and digits, with its number where those are not enough. */
+function fileNames(labels: readonly string[]): string[] {
+  const slugs = labels.map(slug);
+  return slugs.map((name, i) =>
+    name !== '' && slugs.indexOf(name) === i ? name : `${name}${name && '-'}label${i + 1}`,
+  );
+}

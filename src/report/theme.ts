@@ -1,0 +1,49 @@
+/**
+ * Colours and type of every picture and of the page. Hues are told apart with any kind of colour vision (blue against
+ * vermilion, never red against green), and no meaning rests on colour alone: lines also differ in dash and in label.
+ */
+
+/** Name -> [light, dark]. Each light value is unique, so that a chart drawn in light can be given the page's variables. */
+export const COLORS = {
+  surface: ['#ffffff', '#141b22'],
+  ink: ['#1b2733', '#e9eef3'],
+  muted: ['#525e6a', '#aab6c1'],
+  grid: ['#dbe1e7', '#33404c'],
+  train: ['#c2500a', '#ff9e57'],
+  val: ['#0067a8', '#62b8ec'],
+  chosen: ['#8a3d7c', '#e6a6d2'],
+  truth: ['#00705a', '#4fcfae'],
+  heat0: ['#edf3f9', '#1d2833'],
+  heat1: ['#cbdff0', '#213e58'],
+  heat2: ['#9cc6e6', '#275a86'],
+  heat3: ['#2a76b3', '#76b6e6'],
+  heat4: ['#0a4b7e', '#aad6f7'],
+  heatInk: ['#13202c', '#f2f6fa'],
+  heatInkStrong: ['#fdfeff', '#0a151f'],
+} as const satisfies Record<string, readonly [light: string, dark: string]>;
+
+export type ColorName = keyof typeof COLORS;
+
+/** The light colours by name: what charts are drawn with. */
+export const ink = Object.fromEntries(Object.entries(COLORS).map(([name, [light]]) => [name, light])) as Record<
+  ColorName,
+  string
+>;
+
+/** CSS custom properties of one scheme. */
+export const customProperties = (scheme: 'light' | 'dark'): string =>
+  Object.entries(COLORS)
+    .map(([name, pair]) => `--${name}:${pair[scheme === 'light' ? 0 : 1]};`)
+    .join('');
+
+const BY_HEX = new Map(Object.entries(COLORS).map(([name, [light]]) => [light as string, name]));
+
+/** An SVG drawn in the light colours, with the page's variables in their place. */
+export const withVariables = (svg: string): string =>
+  svg.replace(/(["'(:;\s])(#[0-9a-f]{6})\b/gi, (all, before: string, hex: string) => {
+    const name = BY_HEX.get(hex.toLowerCase());
+    return name === undefined ? all : `${before}var(--${name})`;
+  });
+
+/** Arimo is drawn in the PNGs; what follows has the same widths, or is the reader's own. */
+export const FONT_STACK = 'Arimo, Arial, Liberation Sans, Helvetica, sans-serif';

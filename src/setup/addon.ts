@@ -1,0 +1,51 @@
+/**
+ * Which addon file there is and what it was built from, told by the file chestmnist.json beside it (CMakeLists.txt
+ * writes it). Nothing is loaded.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+
+export interface Addon {
+  /** Absolute path of the .node file. */
+  readonly file: string;
+  /** LibTorch version it was built against, e.g. `2.13.0+cpu`. */
+  readonly libtorch: string;
+  /** Hash of the sources it was built from. */
+  readonly sources: string;
+}
+
+// node-gyp-build has no types. It takes build/Release first, then prebuilds/<platform>-<arch>.
+// eslint-disable-next-line @typescript-eslint/no-require-imports
+const nodeGypBuild = require('node-gyp-build') as { path(root: string): string };
+
+/** The addon of the package at `root`; undefined when there is none or it does not say what it is. */
+export function findAddon(root: string): Addon | undefined {
+  try {
+    const file = nodeGypBuild.path(root);
+    const facts: unknown = JSON.parse(readFileSync(path.join(path.dirname(file), 'chestmnist.json'), 'utf8'));
+    if (typeof facts !== 'object' || facts === null) return undefined;
+    const { libtorch, sources } = facts as Record<string, unknown>;
+    return typeof libtorch === 'string' && typeof sources === 'string' ? { file, libtorch, sources } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Hash of all that the addon is built from; an addon with another hash is out of date. */
+export function sourceHash(root: string): string {
+  const hash = createHash('sha256');
+  for (const file of ['CMakeLists.txt', ...filesUnder(root, 'native')]) {
+    const text = readFileSync(path.join(root, file));
+    hash.update(`${file}\0${text.length}\0`).update(text);
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+function filesUnder(root: string, folder: string): string[] {
+  if (!existsSync(path.join(root, folder))) return [];
+  return readdirSync(path.join(root, folder))
+    .sort()
+    .map((name) => `${folder}/${name}`)
+    .flatMap((file) => (statSync(path.join(root, file)).isDirectory() ? filesUnder(root, file) : [file]));
+}

@@ -1,0 +1,137 @@
+/**
+ * Builds the addon with CMake through cmake-js, in build/cmake; the result is build/Release/chestmnist.node. A build that
+ * was killed or failed leaves no addon that looks finished, and the next one starts clean.
+ */
+import { spawn } from 'node:child_process';
+import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { finished } from 'node:stream/promises';
+import { ChestMnistError } from '../errors';
+import { findAddon, sourceHash, type Addon } from './addon';
+import type { LibTorch } from './inspect';
+
+export interface BuildOptions {
+  root: string;
+  libtorch: LibTorch;
+  /** Receives what the build prints, line by line. */
+  verbose?: (line: string) => void;
+  signal?: AbortSignal;
+}
+
+/** Builds and returns the addon. Throws ERR_NATIVE_MISSING with the end of the log when that fails. */
+export async function buildAddon({ root, libtorch, verbose, signal }: BuildOptions): Promise<Addon> {
+  checkTools();
+  const release = path.join(root, 'build', 'Release');
+  const work = path.join(root, 'build', 'cmake');
+  const finishedMark = path.join(work, 'finished');
+  const recipe = JSON.stringify([root, libtorch.directory, libtorch.version]);
+
+  // CMake remembers libraries it found and half-written object files look done: only a finished build of the same
+  // recipe is built upon.
+  const previous = existsSync(finishedMark) ? readFileSync(finishedMark, 'utf8') : '';
+  rmSync(previous === recipe ? finishedMark : work, { recursive: true, force: true });
+  for (const name of ['chestmnist.node', 'chestmnist.json']) rmSync(path.join(release, name), { force: true });
+  mkdirSync(work, { recursive: true });
+
+  const log = path.join(root, 'build', 'build.log');
+  const settings = [
+    `--CDCHESTMNIST_LIBTORCH=${libtorch.directory}`,
+    `--CDCHESTMNIST_LIBTORCH_VERSION=${libtorch.version}`,
+    `--CDCHESTMNIST_SOURCE_HASH=${sourceHash(root)}`,
+  ];
+  const common = ['--directory', root, '--out', work, '--config', 'Release'];
+  rmSync(log, { force: true });
+  await cmakeJs(['configure', ...common, ...settings], { root, log, verbose, signal });
+  await cmakeJs(['build', ...common, '--parallel', String(availableParallelism())], { root, log, verbose, signal });
+
+  const addon = findAddon(root);
+  if (!addon) throw failed('the build ended without build/Release/chestmnist.node', log);
+  writeFileSync(finishedMark, recipe);
+  return addon;
+}
+
+function checkTools(): void {
+  const onPath = (names: string[]): boolean =>
+    names.some((name) =>
+      (process.env.PATH ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, name))),
+    );
+  const windows = process.platform === 'win32';
+  const missing = [
+    ...(onPath(['cmake', 'cmake.exe']) ? [] : ['CMake (3.18 or newer)']),
+    // On Windows cmake-js finds Visual Studio, which is not on the path.
+    ...(windows || process.env.CXX || onPath(['c++', 'g++', 'clang++']) ? [] : ['a C++20 compiler']),
+    ...(windows || onPath(['ninja', 'make', 'gmake']) ? [] : ['make or ninja']),
+  ];
+  if (missing.length === 0) return;
+  const install = {
+    linux: 'apt-get install cmake g++ make (Debian, Ubuntu) or dnf install cmake gcc-c++ make (Fedora)',
+    darwin: 'xcode-select --install and brew install cmake',
+    win32: 'winget install Kitware.CMake and the C++ tools of Visual Studio',
+  }[process.platform as 'linux' | 'darwin' | 'win32'];
+  throw new ChestMnistError('ERR_NATIVE_MISSING', {
+    found: `the addon has to be built here, and this machine lacks ${missing.join(' and ')}`,
+    needed: 'CMake and a C++20 compiler (GCC 11 or newer, Clang 14 or newer)',
+    next: `${install}, then npx chestmnist setup`,
+  });
+}
+
+interface Step {
+  root: string;
+  log: string;
+  verbose?: ((line: string) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+async function cmakeJs(args: string[], { root, log, verbose, signal }: Step): Promise<void> {
+  const program = path.join(path.dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
+  const out = createWriteStream(log, { flags: 'a' });
+  // A process group of its own, so that an interrupt ends the compilers too and not only cmake-js.
+  const child = spawn(process.execPath, [program, ...args], {
+    cwd: root,
+    detached: process.platform !== 'win32',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const end = (): void => {
+    if (child.pid !== undefined && child.exitCode === null) killGroup(child.pid);
+  };
+  signal?.addEventListener('abort', end, { once: true });
+  process.once('exit', end);
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      out.write(text);
+      if (verbose) text.split('\n').filter(Boolean).forEach(verbose);
+    });
+  }
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', resolve);
+    });
+    out.end();
+    await finished(out);
+    signal?.throwIfAborted();
+    if (code !== 0) throw failed(`cmake-js ${args[0]} failed (exit ${code ?? 'by signal'})`, log);
+  } finally {
+    signal?.removeEventListener('abort', end);
+    process.removeListener('exit', end);
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGTERM');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+function failed(what: string, log: string): ChestMnistError {
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  return new ChestMnistError('ERR_NATIVE_MISSING', {
+    found: `${what}; the end of ${log}:\n${lines.slice(-30).join('\n')}\n`,
+    needed: 'an addon that builds against this LibTorch (GCC 11 or newer, Clang 14 or newer)',
+    next: 'read the log; then npx chestmnist setup --verbose',
+  });
+}

@@ -1,0 +1,141 @@
+/**
+ * What set-up finds on this machine and whether training can run, as data. It changes nothing; LibTorch is loaded in a
+ * process of its own, so that a crash of it is a finding and not the end. Not here: wording (cli/doctor.ts).
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import path from 'node:path';
+import { CHESTMNIST } from '../data/catalogue';
+import { cacheDirectory, findDataFile } from '../data/places';
+import { ChestMnistError, type ErrorCode } from '../errors';
+import type { CudaStatus } from '../native';
+import { findAddon, sourceHash, type Addon } from './addon';
+import type { LibTorch } from './inspect';
+import { locateSetUp, type Failure } from './locate';
+import { resolveAddon } from './load';
+import { thisPlatform, type Platform } from './platform';
+import { PACKAGE_ROOT } from './versions';
+
+/** A part that does not work. */
+export interface Problem {
+  code: ErrorCode;
+  found: string;
+  needed: string;
+  next: string;
+}
+
+export interface DoctorReport {
+  node: { version: string; path: string };
+  platform: Platform;
+  cpu: { model: string; threads: number; /** e.g. `AVX2`; when the addon loads. */ capability?: string };
+  /** The addon's file and what it was built against; `current` is false when its sources changed since. */
+  addon?: Addon & { current: boolean };
+  /** LibTorch by its files; `loaded` is what it says of itself once loaded. */
+  libtorch?: LibTorch & { loaded?: string };
+  /** Sources of LibTorch that were looked at in vain. */
+  looked: Failure[];
+  cuda?: CudaStatus;
+  /** ChestMNIST files found, by size in pixels. */
+  data: { size: number; path: string; bytes: number }[];
+  caches: { path: string; bytes: number }[];
+  /** Why training cannot run; absent when it can. */
+  problem?: Problem;
+  usable: boolean;
+  /** The next command. */
+  next: string;
+}
+
+/** Examines the installation. Never throws for what it finds wrong. */
+export async function doctor(): Promise<DoctorReport> {
+  const looked: Failure[] = [];
+  const addon = findAddon(PACKAGE_ROOT);
+  let problem: Problem | undefined;
+  let libtorch: LibTorch | undefined;
+  let loaded: Loaded | undefined;
+  try {
+    libtorch = locateSetUp({ root: PACKAGE_ROOT, env: process.env }, looked);
+    libtorch = resolveAddon().libtorch;
+    loaded = await load();
+  } catch (error) {
+    if (!(error instanceof ChestMnistError)) throw error;
+    problem = { code: error.code, found: error.found, needed: error.needed, next: error.next };
+  }
+  const data = findData();
+  return {
+    node: { version: process.version, path: process.execPath },
+    platform: thisPlatform(),
+    cpu: {
+      model: cpus()[0]?.model.trim() ?? 'unknown',
+      threads: availableParallelism(),
+      ...(loaded ? { capability: loaded.capability } : {}),
+    },
+    ...(addon ? { addon: { ...addon, current: addon.sources === sourceHash(PACKAGE_ROOT) } } : {}),
+    ...(libtorch ? { libtorch: { ...libtorch, ...(loaded ? { loaded: loaded.version } : {}) } } : {}),
+    looked,
+    ...(loaded ? { cuda: loaded.cuda } : {}),
+    data,
+    caches: [{ path: cacheDirectory(), bytes: bytesUnder(cacheDirectory()) }].filter(({ bytes }) => bytes > 0),
+    ...(problem ? { problem } : {}),
+    usable: problem === undefined,
+    next:
+      problem?.next ??
+      (data.length > 0 ? 'chestmnist train' : 'chestmnist train --data synthetic, or chestmnist data fetch'),
+  };
+}
+
+interface Loaded {
+  version: string;
+  capability: string;
+  cuda: CudaStatus;
+}
+
+/** Errors keep their code; a death without one (a signal, an illegal instruction) is ERR_NATIVE_MISSING with its name. */
+const PROBE = `
+const { native } = require(process.argv[1]);
+const say = (value) => require('fs').writeSync(3, JSON.stringify(value));
+try {
+  const addon = native();
+  say({ version: addon.torchVersion(), capability: addon.cpuCapability(), cuda: addon.cudaStatus() });
+} catch (error) {
+  say({ error: { code: error.code, found: error.found ?? String(error), needed: error.needed, next: error.next } });
+}`;
+
+/** What the addon says of itself, asked in a process of its own. Throws the ChestMnistError that loading gives. */
+async function load(): Promise<Loaded> {
+  const program = path.join(PACKAGE_ROOT, 'dist', 'native.js');
+  const child = spawn(process.execPath, ['-e', PROBE, program], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+  let answer = '';
+  let chatter = '';
+  child.stdio[3]?.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (chatter = (chatter + chunk.toString()).slice(-2_000)));
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (...end) => resolve(end));
+  });
+  const said = (answer ? JSON.parse(answer) : { error: {} }) as Loaded | { error: Partial<Problem> };
+  if (!('error' in said)) return said;
+  const { code: errorCode, found, needed, next } = said.error;
+  throw new ChestMnistError(errorCode ?? 'ERR_NATIVE_MISSING', {
+    found: found ?? `loading the addon ended its process (${signal ?? `exit ${code}`}) ${chatter.trim()}`.trim(),
+    needed: needed ?? 'an addon and a LibTorch that load on this machine',
+    next: next ?? 'npx chestmnist setup --rebuild',
+  });
+}
+
+function findData(): DoctorReport['data'] {
+  return CHESTMNIST.files.flatMap(({ size, file }) => {
+    const found = findDataFile(file);
+    return found ? [{ size, path: found, bytes: statSync(found).size }] : [];
+  });
+}
+
+/** Bytes of all files under a folder; links are not followed. */
+function bytesUnder(folder: string): number {
+  if (!existsSync(folder)) return 0;
+  return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) return sum + bytesUnder(file);
+    return sum + (entry.isFile() ? statSync(file).size : 0);
+  }, 0);
+}

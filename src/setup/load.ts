@@ -1,0 +1,123 @@
+/**
+ * Loads the addon: the only place that does. What can be told from files (is it there, does it fit the LibTorch) is told
+ * before the dynamic linker runs, since its messages name a symbol and not the remedy.
+ */
+import os from 'node:os';
+import path from 'node:path';
+import { realpathSync } from 'node:fs';
+import { ChestMnistError } from '../errors';
+import { findAddon, type Addon } from './addon';
+import { fits, type LibTorch } from './inspect';
+import { locateSetUp, type Failure } from './locate';
+import { checkPlatform } from './platform';
+import { libtorchLink, PACKAGE_ROOT, releaseOf, SETUP_COMMAND } from './versions';
+
+/**
+ * The addon's exports. Throws ERR_PLATFORM_UNSUPPORTED, ERR_NATIVE_MISSING, ERR_LIBTORCH_NOT_FOUND or
+ * ERR_LIBTORCH_MISMATCH. Loading takes about a second: LibTorch is large.
+ */
+export function loadAddon(): unknown {
+  const { addon, libtorch } = resolveAddon();
+  try {
+    if (!isLinked(libtorch)) preload(libtorch);
+    // eslint-disable-next-line @typescript-eslint/no-require-imports
+    return require(addon.file);
+  } catch (error) {
+    throw explain(error, addon, libtorch);
+  }
+}
+
+/** The addon and the LibTorch it will run on, both checked by their files. Errors as loadAddon. */
+export function resolveAddon(root = PACKAGE_ROOT, env = process.env): { addon: Addon; libtorch: LibTorch } {
+  checkPlatform();
+  const addon = findAddon(root);
+  if (!addon) {
+    throw new ChestMnistError('ERR_NATIVE_MISSING', {
+      found: `no native addon in ${root}`,
+      needed: 'the addon built for this machine, and LibTorch',
+      next: SETUP_COMMAND,
+    });
+  }
+  const failures: Failure[] = [];
+  const refuse = (libtorch: LibTorch): string | undefined =>
+    fits(addon.libtorch, libtorch)
+      ? undefined
+      : `LibTorch ${libtorch.version} in ${libtorch.directory}, but the addon was built for ${releaseOf(addon.libtorch)}`;
+  const libtorch = locateSetUp({ root, env, refuse }, failures);
+  if (libtorch) return { addon, libtorch };
+  const mismatch = failures.find(({ reason }) => reason.includes('the addon was built for'));
+  throw new ChestMnistError(mismatch ? 'ERR_LIBTORCH_MISMATCH' : 'ERR_LIBTORCH_NOT_FOUND', {
+    found:
+      mismatch?.reason ?? `no LibTorch (${failures.map(({ source, reason }) => `${source}: ${reason}`).join('; ')})`,
+    needed: `LibTorch ${releaseOf(addon.libtorch)}, for which the addon was built`,
+    next: SETUP_COMMAND,
+  });
+}
+
+const isLinked = ({ directory }: LibTorch): boolean => {
+  try {
+    return realpathSync(libtorchLink(PACKAGE_ROOT)) === realpathSync(directory);
+  } catch {
+    return false;
+  }
+};
+
+/**
+ * A LibTorch other than the linked one (CHESTMNIST_LIBTORCH, or a link that was lost) is loaded first by its full path:
+ * the addon then gets it by name, before its run path is looked at. Node reports that the library is no addon, which is
+ * true and expected; RTLD_NODELETE keeps it loaded.
+ */
+function preload({ directory }: LibTorch): void {
+  const lib = path.join(directory, 'lib');
+  if (process.platform === 'win32') {
+    process.env.PATH = `${lib}${path.delimiter}${process.env.PATH ?? ''}`;
+    return;
+  }
+  const [name, noDelete] = process.platform === 'darwin' ? ['libtorch.dylib', 0x80] : ['libtorch.so', 0x1000];
+  const { RTLD_NOW, RTLD_GLOBAL } = os.constants.dlopen;
+  try {
+    process.dlopen({ exports: {} }, path.join(lib, name), RTLD_NOW | RTLD_GLOBAL | noDelete);
+  } catch (error) {
+    if (!/did not self-register/.test(String(error))) throw error;
+  }
+}
+
+/** The dynamic linker's message, with what it means and what to do. */
+export function explain(error: unknown, addon: Addon, libtorch: LibTorch): ChestMnistError {
+  const message = error instanceof Error ? error.message : String(error);
+  const what = `${addon.file} with LibTorch ${libtorch.version} in ${libtorch.directory} (${libtorch.source}): ${message}`;
+  if (/GLIBC(XX)?_\d|CXXABI_\d/.test(message)) {
+    return new ChestMnistError(
+      'ERR_PLATFORM_UNSUPPORTED',
+      {
+        found: what,
+        needed: 'a newer C or C++ library than this system has (glibc 2.28 and the libstdc++ of GCC 11)',
+        next: 'use a newer system image, or build here: npx chestmnist setup --rebuild',
+      },
+      { cause: error },
+    );
+  }
+  if (/undefined symbol|symbol not found|procedure could not be found/i.test(message)) {
+    return new ChestMnistError(
+      'ERR_LIBTORCH_MISMATCH',
+      { found: what, needed: 'an addon built against this LibTorch', next: 'npx chestmnist setup --rebuild' },
+      { cause: error },
+    );
+  }
+  if (/cannot open shared object|Library not loaded|module could not be found/i.test(message)) {
+    return new ChestMnistError(
+      'ERR_LIBTORCH_NOT_FOUND',
+      {
+        found: what,
+        needed: 'every library LibTorch depends on',
+        next: 'npx chestmnist setup, then npx chestmnist doctor',
+      },
+      { cause: error },
+    );
+  }
+  return new ChestMnistError(
+    'ERR_NATIVE_MISSING',
+    { found: what, needed: 'an addon that loads', next: 'npx chestmnist setup --rebuild' },
+    { cause: error },
+  );
+}

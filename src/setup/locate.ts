@@ -1,0 +1,125 @@
+/**
+ * Finds a LibTorch that is on this machine already: the environment variable, the package's link, the user's cache, and
+ * for set-up a Python's installed torch. Every source that fails is named with its reason. Gets nothing from a network.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import { ChestMnistError } from '../errors';
+import { inspectLibTorch, type LibTorch } from './inspect';
+import { libtorchCache, libtorchLink, MANIFEST, SETUP_COMMAND } from './versions';
+
+/** A source that was looked at in vain. */
+export interface Failure {
+  readonly source: string;
+  readonly reason: string;
+}
+
+export interface Wanted {
+  /** Package root. */
+  root: string;
+  env: NodeJS.ProcessEnv;
+  /** Says no, with a reason, to a LibTorch that is not wanted (another version, no CUDA). */
+  refuse?: (libtorch: LibTorch) => string | undefined;
+}
+
+/**
+ * The LibTorch already set up, or the failures. A CHESTMNIST_LIBTORCH that does not work is an error of its own and is
+ * never passed over: ERR_LIBTORCH_NOT_FOUND, or ERR_LIBTORCH_MISMATCH when it is one that is not wanted.
+ */
+export function locateSetUp({ root, env, refuse }: Wanted, failures: Failure[]): LibTorch | undefined {
+  const named = env.CHESTMNIST_LIBTORCH;
+  if (named) {
+    const found = inspectLibTorch(path.resolve(named), 'CHESTMNIST_LIBTORCH');
+    const refusal = typeof found === 'string' ? undefined : refuse?.(found);
+    if (typeof found !== 'string' && refusal === undefined) return found;
+    throw new ChestMnistError(refusal === undefined ? 'ERR_LIBTORCH_NOT_FOUND' : 'ERR_LIBTORCH_MISMATCH', {
+      found: `CHESTMNIST_LIBTORCH: ${typeof found === 'string' ? found : refusal}`,
+      needed: 'a LibTorch directory with lib/ and include/ that fits',
+      next: `correct or unset CHESTMNIST_LIBTORCH, then ${SETUP_COMMAND}`,
+    });
+  }
+  failures.push({ source: 'CHESTMNIST_LIBTORCH', reason: 'not set' });
+
+  return firstUsable(
+    [
+      [libtorchLink(root), 'set up for this package'],
+      ...cached().map((directory): [string, string] => [directory, 'user cache']),
+    ],
+    { refuse, none: { source: 'set up before', reason: `nothing at ${libtorchLink(root)} or in ${libtorchCache()}` } },
+    failures,
+  );
+}
+
+function firstUsable(
+  places: [directory: string, source: string][],
+  { refuse, none }: { refuse?: Wanted['refuse']; none: Failure },
+  failures: Failure[],
+): LibTorch | undefined {
+  const reasons: Failure[] = [];
+  for (const [place, source] of places) {
+    let directory: string;
+    try {
+      directory = realpathSync(place);
+    } catch {
+      continue;
+    }
+    const found = inspectLibTorch(directory, source);
+    const reason = typeof found === 'string' ? found : refuse?.(found);
+    if (typeof found !== 'string' && reason === undefined) return found;
+    reasons.push({ source, reason: reason ?? 'not usable' });
+  }
+  failures.push(...(reasons.length > 0 ? reasons : [none]));
+  return undefined;
+}
+
+/** Directories in the cache that were completed. Newest version first. */
+function cached(): string[] {
+  try {
+    const names = readdirSync(libtorchCache()).filter((name) => existsSync(path.join(libtorchCache(), name, MANIFEST)));
+    return names
+      .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+      .map((name) => path.join(libtorchCache(), name, 'torch'));
+  } catch {
+    return [];
+  }
+}
+
+/** Finds torch without importing it, which would take seconds and may fail. */
+const FIND_TORCH = `import importlib.util, sys
+spec = importlib.util.find_spec("torch")
+sys.stdout.write(list(spec.submodule_search_locations)[0] if spec and spec.submodule_search_locations else "")`;
+
+/** The Pythons to ask: the one named by CHESTMNIST_PYTHON, else those on the path. */
+export const pythons = (env: NodeJS.ProcessEnv): string[] =>
+  env.CHESTMNIST_PYTHON
+    ? [env.CHESTMNIST_PYTHON]
+    : process.platform === 'win32'
+      ? ['python', 'py']
+      : ['python3', 'python'];
+
+/** A LibTorch inside a Python's installed torch. */
+export function locateInPython({ env, refuse }: Wanted, failures: Failure[]): LibTorch | undefined {
+  for (const python of pythons(env)) {
+    const source = `torch of ${python}`;
+    let directory: string;
+    try {
+      // -I: the current folder and the user's variables must not decide which torch is found.
+      directory = execFileSync(python, ['-I', '-c', FIND_TORCH], {
+        encoding: 'utf8',
+        timeout: 10_000,
+        env,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      failures.push({ source, reason: missing ? 'no such Python' : 'this Python does not run' });
+      continue;
+    }
+    const found = directory ? inspectLibTorch(directory, source) : 'torch is not installed in it';
+    const reason = typeof found === 'string' ? found : refuse?.(found);
+    if (typeof found !== 'string' && reason === undefined) return found;
+    failures.push({ source, reason: reason ?? 'not usable' });
+  }
+  return undefined;
+}

@@ -1,0 +1,195 @@
+/**
+ * Gets a LibTorch from a network: the official archive, else a wheel through pip (a wheel is a zip with LibTorch inside).
+ * With `cuda`, pip's CUDA build and the NVIDIA libraries it names. It ends in the user's cache, whole or not at all.
+ */
+import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { download } from '../data/download';
+import { openZip } from '../data/zip';
+import { ChestMnistError } from '../errors';
+import { extract, libtorchEntries, nvidiaEntries } from './extract';
+import { inspectLibTorch, type LibTorch } from './inspect';
+import type { Failure } from './locate';
+import { withLock } from './lock';
+import { pipDownload } from './pip';
+import { libtorchCache, MANIFEST, PINNED } from './versions';
+
+export interface ObtainOptions {
+  cuda: boolean;
+  env: NodeJS.ProcessEnv;
+  log: (line: string) => void;
+  signal?: AbortSignal | undefined;
+  /** Looks again once the lock is held: another process may have got it meanwhile. */
+  again: () => LibTorch | undefined;
+}
+
+/** Bytes on disk while it is got: what is downloaded and what is extracted from it. Measured. */
+const DISK_BYTES = { cpu: 0.8e9, cuda: 7e9 } as const;
+
+/** What `setup --cuda` says before it starts. Measured for torch 2.14.1 on Linux x64. */
+export const CUDA_SIZES = 'downloads 2.7 GB (PyTorch 0.55 GB, NVIDIA libraries 2.2 GB) and takes 4.3 GB of disk';
+
+/** Archives of the CPU build by platform; there is none for other platforms. */
+const ARCHIVE_HOST = 'https://download.pytorch.org/libtorch/cpu';
+const ARCHIVES: Record<string, string> = {
+  'linux-x64': `libtorch-shared-with-deps-${PINNED.cpu}%2Bcpu.zip`,
+  'darwin-arm64': `libtorch-macos-arm64-${PINNED.cpu}.zip`,
+  'win32-x64': `libtorch-win-shared-with-deps-${PINNED.cpu}%2Bcpu.zip`,
+};
+
+/** The LibTorch that was got, or undefined with the failures added. */
+export async function obtain(options: ObtainOptions, failures: Failure[]): Promise<LibTorch | undefined> {
+  const { log, signal, cuda } = options;
+  const cache = libtorchCache();
+  mkdirSync(cache, { recursive: true });
+  const waiting = (holder: string): void => log(`waiting for ${holder}, which is getting LibTorch too`);
+  return withLock(
+    path.join(cache, 'setup.lock'),
+    async () => {
+      const there = options.again();
+      if (there) return there;
+      for (const name of readdirSync(cache)) {
+        // Left by a set-up that was killed.
+        if (name.endsWith('.tmp')) rmSync(path.join(cache, name), { recursive: true, force: true });
+      }
+      checkRoom(cache, DISK_BYTES[cuda ? 'cuda' : 'cpu']);
+      if (cuda) return attempt('pip (CUDA build)', () => fromCudaWheels(options), failures, signal);
+      return (
+        (await attempt('official archive', () => fromArchive(options), failures, signal)) ??
+        (await attempt('pip', () => fromWheel(options), failures, signal))
+      );
+    },
+    { waiting, signal },
+  );
+}
+
+async function attempt(
+  source: string,
+  get: () => Promise<LibTorch>,
+  failures: Failure[],
+  signal: AbortSignal | undefined,
+): Promise<LibTorch | undefined> {
+  try {
+    return await get();
+  } catch (error) {
+    signal?.throwIfAborted();
+    failures.push({
+      source,
+      reason: error instanceof ChestMnistError ? error.found : String((error as Error).message),
+    });
+    return undefined;
+  }
+}
+
+function checkRoom(folder: string, needed: number): void {
+  const { bavail, bsize } = statfsSync(folder);
+  if (bavail * bsize >= needed) return;
+  throw new ChestMnistError('ERR_LIBTORCH_NOT_FOUND', {
+    found: `${((bavail * bsize) / 1e9).toFixed(1)} GB free in ${folder}`,
+    needed: `${(needed / 1e9).toFixed(1)} GB to get LibTorch`,
+    next: 'free some space, or set XDG_CACHE_HOME to a folder on a larger disk',
+  });
+}
+
+/** Makes `<cache>/<version>-<flavour>` from what `fill` puts into a folder beside it; a rename makes it appear whole. */
+async function inCache(source: string, fill: (staging: string) => Promise<void>): Promise<LibTorch> {
+  const staging = path.join(libtorchCache(), `.${process.pid}.tmp`);
+  try {
+    mkdirSync(staging);
+    await fill(staging);
+    const found = inspectLibTorch(path.join(staging, 'torch'), source);
+    if (typeof found === 'string') throw new Error(found);
+    writeFileSync(path.join(staging, MANIFEST), JSON.stringify({ version: found.version, source }));
+    const flavour = found.cuda ? `cu${found.cuda.replace('.', '')}` : 'cpu';
+    const home = path.join(libtorchCache(), `${found.version.split('+')[0]}-${flavour}`);
+    rmSync(home, { recursive: true, force: true }); // not complete, or it would have been found
+    renameSync(staging, home);
+    return { ...found, directory: path.join(home, 'torch') };
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+async function fromArchive({ log, signal }: ObtainOptions): Promise<LibTorch> {
+  const name = ARCHIVES[`${process.platform}-${process.arch}`];
+  if (!name) throw new Error(`there is none for ${process.platform}-${process.arch}`);
+  const file = path.join(libtorchCache(), 'downloads', decodeURIComponent(name));
+  log(`LibTorch ${PINNED.cpu} (CPU): downloading ${ARCHIVE_HOST}/${name}`);
+  await download(`${ARCHIVE_HOST}/${name}`, file, {
+    onProgress: progressLog(log),
+    // A machine without a way there is told at once, and pip is tried; a line that breaks midway is resumed.
+    attempts: 2,
+    retryDelayMs: 500,
+    stallTimeoutMs: 20_000,
+    ...(signal ? { signal } : {}),
+  });
+  const libtorch = await inCache('official archive', async (staging) => {
+    log('extracting LibTorch');
+    await extract(file, staging, libtorchEntries, signal);
+  });
+  rmSync(file, { force: true });
+  return libtorch;
+}
+
+/** A line every tenth of the way. */
+function progressLog(log: (line: string) => void): (done: number, total?: number) => void {
+  let told = 0;
+  return (done, total) => {
+    const tenth = total ? Math.floor((10 * done) / total) : 0;
+    if (tenth > told) log(`  ${tenth * 10} % of ${Math.round((total ?? 0) / 1e6)} MB`);
+    told = Math.max(told, tenth);
+  };
+}
+
+async function fromWheel({ env, log, signal }: ObtainOptions): Promise<LibTorch> {
+  // On Linux the plain version may be a CUDA build, which does not run without gigabytes of NVIDIA libraries.
+  const requirement = `torch==${PINNED.cpu}${process.platform === 'linux' && process.arch === 'x64' ? '+cpu' : ''}`;
+  return inCache(`pip download ${requirement}`, async (staging) => {
+    log(`LibTorch ${PINNED.cpu} (CPU): pip download ${requirement}`);
+    const [wheel] = await pipDownload([requirement], path.join(staging, 'wheels'), { env, signal, deps: false });
+    if (!wheel) throw new Error('pip saved no wheel');
+    log('extracting LibTorch');
+    await extract(wheel, staging, libtorchEntries, signal);
+    const found = inspectLibTorch(path.join(staging, 'torch'), 'wheel');
+    if (typeof found !== 'string' && found.cuda) {
+      throw new Error(`${path.basename(wheel)} is a CUDA build; setup --cuda gets it with the libraries it needs`);
+    }
+    rmSync(path.join(staging, 'wheels'), { recursive: true, force: true });
+  });
+}
+
+async function fromCudaWheels({ env, log, signal }: ObtainOptions): Promise<LibTorch> {
+  if (process.platform !== 'linux') throw new Error(`no CUDA build is packaged for ${process.platform}`);
+  const requirement = `torch==${PINNED.cuda}`;
+  return inCache(`pip download ${requirement} and NVIDIA's libraries`, async (staging) => {
+    log(`LibTorch ${PINNED.cuda} (CUDA): ${CUDA_SIZES}`);
+    const wheels = path.join(staging, 'wheels');
+    log(`pip download ${requirement}`);
+    const [torch] = await pipDownload([requirement], wheels, { env, signal, deps: false });
+    if (!torch) throw new Error('pip saved no wheel');
+    const libraries = await nvidiaRequirements(torch);
+    if (libraries.length === 0) throw new Error(`${path.basename(torch)} names no NVIDIA library: it is no CUDA build`);
+    await extract(torch, staging, libtorchEntries, signal);
+    rmSync(torch);
+    log(`pip download ${libraries.map((name) => name.split(/[[<=>]/)[0]).join(' ')}`);
+    for (const wheel of await pipDownload(libraries, wheels, { env, signal, deps: true })) {
+      log(`extracting ${path.basename(wheel)}`);
+      await extract(wheel, staging, nvidiaEntries, signal);
+      rmSync(wheel);
+    }
+    rmSync(wheels, { recursive: true, force: true });
+  });
+}
+
+/** The wheel's own list of NVIDIA libraries: `Requires-Dist` lines, without their conditions. */
+export async function nvidiaRequirements(wheel: string): Promise<string[]> {
+  const zip = await openZip(wheel);
+  try {
+    const metadata = zip.entries.find(({ name }) => /^[^/]+\.dist-info\/METADATA$/.test(name));
+    if (!metadata) throw new Error(`${path.basename(wheel)} has no METADATA: it is no wheel`);
+    const text = Buffer.from(await zip.read(metadata.name, { maxBytes: 1 << 24 })).toString('utf8');
+    return [...text.matchAll(/^Requires-Dist: ((?:nvidia-|cuda-toolkit)[^;\r\n]*)/gm)].map((match) => match[1]!.trim());
+  } finally {
+    await zip.close();
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * pip as a downloader: it knows the user's mirrors, proxies and certificates. One retry and a short timeout, so that a
+ * machine without a network is told so in seconds.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { pythons } from './locate';
+
+export interface PipOptions {
+  env: NodeJS.ProcessEnv;
+  signal?: AbortSignal | undefined;
+  /** Whether the packages that these depend on are downloaded too. */
+  deps: boolean;
+}
+
+/** Downloads wheels into `folder`; returns the paths of all wheels there. Throws an Error that says what pip said. */
+export async function pipDownload(requirements: string[], folder: string, options: PipOptions): Promise<string[]> {
+  mkdirSync(folder, { recursive: true });
+  const args = ['-m', 'pip', 'download', '--only-binary=:all:', '--disable-pip-version-check', '--progress-bar', 'off'];
+  args.push('--retries', '1', '--timeout', '15', ...(options.deps ? [] : ['--no-deps']), '--dest', folder);
+  const reasons: string[] = [];
+  for (const python of pythons(options.env)) {
+    let result = await run(python, [...args, ...requirements], options);
+    // LibTorch does not depend on Python: a Python too old or too new for this torch takes the wheel of another.
+    if (result.code !== 0 && /No matching distribution/.test(result.text) && !/connection broken/i.test(result.text)) {
+      result = await run(python, [...args, '--python-version', '3.12', ...requirements], options);
+    }
+    if (result.code === 0) {
+      return readdirSync(folder)
+        .filter((name) => name.endsWith('.whl'))
+        .map((name) => path.join(folder, name));
+    }
+    reasons.push(`${python}: ${reasonOf(result.text)}`);
+  }
+  throw new Error(reasons.join('; '));
+}
+
+/** The lines that matter of pip's output: its last error, else its last line. */
+function reasonOf(text: string): string {
+  const lines = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean);
+  const error = lines.findLast((line) => line.startsWith('ERROR:'))?.slice('ERROR:'.length);
+  const offline =
+    /Failed to establish a new connection|Temporary failure in name resolution|Network is unreachable|timed out/i.exec(
+      text,
+    )?.[0];
+  return [(error ?? lines.at(-1) ?? 'no output').trim(), ...(offline ? [`(${offline})`] : [])].join(' ');
+}
+
+async function run(
+  program: string,
+  args: string[],
+  { env, signal }: PipOptions,
+): Promise<{ code: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], ...(signal ? { signal } : {}) });
+    let text = '';
+    const collect = (chunk: string): void => {
+      text = (text + chunk).slice(-65_536);
+    };
+    child.stdout.setEncoding('utf8').on('data', collect);
+    child.stderr.setEncoding('utf8').on('data', collect);
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') resolve({ code: -1, text: 'no such Python' });
+      else reject(error);
+    });
+    child.once('close', (code) => resolve({ code: code ?? -1, text }));
+  });
+}

@@ -1,0 +1,43 @@
+/**
+ * Which LibTorch this package works with, and where set-up keeps things. Not here: finding or getting one (locate.ts,
+ * obtain.ts).
+ */
+import path from 'node:path';
+import { cacheDirectory } from '../data/places';
+
+/** The package's own folder; the same depth from src/setup and dist/setup. */
+export const PACKAGE_ROOT = path.resolve(__dirname, '..', '..');
+
+/** What set-up gets when nothing usable is there: the CPU build, and with --cuda the CUDA build. */
+export const PINNED = { cpu: '2.13.0', cuda: '2.14.1' } as const;
+
+/** The oldest LibTorch whose C++ interface the addon is written for. */
+export const OLDEST = '2.11.0';
+
+/** The one command that repairs every state of the installation. */
+export const SETUP_COMMAND = 'npx chestmnist setup';
+
+/** Every LibTorch that set-up got: `<cache>/libtorch/<version>/torch`. */
+export const libtorchCache = (): string => path.join(cacheDirectory(), 'libtorch');
+
+/** The file that marks a directory of the cache as complete, and says what it is. */
+export const MANIFEST = 'libtorch.json';
+
+/** The link in the package by which the addon's run path finds LibTorch. */
+export const libtorchLink = (root: string): string => path.join(root, 'libtorch');
+
+/** `2.13.0+cpu` -> `2.13.0`: what has to agree between an addon and a LibTorch. */
+export const releaseOf = (version: string): string => version.split('+')[0]!;
+
+/** True when `version` is not older than `oldest`, by its numbers. */
+export function atLeast(version: string, oldest: string): boolean {
+  const numbers = (text: string): number[] =>
+    releaseOf(text)
+      .split('.')
+      .map((part) => Number.parseInt(part, 10) || 0);
+  const [a, b] = [numbers(version), numbers(oldest)];
+  for (let i = 0; i < 3; i++) {
+    if ((a[i] ?? 0) !== (b[i] ?? 0)) return (a[i] ?? 0) > (b[i] ?? 0);
+  }
+  return true;
+}

@@ -1,0 +1,21 @@
+/**
+ * How this part speaks of a file it cannot use. Names come from files that may be hostile, so they are shortened and
+ * stripped of control characters before they reach a terminal.
+ */
+import { ChestMnistError, type ErrorParts } from '../errors';
+
+/** ERR_CHECKPOINT_INCOMPATIBLE with the usual three parts. */
+export function incompatible(parts: ErrorParts, cause?: unknown): ChestMnistError {
+  return new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', parts, { cause });
+}
+
+/** A name from a file as it may be printed: itself when plain, else quoted and at most 80 characters. */
+export function shown(name: string): string {
+  if (/^[\w.:/-]{1,80}$/.test(name)) return name;
+  return JSON.stringify(name.length > 80 ? `${name.slice(0, 77)}...` : name).replace(/[\x7f-\x9f\u2028\u2029]/g, '?');
+}
+
+/** The text of whatever was thrown. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

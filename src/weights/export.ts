@@ -1,0 +1,68 @@
+/** What `chestmnist export` does: a resnet18's weights as safetensors, .pth or ONNX, never over a file unasked. */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { ChestMnistError } from '../errors';
+import type { StateDict, Stem } from '../native';
+import { writeOnnx } from './onnx';
+import { writePth } from './pth-writer';
+import { writeSafetensors } from './safetensors';
+import { recognise } from './state';
+
+export type ExportFormat = 'safetensors' | 'pth' | 'onnx';
+
+/** The weights and what is known about them. Sides are in pixels, null when unknown (then ONNX leaves H and W free). */
+export interface ExportSource {
+  readonly state: StateDict;
+  readonly labels: readonly string[];
+  readonly imageSize: number | null;
+  readonly inputSize: number | null;
+}
+
+export interface Exported {
+  /** Absolute path. */
+  file: string;
+  format: ExportFormat;
+  bytes: number;
+  stem: Stem;
+  labels: string[];
+  input_size: number | null;
+}
+
+/**
+ * Writes `source` to `output`, atomically. safetensors and onnx carry the label names and sizes in their metadata.
+ * ERR_CONFIG when the file exists (without `force`) or cannot be written, ERR_CHECKPOINT_INCOMPATIBLE when the state
+ * dict is not a resnet18's.
+ */
+export async function exportWeights(
+  source: ExportSource,
+  options: { format: ExportFormat; output: string; force?: boolean },
+): Promise<Exported> {
+  const file = path.resolve(options.output);
+  const there = await stat(file).catch(() => undefined);
+  if (there && !options.force) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `${file} exists`,
+      needed: 'an output that does not exist, or --force to replace it',
+      next: 'choose another --output, or add --force',
+    });
+  }
+  const { stem, state } = recognise(source.state);
+  const { labels, imageSize, inputSize } = source;
+  switch (options.format) {
+    case 'safetensors':
+      await writeSafetensors(file, state, {
+        labels: JSON.stringify(labels),
+        ...(imageSize !== null && { image_size: String(imageSize) }),
+        ...(inputSize !== null && { input_size: String(inputSize) }),
+      });
+      break;
+    case 'pth':
+      await writePth(file, state);
+      break;
+    case 'onnx':
+      await writeOnnx(file, state, { labels, inputSize: inputSize ?? undefined });
+      break;
+  }
+  const { size } = await stat(file);
+  return { file, format: options.format, bytes: size, stem, labels: [...labels], input_size: inputSize };
+}

@@ -1,0 +1,58 @@
+/**
+ * Bounded reading of a weight file: no more memory is claimed than the file has bytes, and only regular files are
+ * opened (a pipe would wait for ever). Writing is data/atomic.ts.
+ */
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { ChestMnistError } from '../errors';
+import { incompatible, reasonOf } from './errors';
+import { MAX_BYTES } from './tensor';
+
+/**
+ * Opens `file` and passes its handle and size in bytes to `use`. ERR_CONFIG when it cannot be opened or is not a
+ * regular file; ERR_CHECKPOINT_INCOMPATIBLE when it is larger than 1 GiB.
+ */
+export async function withFile<T>(file: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
+  const handle = await openRegular(file);
+  try {
+    const { size } = await handle.stat();
+    if (size > MAX_BYTES) {
+      throw incompatible({
+        found: `${file} has ${size} bytes`,
+        needed: `at most ${MAX_BYTES} bytes: a resnet18 state dict has about 45 million`,
+        next: 'save only the state dict of the model, without optimizer state',
+      });
+    }
+    return await use(handle, size);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openRegular(file: string): Promise<FileHandle> {
+  try {
+    if (!(await stat(file)).isFile()) throw new Error('it is not a regular file');
+    return await open(file, 'r');
+  } catch (error) {
+    throw new ChestMnistError(
+      'ERR_CONFIG',
+      {
+        found: `cannot read weights from ${file}: ${reasonOf(error)}`,
+        needed: 'a readable .safetensors or .pth file',
+        next: 'check the path',
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** `length` bytes from `position`, in memory of their own; shorter when the file ends before. */
+export async function readBytes(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await handle.read(bytes, done, length - done, position + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
+}

@@ -1,0 +1,53 @@
+/**
+ * torchvision's ResNet18_Weights.IMAGENET1K_V1, kept where torch.hub keeps it: what Python fetched is found here, and
+ * the other way round. Fetching, resuming and checking are data/download.ts.
+ */
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { download, type DownloadOptions } from '../data/download';
+import type { StateDict } from '../native';
+import { readPth } from './pth';
+
+/** A file of published weights. */
+export interface PublishedWeights {
+  readonly url: string;
+  /** Hex; by torch.hub's convention the file's name ends with its first eight digits. */
+  readonly sha256: string;
+  /** Bytes. */
+  readonly size: number;
+}
+
+export const IMAGENET1K_V1: PublishedWeights = {
+  url: 'https://download.pytorch.org/models/resnet18-f37072fd.pth',
+  sha256: 'f37072fd47e89c5e827621c5baffa7500819f7896bbacec160b1a16c560e07ec',
+  size: 46_830_571,
+};
+
+/** `onProgress(done, total)` in bytes, `signal` to stop, and what else a download takes. */
+export type FetchOptions = Omit<DownloadOptions, 'md5' | 'sha256' | 'size'>;
+
+/** torch.hub's folder for checkpoints: below TORCH_HOME, else below XDG_CACHE_HOME or ~/.cache. */
+export function hubDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+  const cache = environment.XDG_CACHE_HOME || path.join(homedir(), '.cache');
+  return path.join(environment.TORCH_HOME || path.join(cache, 'torch'), 'hub', 'checkpoints');
+}
+
+/**
+ * The path of `weights` in torch.hub's folder. A file there with the right SHA-256 is used; otherwise it is fetched.
+ * ERR_DATA_MISSING when that fails (the message says where to place the file by hand), ERR_DATA_CHECKSUM when the
+ * server has another file.
+ */
+export async function fetchWeights(weights: PublishedWeights, options: FetchOptions = {}): Promise<string> {
+  const { url, sha256, size } = weights;
+  const file = path.join(hubDirectory(), path.posix.basename(new URL(url).pathname));
+  await download(url, file, { ...options, sha256, size });
+  return file;
+}
+
+/**
+ * The state dict of torchvision's ImageNet ResNet-18 (torchvision stem, 1000 labels: pass it through fitHead).
+ * Errors of fetchWeights.
+ */
+export async function imagenetWeights(options: FetchOptions = {}): Promise<StateDict> {
+  return readPth(await fetchWeights(IMAGENET1K_V1, options));
+}

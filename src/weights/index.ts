@@ -1,0 +1,52 @@
+/**
+ * Weights in and out of files, with torchvision's names and shapes: .safetensors and .pth both ways, ONNX out.
+ * Needs no addon.
+ */
+import path from 'node:path';
+import { ChestMnistError } from '../errors';
+import type { StateDict } from '../native';
+import { readBytes, withFile } from './file';
+import { readPth } from './pth';
+import { writePth } from './pth-writer';
+import { readSafetensors, writeSafetensors } from './safetensors';
+
+export { fitHead } from './head';
+export { fetchWeights, hubDirectory, IMAGENET1K_V1, imagenetWeights } from './imagenet';
+export type { FetchOptions, PublishedWeights } from './imagenet';
+export { writeOnnx, type OnnxOptions } from './onnx';
+export { readSafetensors, type Safetensors } from './safetensors';
+export { checkState, recognise, resnet18State, type TensorSpec } from './state';
+
+/**
+ * The state dict in a file, in the file's order: safetensors, or .pth as torch.save writes it since PyTorch 1.6 (a
+ * state dict, or a dict with one under state_dict, model_state_dict, model or net; prefixes module. and _orig_mod.
+ * removed). The content decides, not the extension; nothing in the file is executed. Values: F32 and I64 as they are;
+ * F16, BF16 and F64 become F32. Names and shapes are not judged here: see checkState and fitHead.
+ * ERR_CONFIG when the file cannot be opened, ERR_CHECKPOINT_INCOMPATIBLE when it cannot be used.
+ */
+export async function loadWeights(file: string): Promise<StateDict> {
+  // A safetensors header is JSON, and begins after its length.
+  const start = await withFile(file, (handle, size) => readBytes(handle, 0, Math.min(size, 9)));
+  return start[8] === 0x7b ? (await readSafetensors(file)).state : readPth(file);
+}
+
+/**
+ * Writes a state dict (F32 and I64 entries) atomically in the format of the extension: .safetensors, or .pth/.pt.
+ * `metadata` (strings) is kept by .safetensors, which always says `format: pt`; .pth has no place for it.
+ * ERR_CONFIG for another extension or a place that cannot be written; ERR_CHECKPOINT_INCOMPATIBLE for an unsound entry.
+ */
+export async function saveWeights(file: string, state: StateDict, metadata?: Record<string, string>): Promise<void> {
+  switch (path.extname(file).toLowerCase()) {
+    case '.safetensors':
+      return writeSafetensors(file, state, metadata);
+    case '.pth':
+    case '.pt':
+      return writePth(file, state);
+    default:
+      throw new ChestMnistError('ERR_CONFIG', {
+        found: `the file name ${file}`,
+        needed: 'the extension .safetensors or .pth',
+        next: 'choose another output path, or chestmnist export --format',
+      });
+  }
+}

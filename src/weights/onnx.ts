@@ -1,0 +1,151 @@
+/**
+ * Writes a resnet18 in evaluation mode as an ONNX file (opset 17): `input` float32 [N, 3, H, W], normalised to
+ * (x/255 - 0.5)/0.5, to `logits` float32 [N, L]. The graph is torchvision's forward, node for node, with its names.
+ * Source: onnx.proto3 for the field numbers, the ONNX operator schemas for the attributes.
+ */
+import { writeFile } from 'node:fs/promises';
+import { writeAtomically } from '../data/atomic';
+import type { StateDict, StateEntry, Stem } from '../native';
+import { bytes, float, integer, message, nested, string, type Encoded } from './protobuf';
+import { BLOCKS, FEATURES, recognise } from './state';
+import { bytesOf } from './tensor';
+
+const OPSET = 17;
+/** The IR version that came with opset 17 (ONNX 1.12), so that runtimes since 2022 load the file. */
+const IR_VERSION = 8;
+const FLOAT = 1;
+/** BatchNorm2d's default, which torchvision keeps. */
+const EPSILON = 1e-5;
+
+/** AttributeProto: 1 name, 2 f, 3 i, 8 ints, 20 type (1 float, 2 int, 7 ints). */
+const attribute = {
+  float: (name: string, value: number) => message(string(1, name), float(2, value), integer(20, 1)),
+  int: (name: string, value: number) => message(string(1, name), integer(3, value), integer(20, 2)),
+  ints: (name: string, values: readonly number[]) =>
+    message(
+      string(1, name),
+      values.map((value) => integer(8, value)),
+      integer(20, 7),
+    ),
+};
+
+/** A graph under construction: each call appends a node and returns the name of its output. */
+class Graph {
+  readonly nodes: Encoded[] = [];
+
+  /** NodeProto: 1 input, 2 output, 3 name, 4 op_type, 5 attribute. */
+  node(
+    type: string,
+    name: string,
+    inputs: readonly string[],
+    attributes: readonly Encoded[] = [],
+    output = name,
+  ): string {
+    this.nodes.push(
+      message(
+        inputs.map((input) => string(1, input)),
+        string(2, output),
+        string(3, name),
+        string(4, type),
+        attributes.map((body) => nested(5, body)),
+      ),
+    );
+    return output;
+  }
+
+  conv(input: string, name: string, kernel: number, stride: number): string {
+    return this.node('Conv', name, [input, `${name}.weight`], window(kernel, stride));
+  }
+
+  batchNorm(input: string, name: string): string {
+    const parameters = ['weight', 'bias', 'running_mean', 'running_var'].map((part) => `${name}.${part}`);
+    return this.node('BatchNormalization', name, [input, ...parameters], [attribute.float('epsilon', EPSILON)]);
+  }
+
+  relu = (input: string, name: string) => this.node('Relu', name, [input]);
+}
+
+/** Kernel, stride and the padding that torchvision gives it: half the kernel. */
+function window(kernel: number, stride: number): Encoded[] {
+  const pad = Math.floor(kernel / 2);
+  return [
+    attribute.ints('kernel_shape', [kernel, kernel]),
+    attribute.ints('strides', [stride, stride]),
+    attribute.ints('pads', [pad, pad, pad, pad]),
+  ];
+}
+
+function forward(stem: Stem): Encoded[] {
+  const graph = new Graph();
+  let x = graph.conv('input', 'conv1', stem === 'cifar' ? 3 : 7, stem === 'cifar' ? 1 : 2);
+  x = graph.relu(graph.batchNorm(x, 'bn1'), 'relu');
+  if (stem === 'torchvision') x = graph.node('MaxPool', 'maxpool', [x], window(3, 2));
+  for (const { name, stride, downsample } of BLOCKS) {
+    let out = graph.batchNorm(graph.conv(x, `${name}.conv1`, 3, stride), `${name}.bn1`);
+    out = graph.conv(graph.relu(out, `${name}.relu1`), `${name}.conv2`, 3, 1);
+    out = graph.batchNorm(out, `${name}.bn2`);
+    const shortcut = downsample
+      ? graph.batchNorm(graph.conv(x, `${name}.downsample.0`, 1, stride), `${name}.downsample.1`)
+      : x;
+    x = graph.relu(graph.node('Add', `${name}.add`, [out, shortcut]), `${name}.relu2`);
+  }
+  x = graph.node('GlobalAveragePool', 'avgpool', [x]); // [N, 512, 1, 1]
+  x = graph.node('Flatten', 'flatten', [x], [attribute.int('axis', 1)]); // [N, 512]
+  graph.node('Gemm', 'fc', [x, 'fc.weight', 'fc.bias'], [attribute.int('transB', 1)], 'logits'); // [N, L]
+  return graph.nodes;
+}
+
+/** ValueInfoProto of a float tensor: 1 name, 2 type; a size is a number or the name of a free dimension. */
+function value(name: string, sizes: readonly (number | string)[]): Encoded {
+  const dimensions = sizes.map((size) => nested(1, typeof size === 'number' ? integer(1, size) : string(2, size)));
+  return message(string(1, name), nested(2, nested(1, message(integer(1, FLOAT), nested(2, message(dimensions))))));
+}
+
+/** TensorProto: 1 dims, 2 data_type, 8 name, 9 raw_data (little-endian). */
+const initializer = (entry: StateEntry): Encoded =>
+  message(
+    entry.shape.map((size) => integer(1, size)),
+    integer(2, FLOAT),
+    string(8, entry.name),
+    bytes(9, bytesOf(entry)),
+  );
+
+export interface OnnxOptions {
+  /** Side H = W of the network's input in pixels; left free when absent. */
+  inputSize?: number;
+  /** Label names in logit order, kept in the file's metadata as JSON. */
+  labels?: readonly string[];
+}
+
+/**
+ * Writes the network with the weights `state` (a resnet18's, either stem) to `file`, atomically.
+ * ERR_CHECKPOINT_INCOMPATIBLE when it is not a resnet18's, ERR_CONFIG when the file cannot be written.
+ */
+export async function writeOnnx(file: string, state: StateDict, options: OnnxOptions = {}): Promise<void> {
+  const { stem, labelCount, state: sound } = recognise(state);
+  const side = options.inputSize;
+  const weights = sound.filter(({ dtype }) => dtype === 'F32'); // evaluation does not read num_batches_tracked
+  const metadata = {
+    stem,
+    features: String(FEATURES),
+    preprocessing: '(x/255 - 0.5)/0.5 on one gray channel repeated to 3',
+    ...(options.labels ? { labels: JSON.stringify(options.labels) } : {}),
+  };
+  // GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output
+  const graph = message(
+    forward(stem).map((node) => nested(1, node)),
+    string(2, 'resnet18'),
+    weights.map((entry) => nested(5, initializer(entry))),
+    nested(11, value('input', ['N', 3, side ?? 'H', side ?? 'W'])),
+    nested(12, value('logits', ['N', labelCount])),
+  );
+  // ModelProto: 1 ir_version, 2 producer_name, 7 graph, 8 opset_import (2 version), 14 metadata_props (1 key, 2 value)
+  const model = message(
+    integer(1, IR_VERSION),
+    string(2, 'chestmnist'),
+    nested(7, graph),
+    nested(8, integer(2, OPSET)),
+    Object.entries(metadata).map(([name, text]) => nested(14, message(string(1, name), string(2, text)))),
+  );
+  await writeAtomically(file, (handle) => writeFile(handle, model.chunks));
+}

@@ -1,0 +1,46 @@
+/**
+ * The part of the protobuf wire format that an ONNX file needs: nested messages, strings, bytes, varints, floats.
+ * Messages are lists of chunks, so that weights are written without being copied. Source: protobuf.dev, Encoding.
+ */
+
+/** An encoded message, or a field of one. */
+export interface Encoded {
+  readonly chunks: readonly Uint8Array[];
+  readonly length: number;
+}
+
+const join = (parts: readonly Encoded[]): Encoded => ({
+  chunks: parts.flatMap(({ chunks }) => chunks),
+  length: parts.reduce((sum, { length }) => sum + length, 0),
+});
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
+  return [...bytes, value];
+}
+
+const VARINT = 0;
+const LENGTH_DELIMITED = 2;
+const FIXED32 = 5;
+const key = (field: number, wireType: number) => varint(field * 8 + wireType);
+const encoded = (bytes: Uint8Array): Encoded => ({ chunks: [bytes], length: bytes.length });
+
+/** A message of its fields, in the order given. */
+export const message = (...fields: (Encoded | readonly Encoded[])[]): Encoded => join(fields.flat());
+
+/** A non-negative integer field (int32, int64, enum). */
+export const integer = (field: number, value: number): Encoded =>
+  encoded(Uint8Array.from([...key(field, VARINT), ...varint(value)]));
+
+export function float(field: number, value: number): Encoded {
+  const bytes = new Uint8Array(new Float32Array([value]).buffer);
+  return encoded(Uint8Array.from([...key(field, FIXED32), ...bytes]));
+}
+
+/** A field of nested message. */
+export const nested = (field: number, body: Encoded): Encoded =>
+  join([encoded(Uint8Array.from([...key(field, LENGTH_DELIMITED), ...varint(body.length)])), body]);
+
+export const bytes = (field: number, value: Uint8Array): Encoded => nested(field, encoded(value));
+export const string = (field: number, value: string): Encoded => bytes(field, Buffer.from(value));

@@ -1,0 +1,155 @@
+/**
+ * Reader and writer of the safetensors format: 8 bytes little-endian header length, a JSON header, the tensor data.
+ * The reader trusts nothing: ranges must lie in the file, tile it without gap or overlap, and agree with dtype and shape.
+ * Source: the format description of huggingface/safetensors.
+ */
+import { writeFile } from 'node:fs/promises';
+import { writeAtomically } from '../data/atomic';
+import type { StateDict } from '../native';
+import { incompatible, reasonOf, shown } from './errors';
+import { readBytes, withFile } from './file';
+import { bytesOf, checkSavable, elementCount, isReadDtype, ITEM_BYTES, toEntry, type ReadDtype } from './tensor';
+
+/** A resnet18's header has about 12 kB. */
+const MAX_HEADER_BYTES = 4 * 2 ** 20;
+const METADATA = '__metadata__';
+
+interface Range {
+  name: string;
+  dtype: ReadDtype;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+/** A safetensors file: its tensors in header order, and the strings of `__metadata__`. */
+export interface Safetensors {
+  state: StateDict;
+  metadata: Record<string, string>;
+}
+
+const damaged = (file: string, what: string, cause?: unknown) =>
+  incompatible(
+    {
+      found: `${file} is not a sound safetensors file: ${what}`,
+      needed: 'a file as saveWeights or Python safetensors writes it',
+      next: 'save or copy the weights again',
+    },
+    cause,
+  );
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** JSON.parse keeps the last of two equal names silently; here the names in the text must all be there after parsing. */
+function parseStrictly(text: string): Record<string, unknown> {
+  const header: unknown = JSON.parse(text);
+  if (!isObject(header)) throw new Error('the header is not a JSON object');
+  const written = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, '').split(':').length - 1;
+  const members = (value: unknown): number =>
+    isObject(value) ? Object.values(value).reduce((sum: number, member) => sum + 1 + members(member), 0) : 0;
+  if (written !== members(header)) throw new Error('the header has a name twice');
+  return header;
+}
+
+function metadataOf(value: unknown): Record<string, string> {
+  if (value === undefined) return {};
+  if (!isObject(value) || !Object.values(value).every((text) => typeof text === 'string')) {
+    throw new Error('__metadata__ is not an object of strings');
+  }
+  return value as Record<string, string>;
+}
+
+function rangeOf(name: string, value: unknown, dataBytes: number): Range {
+  const { dtype, shape, data_offsets: offsets } = isObject(value) ? value : {};
+  if (!isReadDtype(dtype)) {
+    const supported = Object.keys(ITEM_BYTES).join(', ');
+    throw new Error(`${shown(name)} has dtype ${shown(String(dtype))}, not one of ${supported}`);
+  }
+  const count = elementCount(shape);
+  if (count === undefined) throw new Error(`${shown(name)} has an impossible shape`);
+  const [begin, end] = Array.isArray(offsets) && offsets.length === 2 ? (offsets as unknown[]) : [];
+  const inside = Number.isSafeInteger(begin) && Number.isSafeInteger(end) && (begin as number) >= 0;
+  if (!inside || (end as number) > dataBytes || (end as number) - (begin as number) !== count * ITEM_BYTES[dtype]) {
+    throw new Error(`the data_offsets of ${shown(name)} do not fit its shape, its dtype or the file`);
+  }
+  return { name, dtype, shape: shape as number[], begin: begin as number, end: end as number };
+}
+
+/** Every byte of the data must belong to exactly one tensor. */
+function checkTiling(ranges: readonly Range[], dataBytes: number): void {
+  let covered = 0;
+  for (const { name, begin, end } of [...ranges].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== covered)
+      throw new Error(`${begin < covered ? 'an overlap' : 'a gap'} in the data before ${shown(name)}`);
+    covered = end;
+  }
+  if (covered !== dataBytes) throw new Error(`${dataBytes - covered} bytes of data belong to no tensor`);
+}
+
+/**
+ * Reads a safetensors file. F32 and I64 are taken as they are; F16, BF16 and F64 become F32.
+ * ERR_CONFIG when it cannot be opened; ERR_CHECKPOINT_INCOMPATIBLE when it is damaged or has other dtypes.
+ */
+export function readSafetensors(file: string): Promise<Safetensors> {
+  return withFile(file, async (handle, size) => {
+    const prefix = await readBytes(handle, 0, 8);
+    if (prefix.length < 8) throw damaged(file, `it has ${prefix.length} bytes`);
+    const declared = new DataView(prefix.buffer).getBigUint64(0, true);
+    if (declared > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) {
+      throw damaged(
+        file,
+        `it declares a header of ${declared} bytes in a file of ${size} (at most ${MAX_HEADER_BYTES})`,
+      );
+    }
+    const start = 8 + Number(declared);
+    let metadata: Record<string, string>;
+    let ranges: Range[];
+    try {
+      const text = new TextDecoder('utf-8', { fatal: true }).decode(await readBytes(handle, 8, Number(declared)));
+      const header = parseStrictly(text);
+      metadata = metadataOf(Object.hasOwn(header, METADATA) ? header[METADATA] : undefined);
+      ranges = Object.entries(header)
+        .filter(([name]) => name !== METADATA)
+        .map(([name, value]) => rangeOf(name, value, size - start));
+      checkTiling(ranges, size - start);
+    } catch (error) {
+      throw damaged(file, reasonOf(error), error);
+    }
+    const data = await readBytes(handle, start, size - start);
+    if (data.length !== size - start) throw damaged(file, 'it became shorter while it was read');
+    const state = ranges.map(({ name, dtype, shape, begin, end }) =>
+      toEntry(name, dtype, shape, data.subarray(begin, end)),
+    );
+    return { state, metadata };
+  });
+}
+
+/**
+ * Writes a safetensors file atomically, with metadata `format: pt` and what is given. The header keeps the order of
+ * `state`; in the data I64 goes before F32, so that every tensor is aligned.
+ */
+export async function writeSafetensors(
+  file: string,
+  state: StateDict,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  checkSavable(state);
+  const header = new Map<string, unknown>([[METADATA, { ...metadata, format: 'pt' }]]);
+  const byAlignment = [...state].sort((a, b) => ITEM_BYTES[b.dtype] - ITEM_BYTES[a.dtype]);
+  const offsets = new Map<string, [number, number]>();
+  let end = 0;
+  const data = byAlignment.map((entry) => {
+    const bytes = bytesOf(entry);
+    offsets.set(entry.name, [end, (end += bytes.length)]);
+    return bytes;
+  });
+  for (const { name, dtype, shape } of state) header.set(name, { dtype, shape, data_offsets: offsets.get(name) });
+
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(header)));
+  const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ');
+  json.copy(padded);
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(padded.length));
+  await writeAtomically(file, (handle) => writeFile(handle, [prefix, padded, ...data]));
+}

@@ -1,0 +1,97 @@
+import { chestmnist, eventsOf, MAIN, PACKAGE, start } from './chestmnist';
+
+test('help names every verb and loads neither the addon nor a chart', async () => {
+  const { code, stdout } = await chestmnist(['--help']);
+  expect(code).toBe(0);
+  for (const verb of [
+    'train',
+    'evaluate',
+    'metrics',
+    'report',
+    'predict',
+    'export',
+    'data',
+    'setup',
+    'doctor',
+    'bench',
+  ]) {
+    expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
+  }
+  const script = `process.argv = ['node', 'chestmnist', '--help']; require(${JSON.stringify(MAIN)});
+    process.on('exit', () => console.error(Object.keys(require.cache).filter((f) => /echarts|resvg|zod|undici|\\.node$/.test(f)).length))`;
+  expect((await start(['-e', script]).done).stderr).toBe('0\n');
+});
+
+test.each(['train', 'evaluate', 'predict', 'bench', 'metrics', 'report', 'export', 'data', 'setup', 'doctor'])(
+  '%s --help shows its flags, the global ones and an example',
+  async (verb) => {
+    const { code, stdout, stderr } = await chestmnist([verb, '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(`Usage: chestmnist ${verb}`);
+    expect(stdout).toContain('--json');
+  },
+);
+
+test('--version', async () => {
+  expect((await chestmnist(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test.each([
+  [['train', '--epoch', '3'], '--epochs'],
+  [['trian'], 'train'],
+  [['evaluate'], 'run|weights'],
+  [['evaluate', 'x', '--split', 'train'], 'val'],
+  [['train', '--lr'], '--lr'],
+  [['train', 'extra'], 'argument'],
+])('%j is a usage error that names the remedy', async (args, remedy) => {
+  const { code, stdout, stderr } = await chestmnist(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(/^error ERR_CONFIG\n {2}found {3}.+\n {2}needed {2}.+\n {2}next {4}.+\n$/);
+  expect(stderr).toContain(remedy);
+});
+
+test('without a verb the help is shown and the exit code is 2', async () => {
+  const { code, stdout, stderr } = await chestmnist([]);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toContain('Usage: chestmnist');
+});
+
+test('with --json an error is one JSON line on stdout as well', async () => {
+  const { code, stdout } = await chestmnist(['train', '--lr', 'NaN', '--json']);
+  expect(code).toBe(2);
+  expect(eventsOf(stdout)).toEqual([
+    expect.objectContaining({
+      type: 'error',
+      code: 'ERR_CONFIG',
+      found: 'lr is NaN',
+      needed: expect.any(String),
+      next: expect.any(String),
+    }),
+  ]);
+});
+
+test('the package is there for require and import, and importing it loads no addon', async () => {
+  const names = [
+    'ChestMnistError',
+    'evaluate',
+    'expandToRgb',
+    'loadDataset',
+    'loadWeights',
+    'predict',
+    'saveWeights',
+    'train',
+  ];
+  const file = JSON.stringify(PACKAGE);
+  const cjs = await start([
+    '-p',
+    `JSON.stringify([Object.keys(require(${file})).sort(), Object.keys(require.cache).filter((f) => f.endsWith('.node'))])`,
+  ]).done;
+  expect(JSON.parse(cjs.stdout)).toEqual([names, []]);
+  const esm = await start([
+    '--input-type=module',
+    '-e',
+    `import * as all from ${JSON.stringify(PACKAGE.replace(/js$/, 'mjs'))}; console.log(JSON.stringify(Object.keys(all).sort()))`,
+  ]).done;
+  // Node adds __esModule to the names of a CommonJS module.
+  expect((JSON.parse(esm.stdout) as string[]).filter((name) => name !== '__esModule')).toEqual(names);
+});

@@ -1,0 +1,232 @@
+/** `setup`, `doctor` and the loading of the addon, as a user meets them. They need a package that is set up. */
+import { spawn, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { REPOSITORY } from '../reference';
+import { fakeLibTorch, fakePython } from '../unit/setup-fakes';
+
+const MAIN = path.join(REPOSITORY, 'dist', 'cli', 'main.js');
+const folder = mkdtempSync(path.join(tmpdir(), 'chestmnist-cli-setup-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** No LibTorch but the one a test names, no Python with torch, no network. */
+const isolated = (): NodeJS.ProcessEnv => ({
+  ...process.env,
+  CHESTMNIST_LIBTORCH: '',
+  CHESTMNIST_PYTHON: fakePython(folder),
+  XDG_CACHE_HOME: path.join(folder, `cache-${Math.random().toString(36).slice(2)}`),
+  HTTPS_PROXY: 'http://127.0.0.1:9',
+  https_proxy: 'http://127.0.0.1:9',
+});
+
+function chestmnist(args: string[], env: NodeJS.ProcessEnv = process.env, main = MAIN) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { env, encoding: 'utf8' });
+  return { status, stdout, stderr, json: () => JSON.parse(stdout) as Record<string, any> };
+}
+
+/** The package as npm would install it, with the addon but without a link to LibTorch. */
+function installedCopy({ addon = true } = {}): string {
+  const root = mkdtempSync(path.join(folder, 'package-'));
+  for (const name of [
+    'dist',
+    'native',
+    'package.json',
+    'CMakeLists.txt',
+    'scripts/install.js',
+    ...(addon ? ['build/Release'] : []),
+  ]) {
+    cpSync(path.join(REPOSITORY, name), path.join(root, name), { recursive: true });
+  }
+  symlinkSync(path.join(REPOSITORY, 'node_modules'), path.join(root, 'node_modules'), 'junction');
+  return root;
+}
+const mainOf = (root: string): string => path.join(root, 'dist', 'cli', 'main.js');
+const libtorch = (): { directory: string; version: string } => chestmnist(['doctor', '--json']).json().libtorch;
+
+describe('doctor', () => {
+  test('a package that is set up: what was found, usable, exit 0', () => {
+    const { status, json } = chestmnist(['doctor', '--json']);
+    expect(json()).toMatchObject({
+      node: { version: process.version },
+      addon: { file: path.join(REPOSITORY, 'build', 'Release', 'chestmnist.node'), current: true },
+      libtorch: {
+        version: expect.stringMatching(/^2\.\d+/),
+        directory: expect.any(String),
+        source: expect.any(String),
+      },
+      cpu: { capability: expect.any(String) },
+      cuda: { available: expect.any(Boolean), devices: expect.any(Array) },
+      usable: true,
+    });
+    expect(json().libtorch.version).toContain(json().libtorch.loaded);
+    expect(status).toBe(0);
+    const text = chestmnist(['doctor']);
+    expect(text.stdout).toMatch(/^verdict +training can run$/m);
+    expect(text.stdout).toMatch(/^next +chestmnist train/m);
+  });
+
+  test('no LibTorch: exit 4, every source with its reason, the next command', () => {
+    const { status, stdout } = chestmnist(['doctor'], isolated(), mainOf(installedCopy()));
+    expect(status).toBe(4);
+    expect(stdout).toMatch(/ERR_LIBTORCH_NOT_FOUND/);
+    expect(stdout).toMatch(/CHESTMNIST_LIBTORCH: not set/);
+    expect(stdout).toMatch(/^next +npx chestmnist setup$/m);
+  });
+
+  test('no addon: exit 4 and ERR_NATIVE_MISSING', () => {
+    const { status, json } = chestmnist(['doctor', '--json'], isolated(), mainOf(installedCopy({ addon: false })));
+    expect(status).toBe(4);
+    expect(json()).toMatchObject({
+      usable: false,
+      problem: { code: 'ERR_NATIVE_MISSING' },
+      next: 'npx chestmnist setup',
+    });
+  });
+
+  test('a LibTorch of another version: ERR_LIBTORCH_MISMATCH with both versions', () => {
+    const CHESTMNIST_LIBTORCH = fakeLibTorch(path.join(folder, 'other'), '2.99.0');
+    const { status, json } = chestmnist(['doctor', '--json'], { ...isolated(), CHESTMNIST_LIBTORCH });
+    expect(status).toBe(4);
+    expect(json().problem).toMatchObject({
+      code: 'ERR_LIBTORCH_MISMATCH',
+      found: expect.stringMatching(/2\.99\.0.*built for 2\.\d+\.\d+/),
+    });
+  });
+
+  test("a library of LibTorch is missing: the linker's message, not a crash", () => {
+    const CHESTMNIST_LIBTORCH = fakeLibTorch(path.join(folder, 'hollow'), libtorch().version);
+    const { status, json } = chestmnist(['doctor', '--json'], { ...isolated(), CHESTMNIST_LIBTORCH });
+    expect(status).toBe(4);
+    expect(json().problem).toMatchObject({
+      code: 'ERR_LIBTORCH_NOT_FOUND',
+      found: expect.stringContaining('libtorch.so'),
+    });
+  });
+
+  test('an addon whose loading kills its process is a finding', () => {
+    const root = installedCopy();
+    symlinkSync(libtorch().directory, path.join(root, 'libtorch'), 'junction');
+    writeFileSync(path.join(root, 'dist', 'native.js'), "process.kill(process.pid, 'SIGSEGV')");
+    const { status, json } = chestmnist(['doctor', '--json'], isolated(), mainOf(root));
+    expect(status).toBe(4);
+    expect(json().problem.found).toMatch(/SIGSEGV/);
+  });
+});
+
+describe('setup', () => {
+  test('run again, it keeps what is there', () => {
+    const before = readFileSync(path.join(REPOSITORY, 'build', 'Release', 'chestmnist.node'));
+    const { status, json, stderr } = chestmnist(['setup', '--json']);
+    expect(status).toBe(0);
+    expect(json()).toMatchObject({ built: false, addon: path.join(REPOSITORY, 'build', 'Release', 'chestmnist.node') });
+    expect(stderr).not.toMatch(/building/);
+    expect(readFileSync(path.join(REPOSITORY, 'build', 'Release', 'chestmnist.node')).equals(before)).toBe(true);
+  });
+
+  test('offline with a LibTorch named by the environment: it is linked, and found later without the variable', () => {
+    const root = installedCopy();
+    const env = isolated();
+    const first = chestmnist(['setup', '--json'], { ...env, CHESTMNIST_LIBTORCH: libtorch().directory }, mainOf(root));
+    expect(first.status).toBe(0);
+    expect(first.json()).toMatchObject({ built: false, libtorch: { source: 'CHESTMNIST_LIBTORCH' } });
+    expect(chestmnist(['doctor'], env, mainOf(root)).status).toBe(0);
+  });
+
+  test('nothing reachable: exit 4, each source named, nothing half made', () => {
+    const root = installedCopy({ addon: false });
+    const env = isolated();
+    const { status, stderr } = chestmnist(['setup'], env, mainOf(root));
+    expect(status).toBe(4);
+    for (const source of ['CHESTMNIST_LIBTORCH: not set', 'set up before:', 'torch of', 'official archive:', 'pip:']) {
+      expect(stderr).toContain(source);
+    }
+    expect(existsSync(path.join(root, 'libtorch'))).toBe(false);
+    expect(existsSync(path.join(root, 'build', 'setup.lock'))).toBe(false);
+  });
+
+  test('no compiler: says what to install', () => {
+    const PATH = path.join(folder, 'empty-path');
+    mkdirSync(PATH, { recursive: true });
+    const env = { ...isolated(), CHESTMNIST_LIBTORCH: libtorch().directory, PATH };
+    const { status, stderr } = chestmnist(['setup'], env, mainOf(installedCopy({ addon: false })));
+    expect(status).toBe(4);
+    expect(stderr).toMatch(/lacks CMake .* and a C\+\+20 compiler/);
+    expect(stderr).toMatch(/apt-get install cmake|brew install cmake|winget install/);
+  });
+
+  test('a build that fails shows the end of its log, and leaves no addon', () => {
+    const root = installedCopy();
+    writeFileSync(path.join(root, 'CMakeLists.txt'), 'message(FATAL_ERROR "the reason it failed")\n');
+    const env = { ...isolated(), CHESTMNIST_LIBTORCH: libtorch().directory };
+    const { status, stderr } = chestmnist(['setup'], env, mainOf(root));
+    expect(status).toBe(4);
+    expect(stderr).toContain('the reason it failed');
+    expect(existsSync(path.join(root, 'build', 'Release', 'chestmnist.node'))).toBe(false);
+  });
+
+  test('Ctrl-C ends it with 130 and gives the lock back', async () => {
+    const root = installedCopy({ addon: false });
+    const started = path.join(folder, 'pip-started');
+    const env = { ...isolated(), CHESTMNIST_PYTHON: fakePython(folder, { pip: `touch '${started}'; exec sleep 60` }) };
+    const child = spawn(process.execPath, [mainOf(root), 'setup'], { env, stdio: 'ignore' });
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    while (!existsSync(started)) await new Promise((resolve) => setTimeout(resolve, 50));
+    child.kill('SIGINT');
+    expect(await ended).toBe(130);
+    expect(existsSync(path.join(root, 'build', 'setup.lock'))).toBe(false);
+  });
+
+  test('the install script of the package never fails the installation', () => {
+    const root = installedCopy({ addon: false });
+    const install = path.join(root, 'scripts', 'install.js');
+    const { status, stderr } = spawnSync(process.execPath, [install], { env: isolated(), encoding: 'utf8' });
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/Later: npx chestmnist setup/);
+    // In the repository it has nothing to do.
+    const here = spawnSync(process.execPath, [path.join(REPOSITORY, 'scripts', 'install.js')], { encoding: 'utf8' });
+    expect(here).toMatchObject({ status: 0, stdout: '', stderr: '' });
+  });
+});
+
+describe('loading', () => {
+  const version = 'process.stdout.write(require(process.argv[1]).native().torchVersion())';
+  const load = (root: string, env: NodeJS.ProcessEnv, program = version) =>
+    spawnSync(process.execPath, ['-e', program, path.join(root, 'dist', 'native.js')], { env, encoding: 'utf8' });
+
+  test('without a link, a LibTorch named by the environment is the one that is loaded', () => {
+    const { directory, version } = libtorch();
+    const { stdout, stderr } = load(installedCopy(), { ...isolated(), CHESTMNIST_LIBTORCH: directory });
+    expect(stderr).toBe('');
+    expect(version).toContain(stdout);
+    expect(stdout).not.toBe('');
+  });
+
+  test('the addon works in several worker threads at once', () => {
+    const program = `
+      const { Worker } = require('worker_threads');
+      const code = "require('worker_threads').parentPort.postMessage(require(" + JSON.stringify(process.argv[1]) + ").native().torchVersion())";
+      Promise.all([1, 2].map(() => new Promise((resolve, reject) => new Worker(code, { eval: true }).once('message', resolve).once('error', reject))))
+        .then((versions) => process.stdout.write(JSON.stringify(versions)));`;
+    const { status, stdout } = load(REPOSITORY, process.env, program);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toEqual([expect.stringMatching(/^2\./), expect.stringMatching(/^2\./)]);
+  });
+
+  test.each([[['--help']], [['setup', '--help']], [['doctor', '--help']], [['train', '--help']], [['data', 'info']]])(
+    '%j loads neither the addon nor LibTorch',
+    (args) => {
+      const hook = path.join(folder, 'hook.js');
+      const out = path.join(folder, 'loaded.json');
+      writeFileSync(
+        hook,
+        `process.on('exit', () => require('fs').writeFileSync(${JSON.stringify(out)}, JSON.stringify(process.report.getReport().sharedObjects)))`,
+      );
+      const { status } = chestmnist(args, { ...process.env, NODE_OPTIONS: `--require ${hook}` });
+      expect(status).toBe(0);
+      const loaded = JSON.parse(readFileSync(out, 'utf8')) as string[];
+      expect(loaded.length).toBeGreaterThan(0);
+      expect(loaded.filter((name) => /torch|chestmnist\.node/.test(path.basename(name)))).toEqual([]);
+    },
+  );
+});

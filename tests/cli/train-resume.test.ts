@@ -1,0 +1,154 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { chestmnist, eventsOf, MAIN, scratch, start, type Finished } from './chestmnist';
+
+const folder = scratch();
+/** Sixteen small steps an epoch, so that a stop falls inside one. */
+const ARGS = [
+  ...['--data', 'synthetic', '--limit-train', '512', '--limit-val', '64', '--limit-test', '64', '--epochs', '3'],
+  ...['--batch-size', '32', '--device', 'cpu', '--threads', '1'],
+];
+const file = (run: string, name: string): Promise<Buffer> => readFile(path.join(folder(), run, name));
+const train = (...args: string[]): Promise<Finished> => chestmnist(['train', '--quiet', '--out', folder(), ...args]);
+
+/** history.csv without what a clock decides. */
+const history = async (run: string): Promise<string[][]> =>
+  (await file(run, 'history.csv'))
+    .toString()
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(',').slice(0, -2));
+
+async function expectSameAsWhole(run: string): Promise<void> {
+  for (const name of ['weights/best.safetensors', 'weights/last.safetensors', 'metrics.json', 'predictions/test.npz']) {
+    expect({ name, same: (await file(run, name)).equals(await file('whole', name)) }).toEqual({ name, same: true });
+  }
+  expect(await history(run)).toEqual(await history('whole'));
+  expect(JSON.parse((await file(run, 'run.json')).toString())).toMatchObject({
+    status: 'finished',
+    resumed: [expect.any(String)],
+  });
+}
+
+/** Trains until `when` accepts an event, then sends `signal`, `times` times. */
+async function interrupt(
+  run: string,
+  signal: NodeJS.Signals,
+  when: (event: any) => boolean,
+  extra: string[] = [],
+  times = 1,
+) {
+  const { child, done } = start([MAIN, 'train', '--json', '--out', folder(), '--name', run, ...ARGS, ...extra]);
+  let text = '';
+  let sent = 0;
+  child.stdout!.on('data', (chunk: string) => {
+    const lines = (text += chunk).split('\n');
+    text = lines.pop()!;
+    if (sent > 0 || !lines.filter(Boolean).some((line) => when(JSON.parse(line)))) return;
+    sent = performance.now();
+    child.kill(signal);
+    for (let i = 1; i < times; i++) setTimeout(() => child.kill(signal), 100 * i);
+  });
+  const finished = await done;
+  return { ...finished, events: eventsOf(finished.stdout), wait: performance.now() - sent };
+}
+
+beforeAll(async () => {
+  expect(await train('--name', 'whole', ...ARGS)).toMatchObject({ code: 0 });
+});
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s, then --resume, equals an uninterrupted run bit for bit',
+  async (signal) => {
+    const stopped = await interrupt(signal, signal, (event) => event.type === 'epoch');
+    expect(stopped.code).toBe(130);
+    const run = path.join(folder(), signal);
+    const event = stopped.events.at(-1);
+    expect(event).toMatchObject({
+      type: 'stop',
+      runDirectory: run,
+      epoch: 2,
+      resume: `chestmnist train --resume ${run}`,
+    });
+    expect(event.samples % 32).toBe(0);
+    expect(event.samples).toBeLessThan(512);
+    expect(JSON.parse((await file(signal, 'run.json')).toString())).toMatchObject({ status: 'stopped', epochs: 1 });
+    const resumed = await chestmnist(['train', '--resume', run]);
+    expect(resumed).toMatchObject({ code: 0, stderr: expect.stringContaining('resumed in epoch 2 of 3') });
+    expect(resumed.stdout.startsWith(`${run}\n`)).toBe(true);
+    await expectSameAsWhole(signal);
+  },
+);
+
+test('stopped again and again, the run is still the same', async () => {
+  let code: number | null = 130;
+  let stops = 0;
+  const script = `
+    const { train } = require(${JSON.stringify(path.join(path.dirname(MAIN), '..', 'index.js'))});
+    const [out, name, resume] = process.argv.slice(1);
+    (async () => {
+      const run = train(resume ? { resume } : { data: 'synthetic', limitTrain: 512, limitVal: 64, limitTest: 64, epochs: 3, batchSize: 32, device: 'cpu', threads: 1, out, name });
+      for await (const event of run) if (event.type === 'progress' && event.phase !== 'data') { run.stop(); break; }
+      process.exitCode = (await run).status === 'stopped' ? 130 : 0;
+    })();`;
+  for (; code === 130 && stops < 100; stops++) {
+    ({ code } = await start(['-e', script, folder(), 'often', ...(stops > 0 ? [path.join(folder(), 'often')] : [])])
+      .done);
+    if (stops === 3) break;
+  }
+  expect(stops).toBe(3);
+  expect(await train('--resume', path.join(folder(), 'often'))).toMatchObject({ code: 0 });
+  const { resumed } = JSON.parse((await file('often', 'run.json')).toString()) as { resumed: string[] };
+  expect(resumed).toHaveLength(4);
+  for (const name of ['weights/best.safetensors', 'weights/last.safetensors', 'metrics.json']) {
+    expect((await file('often', name)).equals(await file('whole', name))).toBe(true);
+  }
+  expect(await history('often')).toEqual(await history('whole'));
+});
+
+test('a run that was killed is resumed from its last epoch; --resume alone finds it', async () => {
+  const killed = await interrupt('killed', 'SIGKILL', (event) => event.type === 'epoch' && event.epoch === 2);
+  expect(killed.signal).toBe('SIGKILL');
+  expect(await train('--resume')).toMatchObject({ code: 0 });
+  await expectSameAsWhole('killed');
+});
+
+test('a second Ctrl-C leaves at once', async () => {
+  // One step takes long, so that waiting for its end would show.
+  const slow = ['--limit-train', '4096', '--batch-size', '4096', '--size', '64'];
+  const { code, wait } = await interrupt('twice', 'SIGINT', (event) => event.type === 'start', slow, 2);
+  expect(code).toBe(130);
+  expect(wait).toBeLessThan(3000);
+});
+
+describe('what does not belong to the run is refused', () => {
+  beforeAll(async () => {
+    expect((await interrupt('other', 'SIGINT', (event) => event.type === 'epoch')).code).toBe(130);
+  });
+
+  test.each([
+    [['--epochs', '5'], 'epochs is 5'],
+    [['--stem', 'cifar'], 'stem is "cifar"'],
+    [['--lr', '0.1', '--seed', '3'], 'lr is 0.1; seed is 3'],
+    [['--limit-train', '500'], 'limitTrain is 500'],
+  ])('%j', async (args, found) => {
+    const { code, stderr } = await train('--resume', path.join(folder(), 'other'), ...args);
+    expect(code).toBe(2);
+    expect(stderr).toContain('ERR_CHECKPOINT_INCOMPATIBLE');
+    expect(stderr).toContain(found);
+  });
+
+  test('other data, told by their MD5', async () => {
+    const other = path.join(folder(), 'other.npz');
+    const { npz, arrays } = await import('./npz');
+    await npz(folder(), 'other.npz', arrays(512, 64, 64));
+    const { code, stderr } = await train('--resume', path.join(folder(), 'other'), '--data', other);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/ERR_CHECKPOINT_INCOMPATIBLE[^]*MD5/);
+  });
+
+  test('the same options said again are accepted, and the run was left as it was', async () => {
+    expect(await train('--resume', path.join(folder(), 'other'), ...ARGS)).toMatchObject({ code: 0 });
+    await expectSameAsWhole('other');
+  });
+});

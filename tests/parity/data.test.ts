@@ -1,0 +1,54 @@
+/** What we write, NumPy reads; what NumPy writes, we read: live, on top of the committed fixtures of tests/unit/data-npz. */
+import { execFileSync } from 'node:child_process';
+import { readNpz, writeNpz } from '../../src/data/npz';
+import { describeWithPython, referencePython, runReference } from '../reference';
+import { scratch } from '../unit/data-files';
+
+const at = scratch();
+
+const DESCRIBE = `
+import json, sys, zipfile, numpy as np
+assert zipfile.ZipFile(sys.argv[1]).testzip() is None
+arrays = np.load(sys.argv[1], allow_pickle=False)
+print(json.dumps({k: [arrays[k].dtype.str, list(arrays[k].shape), bool(arrays[k].flags.c_contiguous), arrays[k].ravel().tolist()] for k in arrays}))
+`;
+
+describeWithPython('numpy', () => {
+  test.each([false, true])('numpy.load reads what writeNpz writes (compress: %s)', async (compress) => {
+    const values = Float64Array.from({ length: 24 }, (_, i) => Math.fround(Math.sin(i)));
+    await writeNpz(
+      at('ours.npz'),
+      {
+        bytes: { shape: [2, 3, 4], data: Uint8Array.from(values, (_, i) => i * 10) },
+        ints: { shape: [24], data: Int32Array.from(values, (_, i) => i - 12) },
+        singles: { shape: [4, 6], data: Float32Array.from(values) },
+        doubles: { shape: [24, 1], data: values },
+        scalar: { shape: [], data: Float64Array.of(0.5) },
+      },
+      { compress },
+    );
+    const numbers = [...values];
+    expect(runReference(DESCRIBE, at('ours.npz'))).toEqual({
+      bytes: ['|u1', [2, 3, 4], true, numbers.map((_, i) => i * 10)],
+      ints: ['<i4', [24], true, numbers.map((_, i) => i - 12)],
+      singles: ['<f4', [4, 6], true, numbers],
+      doubles: ['<f8', [24, 1], true, numbers],
+      scalar: ['<f8', [], true, [0.5]],
+    });
+  });
+
+  test.each(['savez', 'savez_compressed'])('readNpz reads what numpy.%s writes to disk', async (save) => {
+    const program = `import sys, numpy as np; np.${save}(sys.argv[1], labels=np.eye(3, dtype=int), scores=np.linspace(0, 1, 9).reshape(3, 3), big=(np.arange(2_000_000) * 2654435761 >> 7).astype('u1'))`;
+    execFileSync(referencePython!, ['-c', program, at(`${save}.npz`)]);
+    const arrays = await readNpz(at(`${save}.npz`));
+    expect(arrays.get('labels')).toMatchObject({
+      dtype: '<i8',
+      shape: [3, 3],
+      data: Float64Array.of(1, 0, 0, 0, 1, 0, 0, 0, 1),
+    });
+    expect([...arrays.get('scores')!.data]).toEqual([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1]);
+    const big = arrays.get('big')!.data;
+    expect(big).toHaveLength(2_000_000);
+    for (const i of [0, 1, 77_777, 1_999_999]) expect(big[i]).toBe(Number((BigInt(i) * 2654435761n) >> 7n) & 255);
+  });
+});

@@ -1,0 +1,126 @@
+/**
+ * What we write, read by those it is meant for: the real TensorBoard, and Python's reading of a MedMNIST result CSV with
+ * the figures by scikit-learn as MedMNIST's Evaluator computes them. TensorBoard and pandas are looked for in the
+ * reference Python; a comparison whose package is absent is skipped by name.
+ */
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
+import { drawReport } from '../../src/report';
+import { writePredictions } from '../../src/report/predictions';
+import { TensorBoardWriter } from '../../src/report/tensorboard';
+import { describeWithPython, referencePython, runReference } from '../reference';
+import { datasetOf, folder, makeRun, metricsOf, removeRuns, scoredOf } from '../unit/report-fixture';
+
+afterAll(removeRuns);
+
+/** `test` when the reference Python has the package, else a skip by name. */
+function testWith(name: string): jest.It {
+  if (!referencePython) return test.skip;
+  try {
+    execFileSync(referencePython, ['-c', `import ${name}`], { stdio: 'ignore' });
+    return test;
+  } catch {
+    return test.skip;
+  }
+}
+
+const READ_EVENTS = `
+import json, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util import tensor_util
+events = EventAccumulator(sys.argv[1], size_guidance={'scalars': 0, 'images': 0, 'tensors': 0}).Reload()
+tags = events.Tags()
+def image(tag):
+    e = events.Images(tag)[0]
+    return [e.step, e.width, e.height, e.encoded_image_string[:8].hex()]
+curve = {}
+for tag in tags['tensors']:
+    plugin = events.SummaryMetadata(tag).plugin_data
+    from tensorboard.plugins.pr_curve import plugin_data_pb2
+    curve[tag] = [plugin.plugin_name, plugin_data_pb2.PrCurvePluginData.FromString(plugin.content).num_thresholds,
+                  tensor_util.make_ndarray(events.Tensors(tag)[0].tensor_proto).tolist()]
+print(json.dumps({
+    'version': events.file_version if hasattr(events, 'file_version') else None,
+    'scalars': {tag: [[e.step, e.value, e.wall_time] for e in events.Scalars(tag)] for tag in tags['scalars']},
+    'images': {tag: image(tag) for tag in tags['images']}, 'curves': curve}))
+`;
+
+describeWithPython('TensorBoard', () => {
+  testWith('tensorboard')('reads the scalars, pictures and precision-recall curves of a run', async () => {
+    const run = await makeRun();
+    const writer = new TensorBoardWriter(run);
+    const row = { lr: 1e-3, valLoss: 0.25, valAuc: 0.7, valAcc: 0.9, seconds: 1, imagesPerSecond: 100 };
+    for (const epoch of [1, 2, 3]) writer.epoch({ ...row, epoch, trainLoss: 1 / epoch }, 1700000000 + epoch);
+    await writer.close();
+    const dataset = datasetOf();
+    await drawReport(run, { dataset });
+    const read = runReference(READ_EVENTS, run) as any;
+    expect(read.scalars['loss/train']).toEqual(
+      [1, 2, 3].map((epoch) => [epoch, Math.fround(1 / epoch), 1700000000 + epoch]),
+    );
+    expect(Object.keys(read.scalars).sort()).toEqual([
+      'accuracy/val',
+      'auc/val',
+      'images_per_second',
+      'loss/train',
+      'loss/val',
+      'lr',
+    ]);
+    expect(Object.keys(read.images)).toHaveLength(20);
+    expect(read.images['plots/loss']).toEqual([2, 840, 684, '89504e470d0a1a0a']);
+    expect(Object.keys(read.curves)).toHaveLength(28);
+    const [plugin, thresholds, [tp, fp, tn, fn]] = read.curves['pr_test/hernia'];
+    expect([plugin, thresholds]).toEqual(['pr_curves', 127]);
+    const { support, n } = metricsOf(dataset).splits.test;
+    expect([tp[0], fp[0], tn[0], fn[0]]).toEqual([support[13], n - support[13], 0, 0]);
+  });
+});
+
+const EVALUATE = (read: string): string => `
+import json, os, sys
+import numpy as np
+from sklearn.metrics import roc_auc_score, accuracy_score
+labels = np.load(sys.argv[2])['labels']
+${read}
+labels = np.delete(labels, 6, 1); scores = np.delete(scores, 6, 1)
+auc = np.mean([roc_auc_score(labels[:, i], scores[:, i]) for i in range(13)])
+acc = np.mean([accuracy_score(labels[:, i], scores[:, i] > 0.5) for i in range(13)])
+flag, split, *_ = os.path.basename(sys.argv[1]).split('_')
+print(json.dumps([flag, split, sys.argv[1].split('@')[-1].split('.')[0], auc, acc, list(scores.shape)]))
+`;
+
+describeWithPython('MedMNIST result CSV', () => {
+  const dataset = datasetOf();
+  const metrics = metricsOf(dataset).splits.test;
+  // Without pneumonia, which has no positive: the Evaluator's AUC would be undefined with it.
+  const accuracies = metrics.accuracy.per_label.filter((_, label) => label !== 6);
+  const write = async (): Promise<string[]> =>
+    writePredictions(await folder(), {
+      ...scoredOf(dataset.splits.test),
+      flag: 'chestmnist',
+      size: 28,
+      split: 'test',
+      run: 'r1',
+      auc: metrics.auc.macro,
+      acc: metrics.accuracy.mean,
+    });
+  const check = ([flag, split, run, auc, acc, shape]: [string, string, string, number, number, number[]]): void => {
+    expect([flag, split, run, shape]).toEqual(['chestmnist', 'test', 'r1', [160, 13]]);
+    expect(auc).toBeCloseTo(metrics.auc.macro!, 9);
+    expect(acc).toBeCloseTo(accuracies.reduce((sum, value) => sum + value) / 13, 9);
+  };
+
+  test('read by numpy, it gives our AUC and ACC by scikit-learn', async () => {
+    const [csv, npz] = await write();
+    check(runReference(EVALUATE("scores = np.loadtxt(sys.argv[1], delimiter=',')[:, 1:]"), csv, npz) as any);
+    expect(path.basename(csv)).toContain(
+      `[AUC]${metrics.auc.macro!.toFixed(3)}_[ACC]${metrics.accuracy.mean.toFixed(3)}`,
+    );
+  });
+
+  testWith('pandas')('read by pandas as the Evaluator does, it gives the same', async () => {
+    const [csv, npz] = await write();
+    const read = 'import pandas as pd\nscores = pd.read_csv(sys.argv[1], index_col=0, header=None).sort_index().values';
+    check(runReference(EVALUATE(read), csv, npz) as any);
+  });
+});

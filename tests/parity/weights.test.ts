@@ -1,0 +1,233 @@
+/**
+ * Weights against the live Python: torch and safetensors read what we write and the other way round, bit for bit, and
+ * onnxruntime computes torch's logits from our ONNX file.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import type { StateDict, Stem } from '../../src/native';
+import { fitHead, loadWeights, recognise, resnet18State, saveWeights } from '../../src/weights';
+import { exportWeights } from '../../src/weights/export';
+import { describeWithPython, referencePython, runReference } from '../reference';
+
+const has = (module: string): boolean => {
+  if (!referencePython) return false;
+  try {
+    execFileSync(referencePython, ['-c', `import ${module}`], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+};
+const itWith = (module: string) => (has(module) ? it : it.skip);
+
+/** torchvision without its compiled operators, a resnet18 with every entry random, and digests of a state dict. */
+const PRELUDE = `
+import hashlib, json, sys, torch
+try:
+    import torchvision
+except RuntimeError:
+    for name in [n for n in sys.modules if n.startswith("torchvision")]:
+        del sys.modules[name]
+    library = torch.library.Library("torchvision", "DEF")
+    for operator in ("nms", "qnms"):
+        library.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    import torchvision
+
+def resnet18(stem, label_count):
+    model = torchvision.models.resnet18(num_classes=label_count)
+    if stem == "cifar":
+        model.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        model.maxpool = torch.nn.Identity()
+    return model.eval()
+
+def random_resnet18(stem, label_count):
+    torch.manual_seed(7)
+    model = resnet18(stem, label_count)
+    for name, value in model.state_dict().items():
+        if value.dtype == torch.int64: value.fill_(2 ** 40 + 1)
+        elif "running_var" in name or "bn" in name and "weight" in name: value.uniform_(0.5, 1.5)
+        elif value.dim() == 1: value.uniform_(-0.2, 0.2)
+    return model
+
+def digests(state):
+    return [[k, "I64" if v.dtype == torch.int64 else "F32", list(v.shape),
+             hashlib.sha256(v.detach().contiguous().numpy().tobytes()).hexdigest()] for k, v in state.items()]
+`;
+
+const digests = (state: StateDict) =>
+  state.map(({ name, dtype, shape, data }) => {
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return [name, dtype, [...shape], createHash('sha256').update(bytes).digest('hex')];
+  });
+
+describeWithPython('weights and Python', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-parity-weights-'));
+  const at = (name: string) => path.join(folder, name);
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const stems: Stem[] = ['torchvision', 'cifar'];
+  let truth: Record<Stem, unknown[][]>;
+  beforeAll(() => {
+    truth = runReference(
+      `${PRELUDE}
+truth = {}
+for stem in ("torchvision", "cifar"):
+    model = random_resnet18(stem, 14)
+    truth[stem] = digests(model.state_dict())
+    torch.save(model.state_dict(), f"{sys.argv[1]}/{stem}.pth")
+    torch.save(torch.nn.DataParallel(model).state_dict(), f"{sys.argv[1]}/{stem}.parallel.pth")
+print(json.dumps(truth))`,
+      folder,
+    ) as typeof truth;
+  });
+
+  it.each(stems)('names, dtypes and shapes of the %s stem are torchvision’s, in its order', (stem) => {
+    const described = resnet18State(stem, 14).map(({ name, dtype, shape }) => [name, dtype, shape]);
+    expect(described).toEqual(truth[stem].map((row) => row.slice(0, 3)));
+  });
+
+  it.each(stems)('a %s .pth of torch.save is read bit for bit', async (stem) => {
+    expect(digests(await loadWeights(at(`${stem}.pth`)))).toEqual(truth[stem]);
+    expect(digests(await loadWeights(at(`${stem}.parallel.pth`)))).toEqual(truth[stem]);
+  });
+
+  it('reads 45 MB without touching every byte in JavaScript', async () => {
+    await saveWeights(at('speed.safetensors'), await loadWeights(at('torchvision.pth')));
+    for (const name of ['torchvision.pth', 'speed.safetensors']) {
+      const seconds: number[] = [];
+      for (let i = 0; i < 5; i++) {
+        const before = process.cpuUsage();
+        await loadWeights(at(name));
+        const { user, system } = process.cpuUsage(before);
+        seconds.push((user + system) / 1e6);
+      }
+      // CPU time, so that a busy machine does not fail it; an idle one needs 0.02 to 0.1 s.
+      expect(Math.min(...seconds)).toBeLessThan(0.5);
+    }
+  });
+
+  it('our .pth loads in torch with weights_only and strict, bit for bit, also mapped', async () => {
+    for (const stem of stems) await saveWeights(at(`ours-${stem}.pth`), await loadWeights(at(`${stem}.pth`)));
+    const read = runReference(
+      `${PRELUDE}
+read = {}
+for stem in ("torchvision", "cifar"):
+    file = f"{sys.argv[1]}/ours-{stem}.pth"
+    model = resnet18(stem, 14)
+    model.load_state_dict(torch.load(file, weights_only=True), strict=True)
+    read[stem] = digests(model.state_dict())
+    mapped = torch.load(file, weights_only=True, mmap=True)
+    assert digests(mapped) == read[stem]
+    assert all(value.data_ptr() % 64 == 0 for value in mapped.values())
+print(json.dumps(read))`,
+      folder,
+    );
+    expect(read).toEqual(truth);
+  });
+
+  itWith('safetensors')('our .safetensors loads in Python with strict, bit for bit', async () => {
+    for (const stem of stems) {
+      await saveWeights(at(`ours-${stem}.safetensors`), await loadWeights(at(`${stem}.pth`)), { labels: '[]' });
+    }
+    const read = runReference(
+      `${PRELUDE}
+from safetensors import safe_open
+from safetensors.torch import load_file
+read = {}
+for stem in ("torchvision", "cifar"):
+    file = f"{sys.argv[1]}/ours-{stem}.safetensors"
+    model = resnet18(stem, 14)
+    model.load_state_dict(load_file(file), strict=True)
+    read[stem] = digests(model.state_dict())
+    with safe_open(file, "pt") as opened: assert opened.metadata() == {"format": "pt", "labels": "[]"}
+print(json.dumps(read))`,
+      folder,
+    );
+    expect(read).toEqual(truth);
+  });
+
+  itWith('safetensors')('a .safetensors of Python is read bit for bit', async () => {
+    runReference(
+      `${PRELUDE}
+from safetensors.torch import save_file
+save_file(random_resnet18("cifar", 14).state_dict(), sys.argv[1], {"format": "pt"})
+print("0")`,
+      at('python.safetensors'),
+    );
+    const { stem, labelCount, state } = recognise(await loadWeights(at('python.safetensors')));
+    expect({ stem, labelCount }).toEqual({ stem: 'cifar', labelCount: 14 });
+    expect(digests(state)).toEqual(truth.cifar);
+  });
+
+  it('weights like torchvision’s published file (1000 labels, parameters, no counters) fit 14 labels', async () => {
+    const published = runReference(
+      `${PRELUDE}
+import collections
+model = random_resnet18("torchvision", 1000)
+state = collections.OrderedDict((k, v) for k, v in model.state_dict(keep_vars=True).items() if "num_batches" not in k)
+torch.save(state, sys.argv[1])
+print(json.dumps(digests(state)))`,
+      at('published.pth'),
+    ) as [string, ...unknown[]][];
+    const fresh = await loadWeights(at('torchvision.pth'));
+    const { state, notes } = fitHead(await loadWeights(at('published.pth')), fresh);
+    expect(notes).toHaveLength(2);
+    const backbone = digests(state).filter(([name]) =>
+      published.some(([other]) => other === name && !other.startsWith('fc.')),
+    );
+    expect(backbone).toEqual(published.filter(([name]) => !name.startsWith('fc.')));
+    const head = (rows: unknown[][]) => rows.filter(([name]) => String(name).startsWith('fc.'));
+    expect(head(digests(state))).toEqual(head(digests(fresh)));
+  });
+
+  itWith('onnxruntime')(
+    'our ONNX file gives torch’s logits, either stem, with a fixed and a free input size',
+    async () => {
+      const labels = Array.from({ length: 14 }, (_, i) => `label ${i}`);
+      const cases: { stem: Stem; inputSize: number | null; side: number; file: string }[] = [
+        { stem: 'torchvision', inputSize: 28, side: 28, file: at('a.onnx') },
+        { stem: 'torchvision', inputSize: null, side: 64, file: at('b.onnx') },
+        { stem: 'cifar', inputSize: 28, side: 28, file: at('c.onnx') },
+        { stem: 'cifar', inputSize: null, side: 32, file: at('d.onnx') },
+      ];
+      for (const { stem, inputSize, file } of cases) {
+        const state = await loadWeights(at(`${stem}.pth`));
+        await exportWeights({ state, labels, imageSize: 28, inputSize }, { format: 'onnx', output: file });
+      }
+      const reports = runReference(
+        `${PRELUDE}
+import onnxruntime
+reports = []
+for case in json.loads(sys.argv[1]):
+    session = onnxruntime.InferenceSession(case["file"], providers=["CPUExecutionProvider"])
+    x = torch.rand(5, 3, case["side"], case["side"], generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.inference_mode(): expected = random_resnet18(case["stem"], 14)(x)
+    logits, = session.run(["logits"], {"input": x.numpy()})
+    one, = session.run(None, {"input": x[:1].numpy()})
+    source, target = session.get_inputs()[0], session.get_outputs()[0]
+    reports.append({
+        "difference": float((torch.from_numpy(logits) - expected).abs().max()),
+        "one": float((torch.from_numpy(one) - expected[:1]).abs().max()),
+        "spread": float(expected.std()),
+        "input": [source.name, source.type, source.shape],
+        "output": [target.name, target.type, target.shape],
+        "metadata": session.get_modelmeta().custom_metadata_map,
+    })
+print(json.dumps(reports))`,
+        JSON.stringify(cases),
+      ) as Record<string, unknown>[];
+      reports.forEach((report, i) => {
+        const { stem, inputSize } = cases[i];
+        expect(report.spread).toBeGreaterThan(0.01);
+        expect(report.difference).toBeLessThan(1e-4);
+        expect(report.one).toBeLessThan(1e-4);
+        expect(report.input).toEqual(['input', 'tensor(float)', ['N', 3, inputSize ?? 'H', inputSize ?? 'W']]);
+        expect(report.output).toEqual(['logits', 'tensor(float)', ['N', 14]]);
+        expect(report.metadata).toMatchObject({ stem, labels: JSON.stringify(labels) });
+      });
+    },
+  );
+});

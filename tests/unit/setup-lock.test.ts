@@ -1,0 +1,74 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withLock } from '../../src/setup/lock';
+import { temporaryFolder } from './setup-fakes';
+
+const folder = temporaryFolder();
+let count = 0;
+const newLock = (): string => path.join(folder, `lock-${count++}`);
+
+test('work of several holders never overlaps, and the file is gone afterwards', async () => {
+  const file = newLock();
+  let inside = 0;
+  let worst = 0;
+  const work = async (): Promise<void> => {
+    worst = Math.max(worst, ++inside);
+    await sleep(20);
+    inside--;
+  };
+  await Promise.all(Array.from({ length: 5 }, () => withLock(file, work)));
+  expect(worst).toBe(1);
+  expect(existsSync(file)).toBe(false);
+});
+
+test('it is given back when the work fails', async () => {
+  const file = newLock();
+  await expect(withLock(file, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  expect(existsSync(file)).toBe(false);
+  expect(await withLock(file, () => Promise.resolve(7))).toBe(7);
+});
+
+test('one left by a killed process is taken over at once', async () => {
+  const file = newLock();
+  const program = `require('fs').writeFileSync(${JSON.stringify(file)}, process.pid + ' ' + require('os').hostname() + ' 1'); setInterval(() => {}, 1000)`;
+  const child = spawn(process.execPath, ['-e', program]);
+  while (!existsSync(file)) await sleep(20);
+  const holders: string[] = [];
+  const taken = withLock(file, () => Promise.resolve(readFileSync(file, 'utf8')), {
+    waiting: (who) => holders.push(who),
+  });
+  await sleep(400);
+  expect(holders).toEqual([`process ${child.pid} on ${hostname()}`]); // alive: it waits, and says so once
+  child.kill('SIGKILL');
+  expect(await taken).toMatch(new RegExp(`^${process.pid} `));
+});
+
+test('one of another host is respected until it is no longer touched', async () => {
+  const file = newLock();
+  writeFileSync(file, '1 another-host 1');
+  const started = Date.now();
+  const taken = withLock(file, () => Promise.resolve(Date.now() - started));
+  await sleep(600);
+  const old = new Date(Date.now() - 120_000);
+  utimesSync(file, old, old);
+  expect(await taken).toBeGreaterThanOrEqual(600);
+});
+
+test('an empty one, left between creating and writing, does not block for ever', async () => {
+  const file = newLock();
+  writeFileSync(file, '');
+  const old = new Date(Date.now() - 10_000);
+  utimesSync(file, old, old);
+  expect(await withLock(file, () => Promise.resolve('in'))).toBe('in');
+});
+
+test('waiting can be interrupted', async () => {
+  const file = newLock();
+  writeFileSync(file, `${process.pid} ${hostname()} 1`);
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 50);
+  await expect(withLock(file, () => Promise.resolve(), { signal: stop.signal })).rejects.toThrow(/abort/i);
+});
