@@ -8,6 +8,7 @@ import pathlib
 import warnings
 
 import numpy as np
+import torch
 
 from metrics_reference import report
 
@@ -35,6 +36,8 @@ def cases():
     yield "no-negatives", np.ones_like(y_true), y_score, 0.5
     extreme = rng.choice([0.0, 1e-300, 5e-324, 1e-16, 0.5, 1 - 2**-53, 1.0], size=(n, width))
     yield "extreme", y_true, extreme, 0.5
+    edges = np.concatenate([np.linspace(0, 1, 16), torch.linspace(0, 1, 16, dtype=torch.float64).numpy()])
+    yield "bin-edges", y_true, rng.choice(edges, size=(n, width)), 0.5
     yield "perfect", y_true, y_true.astype(float), 0.5
     yield "inverted", y_true, 1.0 - y_true, 0.5
     yield "single-label", y_true[:, :1], y_score[:, :1], 0.5

@@ -40,8 +40,9 @@ export function ensureReference() {
   if (made.status !== 0) return { reason: `python -m venv failed: ${lastLine(made)}` };
   // The CPU build where it is marked as such; elsewhere the plain version.
   const marked = NEEDED.map((name) => (name === `torch==${TORCH}` ? `${name}+cpu` : name));
-  const installed = [marked, NEEDED].map((set) => () => pip(set)).find((attempt) => attempt().status === 0);
-  if (!installed) return { reason: `pip could not install ${NEEDED.join(' ')}: ${lastLine(pip(NEEDED))}` };
+  let installed = pip(marked);
+  if (installed.status !== 0) installed = pip(NEEDED);
+  if (installed.status !== 0) return { reason: `pip could not install ${NEEDED.join(' ')}: ${lastLine(installed)}` };
   for (const name of WANTED) {
     if (pip([name]).status !== 0) say(`   ${name} is not available here`);
   }

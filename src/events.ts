@@ -32,9 +32,9 @@ export type TrainEvent =
   | {
       type: 'progress';
       phase: 'data' | 'train' | 'val' | 'test';
-      /** From 1; 0 while data are loaded. */
+      /** From 1; 0 while data or published weights are loaded. */
       epoch: number;
-      /** Images done and to do; bytes in phase `data`, where `total` may be unknown. */
+      /** Images done and to do; in phase `data` images made or bytes downloaded, where `total` may be unknown. */
       done: number;
       total: number | undefined;
       /** Mean loss so far in the epoch; phase `train` only. */

@@ -116,8 +116,12 @@ export async function hold(
 }
 
 /** Loads `--weights` (a file, or imagenet) into a fresh trainer; returns what was replaced. */
-export async function startFrom(trainer: Trainer, weights: string, signal: AbortSignal): Promise<string[]> {
-  const loaded = weights === 'imagenet' ? await imagenetWeights({ signal }) : await loadWeights(weights);
+export async function startFrom(
+  trainer: Trainer,
+  weights: string,
+  options: { signal: AbortSignal; onProgress: (done: number, total?: number) => void },
+): Promise<string[]> {
+  const loaded = weights === 'imagenet' ? await imagenetWeights(options) : await loadWeights(weights);
   const { state, notes } = fitHead(loaded, await trainer.stateDict());
   await trainer.loadStateDict(state);
   return notes;
@@ -134,7 +138,7 @@ function labelsOf(text: string | undefined, labelCount: number): readonly string
   try {
     const labels: unknown = JSON.parse(text ?? '');
     if (Array.isArray(labels) && labels.length === labelCount && labels.every((l) => typeof l === 'string'))
-      return labels as string[];
+      return labels;
   } catch {
     // no metadata: a file from elsewhere
   }

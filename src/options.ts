@@ -232,12 +232,14 @@ export function readFlag(name: OptionName, value: string | boolean): unknown {
 
 /** The default of an option as help shows it; undefined for none. */
 export function defaultText(name: OptionName): string | undefined {
-  const value: unknown = TRAIN_OPTIONS[name].schema.parse(undefined);
+  const value = resolveOptions({})[name];
   return value === null || value === false ? undefined : Array.isArray(value) ? value.join(',') : String(value);
 }
 
 /** What config.json holds: every option but those that name the run (name, resume), so that `--config` starts a new one. */
 export function configOf(options: ResolvedOptions): Omit<ResolvedOptions, 'name' | 'resume'> {
-  const { name: _name, resume: _resume, ...config } = options;
-  return config;
+  const config: Partial<ResolvedOptions> = { ...options };
+  delete config.name;
+  delete config.resume;
+  return config as Omit<ResolvedOptions, 'name' | 'resume'>;
 }

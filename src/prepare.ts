@@ -33,11 +33,13 @@ export async function prepare(
   const wanted = checkpoint?.options ?? asked;
   if (!checkpoint) await checkOutput(wanted.out, wanted.name);
   const { device, note } = resolveDevice(wanted.device);
+  const onProgress = (done: number, total?: number): void =>
+    emit({ type: 'progress', phase: 'data', epoch: 0, done, total });
   const { dataset, notes } = await loadData({
     data: wanted.data,
     size: wanted.size,
     limits: { train: wanted.limitTrain, val: wanted.limitVal, test: wanted.limitTest },
-    onProgress: (done, total) => emit({ type: 'progress', phase: 'data', epoch: 0, done, total }),
+    onProgress,
     signal,
   });
   if (note) notes.push(note);
@@ -51,7 +53,7 @@ export async function prepare(
       await trainer.loadStateDict(checkpoint.model);
       await trainer.loadOptimizerState(checkpoint.optimizer);
     } else if (options.weights !== null) {
-      notes.push(...(await startFrom(trainer, options.weights, signal)));
+      notes.push(...(await startFrom(trainer, options.weights, { signal, onProgress })));
     }
     signal.throwIfAborted();
     return { options, dataset, trainer, checkpoint, notes };

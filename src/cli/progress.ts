@@ -22,6 +22,7 @@ export function showProgress(cli: Cli): Progress {
   return {
     ...watch,
     on: (event) => {
+      watch.on(event);
       if (event.type === 'start') {
         epochs = event.epochs;
         process.stdout.write(`${event.runDirectory}\n`);
@@ -31,7 +32,6 @@ export function showProgress(cli: Cli): Progress {
         );
         if (event.resumed) watch.note(`resumed in epoch ${event.epoch} of ${event.epochs}`);
       }
-      watch.on(event);
       if (event.type === 'note') watch.note(event.text);
       if (event.type === 'epoch') watch.note(epochLine(event, epochs));
       if (event.type === 'stop') {
@@ -44,15 +44,18 @@ export function showProgress(cli: Cli): Progress {
 
 const lines = (cli: Cli): Progress => ({ on: () => {}, note: (text) => cli.say(text), end: () => {} });
 
-/** Events as they are; of progress one a second. Nothing comes before `start`, so that the first line tells the run directory. */
+/** Events as they are; of progress the first of each pass and one a second. Nothing comes before `start`, so that the first line tells the run directory. */
 function ndjson(cli: Cli): Progress {
   let started = false;
   let last = -Infinity;
+  let pass = '';
   return {
     on: (event) => {
       started ||= event.type === 'start';
       if (event.type === 'progress') {
-        if (!started || performance.now() - last < 1000) return;
+        const same = pass === `${event.phase} ${event.epoch}`;
+        if (!started || (same && performance.now() - last < 1000)) return;
+        pass = `${event.phase} ${event.epoch}`;
         last = performance.now();
       }
       cli.emit(event);
@@ -63,50 +66,48 @@ function ndjson(cli: Cli): Progress {
 }
 
 function bars(cli: Cli): Progress {
-  const multi = new MultiBar({
-    stream: process.stderr,
-    clearOnComplete: true,
-    gracefulExit: false, // SIGINT is the run's own
-    barsize: 24,
-    format: '{title} {bar} {text} | ETA {eta_formatted}',
-    barCompleteChar: '#',
-    barIncompleteChar: '-',
-    autopadding: true,
-    linewrap: false,
-  });
+  let multi = newBars();
+  let data: SingleBar | undefined;
   let whole: SingleBar | undefined;
   let part: SingleBar | undefined;
+  let shown = '';
   let images = 1;
+  let epochs = 0;
   let device = '';
-  let of = 0;
   let best = '';
   let ended = false;
   return {
     on: (event) => {
       if (event.type === 'start') {
-        if (part) multi.remove(part);
+        // The run directory is printed next, where the bar of the data was.
+        multi.stop();
+        multi = newBars();
         images = event.data.counts.train;
-        [device, of] = [event.device, event.epochs];
-        const done = (event.epoch - 1) * images;
-        whole = multi.create(of * images, done, { title: 'epochs', text: `${event.epoch - 1}/${of} | ${device}` });
+        [device, epochs] = [event.device, event.epochs];
+        const done = event.epoch - 1;
+        whole = multi.create(epochs * images, done * images, {
+          title: 'epochs',
+          text: `${done}/${epochs} | ${device}`,
+        });
         part = multi.create(images, 0, { title: 'batch ', text: '' });
-      } else if (event.type === 'progress' && event.phase === 'data') {
-        const size = event.total ?? event.done;
-        part ??= multi.create(size, 0, { title: 'data  ' });
-        part.setTotal(size);
-        part.update(event.done, { text: '' });
-      } else if (event.type === 'progress') {
-        const text = [
-          event.phase,
-          event.loss === undefined ? '' : `loss ${event.loss.toFixed(4)}`,
-          `${Math.round(event.imagesPerSecond ?? 0)} img/s`,
-        ];
-        part?.setTotal(event.total ?? event.done);
-        part?.update(event.done, { text: text.filter(Boolean).join(' | ') });
-        if (event.phase === 'train')
-          whole?.update((event.epoch - 1) * images + event.done, { text: `${event.epoch}/${of} | ${device}${best}` });
-      } else if (event.type === 'epoch' && event.best) {
-        best = ` | best AUC ${event.valAuc?.toFixed(4) ?? 'undefined'}`;
+      }
+      if (event.type === 'epoch' && event.best) best = ` | best AUC ${auc(event.valAuc)}`;
+      if (event.type !== 'progress') return;
+      const { phase, epoch, done, loss, imagesPerSecond = 0 } = event;
+      const total = event.total ?? done;
+      if (phase === 'data') {
+        data ??= multi.create(total, 0, { title: 'data  ', text: '' });
+        data.setTotal(total);
+        return data.update(done);
+      }
+      const rate = `${Math.round(imagesPerSecond)} img/s`;
+      const text = [phase, ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]), rate].join(' | ');
+      // A new start where another pass begins, so that the ETA is its own.
+      if (shown !== `${phase} ${epoch}`) part?.start(total, 0, { title: 'batch ', text });
+      shown = `${phase} ${epoch}`;
+      part?.update(done, { text });
+      if (phase === 'train') {
+        whole?.update((epoch - 1) * images + done, { text: `${epoch}/${epochs} | ${device}${best}` });
       }
     },
     note: (text) => {
@@ -120,10 +121,24 @@ function bars(cli: Cli): Progress {
   };
 }
 
+const newBars = (): MultiBar =>
+  new MultiBar({
+    stream: process.stderr,
+    clearOnComplete: true,
+    gracefulExit: false, // SIGINT is the run's own
+    barsize: 24,
+    format: '{title} {bar} {text} | ETA {eta_formatted}',
+    barCompleteChar: '#',
+    barIncompleteChar: '-',
+    autopadding: true,
+    linewrap: false,
+  });
+
+const auc = (value: number | null): string => value?.toFixed(4) ?? 'undefined';
+
 function epochLine(row: Extract<TrainEvent, { type: 'epoch' }>, of: number): string {
-  const auc = row.valAuc === null ? 'undefined' : row.valAuc.toFixed(4);
   return (
     `epoch ${row.epoch}/${of}  lr ${Number(row.lr.toPrecision(4))}  train loss ${row.trainLoss.toFixed(4)}  val loss ${row.valLoss.toFixed(4)}` +
-    `  val AUC ${auc}  val acc ${row.valAcc.toFixed(4)}  ${row.seconds.toFixed(1)} s  ${Math.round(row.imagesPerSecond)} img/s${row.best ? '  best so far' : ''}`
+    `  val AUC ${auc(row.valAuc)}  val acc ${row.valAcc.toFixed(4)}  ${row.seconds.toFixed(1)} s  ${Math.round(row.imagesPerSecond)} img/s${row.best ? '  best so far' : ''}`
   );
 }

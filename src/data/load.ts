@@ -1,6 +1,6 @@
 /**
- * loadDataset: from a name, a path or `synthetic` to three checked splits in memory. What is checked is said in
- * README's data section; how bytes are read is npz.ts, how synthetic images come about is synthetic.ts.
+ * loadDataset: from a name, a path or `synthetic` to three checked splits in memory. How bytes are read is npz.ts, how
+ * synthetic images come about is synthetic.ts.
  */
 import { basename, resolve } from 'node:path';
 import { ChestMnistError } from '../errors';

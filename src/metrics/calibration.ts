@@ -40,11 +40,13 @@ function binnedError({ all, positives }: SortedColumn, edges: readonly number[],
 
 /** 15 bins [i/15, (i+1)/15) and, as in torchmetrics, one more for scores of exactly 1. */
 export function equalWidthError(column: SortedColumn): number {
+  // torch.linspace counts from the nearer end and rounds once (a fused multiply-add): here by splitting the step in two
+  // parts whose products are exact.
   const step = 1 / ECE_BINS;
-  // Counted from the nearer end, as torch.linspace does.
+  const coarse = Math.round(step * 2 ** 30) / 2 ** 30;
   const edges = Array.from({ length: ECE_BINS }, (_, b) => {
-    const i = b + 1;
-    return i < (ECE_BINS + 1) / 2 ? i * step : 1 - step * (ECE_BINS - i);
+    const fromEnd = ECE_BINS - (b + 1);
+    return b + 1 < (ECE_BINS + 1) / 2 ? (b + 1) * step : 1 - coarse * fromEnd - (step - coarse) * fromEnd;
   });
   return binnedError(column, edges, true);
 }

@@ -36,7 +36,7 @@ export type Examples = z.infer<typeof storedSchema>;
 
 /**
  * Finds the examples at `thresholds` (one a label), a label at most once a kind: hits and false alarms with the highest
- * score, misses with the lowest; the most confident first.
+ * score, misses with the lowest. Kind by kind, the most confident first.
  */
 export function findExamples(
   { labels, scores, count, labelCount }: Predicted,
@@ -53,7 +53,10 @@ export function findExamples(
       best.set(`${kind}${label}`, { kind, label, index: Math.floor(i / labelCount), score: scores[i] });
     }
   }
-  return [...best.values()].sort((a, b) => (a.kind === 'miss' ? a.score - b.score : b.score - a.score));
+  return EXAMPLE_KINDS.flatMap((kind) => {
+    const sign = kind === 'miss' ? 1 : -1;
+    return [...best.values()].filter((example) => example.kind === kind).sort((a, b) => sign * (a.score - b.score));
+  });
 }
 
 /** The examples with their images from the split that was scored; undefined when the split is another one. */

@@ -189,7 +189,7 @@ function square({ description, names, caption, end = 1, series }: Square): Drawi
     series,
     graphic: {
       type: 'text',
-      z: 10,
+      z: 1, // above the grid, below the data
       ...(caption.right ? { right: GRID.right + 3 } : { left: GRID.left + 6 }),
       ...(caption.top ? { top: GRID.top + 4 } : { bottom: GRID.bottom + 6 }),
       style: {

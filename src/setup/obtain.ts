@@ -188,7 +188,7 @@ export async function nvidiaRequirements(wheel: string): Promise<string[]> {
     const metadata = zip.entries.find(({ name }) => /^[^/]+\.dist-info\/METADATA$/.test(name));
     if (!metadata) throw new Error(`${path.basename(wheel)} has no METADATA: it is no wheel`);
     const text = Buffer.from(await zip.read(metadata.name, { maxBytes: 1 << 24 })).toString('utf8');
-    return [...text.matchAll(/^Requires-Dist: ((?:nvidia-|cuda-toolkit)[^;\r\n]*)/gm)].map((match) => match[1]!.trim());
+    return [...text.matchAll(/^Requires-Dist: ((?:nvidia-|cuda-toolkit)[^;\r\n]*)/gm)].map((match) => match[1].trim());
   } finally {
     await zip.close();
   }

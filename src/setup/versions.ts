@@ -27,7 +27,7 @@ export const MANIFEST = 'libtorch.json';
 export const libtorchLink = (root: string): string => path.join(root, 'libtorch');
 
 /** `2.13.0+cpu` -> `2.13.0`: what has to agree between an addon and a LibTorch. */
-export const releaseOf = (version: string): string => version.split('+')[0]!;
+export const releaseOf = (version: string): string => version.split('+')[0];
 
 /** True when `version` is not older than `oldest`, by its numbers. */
 export function atLeast(version: string, oldest: string): boolean {

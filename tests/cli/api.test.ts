@@ -1,13 +1,13 @@
 /** The programmatic API as a user's own script sees it: the built package, in a process of its own. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { PACKAGE, scratch, start } from './chestmnist';
+import { PACKAGE, scratch, start, type Json } from './chestmnist';
 
 const folder = scratch();
 const OPTIONS = `{ data: 'synthetic', limitTrain: 512, limitVal: 64, limitTest: 64, batchSize: 32, device: 'cpu', threads: 1, out: process.argv[1] }`;
 
 /** Runs the body of an async function with the API and `options` in scope; what it returns, as JSON. */
-async function script(body: string): Promise<any> {
+async function script(body: string): Promise<Json> {
   const program = `
     const api = require(${JSON.stringify(PACKAGE)}); const { train } = api; const options = ${OPTIONS};
     (async () => { ${body} })().then((value) => console.log(JSON.stringify(value)), (error) => { console.error(error); process.exitCode = 1; });`;
@@ -42,17 +42,17 @@ test('the event loop stays free while it trains', async () => {
 });
 
 test('events come in order and end with the result', async () => {
-  const types = await script(`
+  const types: string[] = await script(`
     const types = [];
     for await (const { type, phase } of train({ ...options, epochs: 2, name: 'events' })) {
       const name = phase ? type + ' ' + phase : type;
       if (types.at(-1) !== name) types.push(name);
     }
     return types;`);
-  const order = types.filter((type: string) => !type.startsWith('progress data'));
+  const order = types.filter((type) => !type.startsWith('progress data'));
   expect(order[0]).toBe('start');
   expect(order.at(-1)).toBe('finish');
-  expect(order.filter((type: string) => type === 'epoch')).toHaveLength(2);
+  expect(order.filter((type) => type === 'epoch')).toHaveLength(2);
 });
 
 test('leaving the loop, by break or by an exception, ends the run with everything on disk', async () => {

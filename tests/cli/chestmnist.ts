@@ -24,7 +24,7 @@ export function start(args: readonly string[], cwd?: string): { child: ChildProc
   const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   const out = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name]!.setEncoding('utf8').on('data', (text: string) => (out[name] += text));
+    child[name].setEncoding('utf8').on('data', (text: string) => (out[name] += text));
   }
   const done = new Promise<Finished>((resolve) =>
     child.on('close', (code, signal) => resolve({ code, signal, ...out })),
@@ -35,8 +35,11 @@ export function start(args: readonly string[], cwd?: string): { child: ChildProc
 export const chestmnist = (args: readonly string[], cwd?: string): Promise<Finished> =>
   start([MAIN, ...args], cwd).done;
 
+/** What JSON.parse gives. */
+export type Json = ReturnType<typeof JSON.parse>;
+
 /** The NDJSON lines of a stream. */
-export const eventsOf = (stdout: string): any[] =>
+export const eventsOf = (stdout: string): Json[] =>
   stdout
     .split('\n')
     .filter(Boolean)

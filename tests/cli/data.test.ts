@@ -1,8 +1,9 @@
+import { spawn } from 'node:child_process';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { REPOSITORY } from '../reference';
-import { chestmnist, MAIN, scratch, start } from './chestmnist';
+import { chestmnist, MAIN, scratch } from './chestmnist';
 
 const folder = scratch();
 const at = (name: string): string => path.join(folder(), name);
@@ -85,14 +86,14 @@ describe('data fetch', () => {
   test('Ctrl-C while it waits: exit 130 and the way to resume', async () => {
     const silent = net.createServer(() => undefined);
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const { https_proxy: saved } = process.env;
-    process.env.https_proxy = `http://127.0.0.1:${(silent.address() as net.AddressInfo).port}`;
-    const { child, done } = start([MAIN, 'data', 'fetch', '--out', folder()]);
-    if (saved === undefined) delete process.env.https_proxy;
-    else process.env.https_proxy = saved;
-    await new Promise((resolve) => silent.once('connection', resolve));
+    const env = { ...process.env, https_proxy: `http://127.0.0.1:${(silent.address() as net.AddressInfo).port}` };
+    const child = spawn(process.execPath, [MAIN, 'data', 'fetch', '--out', folder()], { env });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const socket = await new Promise<net.Socket>((resolve) => silent.once('connection', resolve));
     child.kill('SIGINT');
-    const { code, stderr } = await done;
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    socket.destroy();
     silent.close();
     expect(code).toBe(130);
     expect(stderr).toContain('the same command resumes it');

@@ -2,13 +2,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
 import { readNpz } from '../../src/data/npz';
-import { chestmnist, scratch, SMALL } from './chestmnist';
-import { images, npy, npz } from './npz';
+import { chestmnist, scratch, SMALL, type Json } from './chestmnist';
+import { arrays, images, labels as labelsOf, npy, npz } from './npz';
 
 const folder = scratch();
 let run: string;
-let metrics: any;
-const json = (text: string): any => JSON.parse(text) as unknown;
+let metrics: Json;
+const json = (text: string): Json => JSON.parse(text) as unknown;
 
 beforeAll(async () => {
   run = path.join(folder(), 'run');
@@ -19,14 +19,14 @@ beforeAll(async () => {
 });
 
 describe('evaluate', () => {
-  const evaluate = async (...args: string[]): Promise<any> => {
+  const evaluate = async (...args: string[]): Promise<Json> => {
     const { code, stdout, stderr } = await chestmnist(['evaluate', ...args, '--json', '--device', 'cpu']);
     expect({ code, stderr }).toMatchObject({ code: 0 });
     return json(stdout);
   };
 
   test.each(['val', 'test'])('a run: the figures of %s in its metrics.json', async (split) => {
-    const { confidence: _, ...expected } = metrics.splits[split];
+    const expected = { ...metrics.splits[split], confidence: undefined };
     const found = await evaluate(run, '--split', split);
     expect(found).toEqual({ ...expected, loss: expect.closeTo(expected.loss, 6) });
   });
@@ -83,12 +83,11 @@ describe('evaluate', () => {
   });
 
   test('other labels than the data have', async () => {
-    const { arrays, labels } = await import('./npz');
     const three = {
       ...arrays(8, 8, 8),
-      train_labels: labels(8, 3),
-      val_labels: labels(8, 3),
-      test_labels: labels(8, 3),
+      train_labels: labelsOf(8, 3),
+      val_labels: labelsOf(8, 3),
+      test_labels: labelsOf(8, 3),
     };
     const file = await npz(folder(), 'three.npz', three);
     const { code, stderr } = await chestmnist(['evaluate', run, '--data', file]);
@@ -109,7 +108,7 @@ describe('predict', () => {
     expect(thresholds).toEqual(metrics.tuned['val-f1'].thresholds);
     const logits = (await readNpz(path.join(run, 'predictions', 'test.npz'))).get('logits')!.data as Float32Array;
     expect(predictions).toHaveLength(128);
-    predictions.forEach(({ probabilities, decisions }: { probabilities: number[]; decisions: number[] }, i: number) => {
+    (predictions as { probabilities: number[]; decisions: number[] }[]).forEach(({ probabilities, decisions }, i) => {
       probabilities.forEach((p, l) => {
         expect(p).toBeCloseTo(1 / (1 + Math.exp(-logits[i * 14 + l])), 5);
         expect(decisions[l]).toBe(Number(p > thresholds[l]));

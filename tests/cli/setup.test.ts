@@ -20,9 +20,15 @@ const isolated = (): NodeJS.ProcessEnv => ({
   https_proxy: 'http://127.0.0.1:9',
 });
 
+/** What the tests read of the JSON of both verbs. */
+interface Output {
+  libtorch: { directory: string; version: string; loaded: string };
+  problem: { code: string; found: string };
+}
+
 function chestmnist(args: string[], env: NodeJS.ProcessEnv = process.env, main = MAIN) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { env, encoding: 'utf8' });
-  return { status, stdout, stderr, json: () => JSON.parse(stdout) as Record<string, any> };
+  return { status, stdout, stderr, json: () => JSON.parse(stdout) as Output };
 }
 
 /** The package as npm would install it, with the addon but without a link to LibTorch. */

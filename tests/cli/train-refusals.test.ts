@@ -1,4 +1,4 @@
-import { access, readdir, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { saveWeights } from '../../src/weights';
 import { chestmnist, eventsOf, scratch, SMALL } from './chestmnist';
@@ -22,7 +22,7 @@ async function refused(args: readonly string[], code: string, exit: number): Pro
   for (const part of ['found', 'needed', 'next']) expect(error[part]).toEqual(expect.stringMatching(/\S/));
   expect(result.stderr).toContain(`error ${code}`);
   await expect(access(out)).rejects.toThrow();
-  return error;
+  return error as Record<string, string>;
 }
 
 describe('options', () => {
@@ -93,7 +93,6 @@ describe('data', () => {
     await refused(['--data', text], 'ERR_DATA_CORRUPT', 3);
     const whole = await npz(folder(), 'whole.npz', arrays(40, 8, 8));
     const cut = path.join(folder(), 'cut.npz');
-    const { readFile } = await import('node:fs/promises');
     await writeFile(cut, (await readFile(whole)).subarray(0, 20_000));
     await refused(['--data', cut], 'ERR_DATA_CORRUPT', 3);
   });

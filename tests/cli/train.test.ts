@@ -4,11 +4,11 @@ import { computeMetrics, sigmoid } from '../../src/metrics';
 import { readNpz } from '../../src/data/npz';
 import { readSafetensors } from '../../src/weights/safetensors';
 import { recognise } from '../../src/weights/state';
-import { chestmnist, eventsOf, MAIN, scratch, SMALL, start, type Finished } from './chestmnist';
+import { chestmnist, eventsOf, MAIN, scratch, SMALL, start, type Finished, type Json } from './chestmnist';
 import { arrays, npz } from './npz';
 
 const folder = scratch();
-const json = async (...parts: string[]): Promise<any> =>
+const json = async (...parts: string[]): Promise<Json> =>
   JSON.parse(await readFile(path.join(...parts), 'utf8')) as unknown;
 
 describe('a run', () => {

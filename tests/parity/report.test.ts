@@ -24,6 +24,15 @@ function testWith(name: string): jest.It {
   }
 }
 
+interface Events {
+  /** [step, value, wall time] by tag. */
+  scalars: Record<string, [number, number, number][]>;
+  /** [step, width, height, first bytes in hex]. */
+  images: Record<string, [number, number, number, string]>;
+  /** [plug-in, number of thresholds, rows]. */
+  curves: Record<string, [string, number, number[][]]>;
+}
+
 const READ_EVENTS = `
 import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -40,7 +49,6 @@ for tag in tags['tensors']:
     curve[tag] = [plugin.plugin_name, plugin_data_pb2.PrCurvePluginData.FromString(plugin.content).num_thresholds,
                   tensor_util.make_ndarray(events.Tensors(tag)[0].tensor_proto).tolist()]
 print(json.dumps({
-    'version': events.file_version if hasattr(events, 'file_version') else None,
     'scalars': {tag: [[e.step, e.value, e.wall_time] for e in events.Scalars(tag)] for tag in tags['scalars']},
     'images': {tag: image(tag) for tag in tags['images']}, 'curves': curve}))
 `;
@@ -54,7 +62,7 @@ describeWithPython('TensorBoard', () => {
     await writer.close();
     const dataset = datasetOf();
     await drawReport(run, { dataset });
-    const read = runReference(READ_EVENTS, run) as any;
+    const read = runReference(READ_EVENTS, run) as Events;
     expect(read.scalars['loss/train']).toEqual(
       [1, 2, 3].map((epoch) => [epoch, Math.fround(1 / epoch), 1700000000 + epoch]),
     );
@@ -104,7 +112,8 @@ describeWithPython('MedMNIST result CSV', () => {
       auc: metrics.auc.macro,
       acc: metrics.accuracy.mean,
     });
-  const check = ([flag, split, run, auc, acc, shape]: [string, string, string, number, number, number[]]): void => {
+  type Evaluated = [flag: string, split: string, run: string, auc: number, acc: number, shape: number[]];
+  const check = ([flag, split, run, auc, acc, shape]: Evaluated): void => {
     expect([flag, split, run, shape]).toEqual(['chestmnist', 'test', 'r1', [160, 13]]);
     expect(auc).toBeCloseTo(metrics.auc.macro!, 9);
     expect(acc).toBeCloseTo(accuracies.reduce((sum, value) => sum + value) / 13, 9);
@@ -112,7 +121,7 @@ describeWithPython('MedMNIST result CSV', () => {
 
   test('read by numpy, it gives our AUC and ACC by scikit-learn', async () => {
     const [csv, npz] = await write();
-    check(runReference(EVALUATE("scores = np.loadtxt(sys.argv[1], delimiter=',')[:, 1:]"), csv, npz) as any);
+    check(runReference(EVALUATE("scores = np.loadtxt(sys.argv[1], delimiter=',')[:, 1:]"), csv, npz) as Evaluated);
     expect(path.basename(csv)).toContain(
       `[AUC]${metrics.auc.macro!.toFixed(3)}_[ACC]${metrics.accuracy.mean.toFixed(3)}`,
     );
@@ -121,6 +130,6 @@ describeWithPython('MedMNIST result CSV', () => {
   testWith('pandas')('read by pandas as the Evaluator does, it gives the same', async () => {
     const [csv, npz] = await write();
     const read = 'import pandas as pd\nscores = pd.read_csv(sys.argv[1], index_col=0, header=None).sort_index().values';
-    check(runReference(EVALUATE(read), csv, npz) as any);
+    check(runReference(EVALUATE(read), csv, npz) as Evaluated);
   });
 });

@@ -67,7 +67,7 @@ async function expectWhole(): Promise<void> {
 
 test('downloads whole, reports progress, and does not ask again when the checksum fits', async () => {
   answer = (request, response) => serve(request, response);
-  const seen: [number, number | undefined][] = [];
+  const seen: [number, number?][] = [];
   await download(url, destination, { ...quick, sha256, size: content.length, onProgress: (...p) => seen.push(p) });
   await expectWhole();
   expect(seen[0]).toEqual([0, content.length]);
@@ -120,7 +120,7 @@ test('without a checksum nothing of an earlier call is kept or used', async () =
 });
 
 test('a server that ignores Range: starts over and is whole', async () => {
-  answer = (request, response, count) => {
+  answer = (_request, response, count) => {
     response.writeHead(200, { 'content-length': content.length });
     if (count < 3) response.write(content.subarray(0, 90_000 * count), () => setTimeout(() => response.destroy(), 20));
     else response.end(content);
@@ -208,6 +208,23 @@ test('a server that stalls is left after the time-out, and the rest is fetched b
   answer = () => undefined;
   const error = await refusal(download(url, at('never.npz'), { ...quick, attempts: 2, stallTimeoutMs: 100 }));
   expect(error.found).toContain('nothing arrived for 0.1 s');
+});
+
+test('a server that is slow but steady is waited for', async () => {
+  answer = (_request, response) => {
+    response.writeHead(200, { 'content-length': content.length });
+    let sent = 0;
+    const timer = setInterval(() => {
+      response.write(content.subarray(sent, (sent += 30_000)));
+      if (sent >= content.length) {
+        clearInterval(timer);
+        response.end();
+      }
+    }, 200);
+  };
+  await download(url, destination, { ...quick, stallTimeoutMs: 1200 });
+  expect(requests).toHaveLength(1);
+  await expectWhole();
 });
 
 test('more bytes than promised are not written', async () => {

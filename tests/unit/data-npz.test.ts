@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { dirname } from 'node:path';
 import fc from 'fast-check';
@@ -189,6 +189,13 @@ describe('writeNpz', () => {
     const error = await refusal(writeNpz(at('kept.npz'), { a: { shape: [4], data: random(3) } }));
     expect(error.code).toBe('ERR_DATA_SHAPE');
     expect(await readFile(at('kept.npz'))).toEqual(before);
+  });
+
+  test('what fails after it was written leaves no temporary file', async () => {
+    await mkdir(at('taken/a.npz/full'), { recursive: true });
+    const error = await refusal(writeNpz(at('taken/a.npz'), { a: { shape: [3], data: random(3) } }));
+    expect(error.code).toBe('ERR_CONFIG');
+    expect(await readdir(at('taken'))).toEqual(['a.npz']);
   });
 
   test('a place that cannot be written gives ERR_CONFIG and leaves nothing', async () => {

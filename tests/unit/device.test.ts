@@ -15,14 +15,17 @@ test('auto takes CUDA when it can be used', () => {
   expect(resolveDevice('cpu')).toEqual({ device: 'cpu' });
 });
 
-test.each(['cpu-build', 'no-driver', 'driver-too-old', 'no-device'] as const)('%s: auto says why, cuda fails', (reason) => {
-  status = { ...without(reason), builtWith: '13.0', driver: '12.2' };
-  const { device, note } = resolveDevice('auto');
-  expect(device).toBe('cpu');
-  expect(note).toMatch(/^device: cpu, since .+/);
-  expect(note).not.toContain('\n');
-  expect(() => resolveDevice('cuda')).toThrow(expect.objectContaining({ code: 'ERR_CUDA_UNAVAILABLE', reason }));
-});
+test.each(['cpu-build', 'no-driver', 'driver-too-old', 'no-device'] as const)(
+  '%s: auto says why, cuda fails',
+  (reason) => {
+    status = { ...without(reason), builtWith: '13.0', driver: '12.2' };
+    const { device, note } = resolveDevice('auto');
+    expect(device).toBe('cpu');
+    expect(note).toMatch(/^device: cpu, since .+/);
+    expect(note).not.toContain('\n');
+    expect(() => resolveDevice('cuda')).toThrow(expect.objectContaining({ code: 'ERR_CUDA_UNAVAILABLE', reason }));
+  },
+);
 
 test('a device that is not there is refused, not replaced', () => {
   status = { available: true, devices: [gpu] };

@@ -7,12 +7,12 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve())));
 
 test('every event but overtaken progress reaches a late reader, in order', async () => {
-  const run = new TrainingRun(async (emit) => {
+  const run = new TrainingRun((emit) => {
     emit(note('a'));
     for (let i = 0; i < 100_000; i++) emit(progress(i));
     emit(note('b'));
     emit(progress(1));
-    return stopped;
+    return Promise.resolve(stopped);
   });
   await run;
   const events: TrainEvent[] = [];
@@ -75,9 +75,9 @@ test('stop() resolves, an aborted signal rejects with its reason after the run h
 });
 
 test('a failure is thrown by the loop and by await, and both may be used', async () => {
-  const run = new TrainingRun(async (emit) => {
+  const run = new TrainingRun((emit) => {
     emit(note('a'));
-    throw new Error('broken');
+    return Promise.reject(new Error('broken'));
   });
   const seen: string[] = [];
   await expect(

@@ -81,11 +81,10 @@ test('the threshold is the midpoint between the scores it separates', () => {
   expect(tuneThresholds('val-youden', one([1, 0], [0.25, 0.5]))).toEqual([0.75]);
 });
 
-test('neighbouring scores are still separated by the strict decision', () => {
-  const low = 0.1 + 0.2;
-  const high = 0.3000000000000001; // the next double above
-  expect(high).toBeGreaterThan(low);
-  const input = one([0, 1], [low, high]);
+test.each([0, 1, 2, 3])('neighbouring doubles are still separated by the strict decision (%i)', (k) => {
+  const ulp = 2 ** -54; // of doubles from 0.25 to 0.5; the midpoint of two rounds up for every other k
+  const input = one([0, 1], [0.3 + k * ulp, 0.3 + (k + 1) * ulp]);
+  expect(input.scores[1]).toBeGreaterThan(input.scores[0]);
   expect([...decide(input.scores, 1, tuneThresholds('val-f1', input))]).toEqual([0, 1]);
 });
 

@@ -95,7 +95,7 @@ const chromium = [
     await page.evaluate(`for (const details of document.querySelectorAll('details')) details.open = true`);
     // The page's policy forbids added scripts; an evaluated one is the debugger's.
     await page.evaluate((await import('axe-core')).source);
-    const { violations } = (await page.evaluate(`axe.run(document, { resultTypes: ['violations'] })`)) as AxeResults;
+    const { violations } = await page.evaluate<AxeResults>(`axe.run(document, { resultTypes: ['violations'] })`);
     expect(violations.map(({ id, impact, nodes }) => ({ id, impact, node: nodes[0].html.slice(0, 200) }))).toEqual([]);
     await page.close();
   });

@@ -110,7 +110,7 @@ describe('reading', () => {
     ['chestmnist_test.csv', '0,0.5\n0,0.5\n', 'ERR_DATA_CORRUPT'],
     ['chestmnist_test.csv', '0,0.5\n2,0.5\n', 'ERR_DATA_CORRUPT'],
     ['chestmnist_test.csv', '0,0.5\n0.5,0.5\n', 'ERR_DATA_CORRUPT'],
-  ])('%s with %j gives %s with %s', async (name, text, code) => {
+  ])('%s with %j gives %s', async (name, text, code) => {
     await expect(read(name, text)).rejects.toMatchObject({ name: 'ChestMnistError', code });
   });
 

@@ -132,6 +132,7 @@ test('a precision-recall curve counts a score as positive at its threshold and b
   const at = (i: number): number[] => rows.map((row) => row[i]);
   expect(at(0)).toEqual([2, 2, 0, 0, 0.5, 1]); // tp fp tn fn precision recall
   expect(at(31)).toEqual([2, 1, 1, 0, Math.fround(2 / 3), 1]);
+  expect(at(32)).toEqual([1, 1, 1, 1, 0.5, 0.5]); // 32/126 is above 0.25
   expect(at(63)).toEqual([1, 1, 1, 1, 0.5, 0.5]);
   expect(at(126)).toEqual([1, 0, 2, 1, 1, 0.5]);
   expect((message(message(value, 9), 1).get(1)![0] as Buffer).toString()).toBe('pr_curves');

@@ -1,13 +1,17 @@
 /** drawReport as a user meets it: a run directory in, pictures and a page out; whole, partial, hostile and damaged. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { MetricsFile } from '../../src/metrics/types';
 import { drawReport } from '../../src/report';
+import type { Examples } from '../../src/report/examples';
 import { TensorBoardWriter } from '../../src/report/tensorboard';
 import { datasetOf, folder, HEADER, makeRun, removeRuns } from './report-fixture';
 
 afterAll(removeRuns);
 const dataset = datasetOf();
 const html = (run: string): Promise<string> => readFile(path.join(run, 'report.html'), 'utf8');
+const json = async <T>(run: string, ...names: string[]): Promise<T> =>
+  JSON.parse(await readFile(path.join(run, ...names), 'utf8')) as T;
 const countOf = (text: string, part: string): number => text.split(part).length - 1;
 
 describe('a finished run', () => {
@@ -44,16 +48,16 @@ describe('a finished run', () => {
   });
 
   test('the headline has the four figures of metrics.json beside what predicting nothing scores', async () => {
-    const { test } = (JSON.parse(await readFile(path.join(run, 'metrics.json'), 'utf8')) as any).splits;
+    const { test } = (await json<MetricsFile>(run, 'metrics.json')).splits;
     for (const [title, figure, base] of [
       ['Macro AUC', test.auc.macro, test.all_negative.auc_macro],
       ['Macro average precision', test.average_precision.macro, test.all_negative.average_precision_macro],
       ['Macro F1', test.f1.macro, test.all_negative.f1_macro],
       ['Macro recall', test.recall.macro, test.all_negative.recall_macro],
-    ] as [string, number, number][]) {
+    ] as const) {
       const tile = page.slice(page.indexOf(`<dt>${title}</dt>`)).split('</div>')[0];
-      expect(tile).toContain(`<span class="value">${figure.toFixed(3)}</span>`);
-      expect(tile).toContain(`predicting nothing: ${base.toFixed(3)}`);
+      expect(tile).toContain(`<span class="value">${figure!.toFixed(3)}</span>`);
+      expect(tile).toContain(`predicting nothing: ${base!.toFixed(3)}`);
     }
     expect(page).toContain(`predicting nothing at all scores <b>${test.all_negative.accuracy.toFixed(4)}</b>`);
   });
@@ -82,8 +86,8 @@ describe('a finished run', () => {
   });
 
   test('a hit is a positive above the threshold, a miss a positive that is not, a false alarm a negative above it', async () => {
-    const stored = JSON.parse(await readFile(path.join(run, 'predictions', 'examples.json'), 'utf8')) as any;
-    const { thresholds } = (JSON.parse(await readFile(path.join(run, 'metrics.json'), 'utf8')) as any).tuned['val-f1'];
+    const stored = await json<Examples>(run, 'predictions', 'examples.json');
+    const { thresholds } = (await json<MetricsFile>(run, 'metrics.json')).tuned!['val-f1'];
     const { labels } = dataset.splits.test;
     for (const { kind, label, index, score } of stored.examples) {
       expect([kind, labels[index * 14 + label], score > thresholds[label]]).toEqual([
@@ -92,11 +96,7 @@ describe('a finished run', () => {
         kind !== 'miss',
       ]);
     }
-    expect(
-      stored.examples
-        .filter(({ label }: { label: number }) => label === 6)
-        .every(({ kind }: { kind: string }) => kind === 'false alarm'),
-    ).toBe(true);
+    expect(stored.examples.filter(({ label }) => label === 6).every(({ kind }) => kind === 'false alarm')).toBe(true);
   });
 
   test('with another data set it shows no images and says why', async () => {
@@ -232,7 +232,7 @@ describe('what is refused', () => {
   test('metrics.json with a matrix too few', async () => {
     const run = await makeRun();
     const file = path.join(run, 'metrics.json');
-    const metrics = JSON.parse(await readFile(file, 'utf8')) as any;
+    const metrics = await json<MetricsFile>(run, 'metrics.json');
     metrics.splits.test.confusion.pop();
     await writeFile(file, JSON.stringify(metrics));
     await expect(drawReport(run)).rejects.toMatchObject({

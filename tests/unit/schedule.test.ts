@@ -5,7 +5,7 @@ const base = { lr: 1e-3, gamma: 0.1, epochs: 100, milestones: ['50%', '75%'] };
 
 test('50 % and 75 % of 100 epochs', () => {
   expect([0, 49, 50, 74, 75, 99].map((epoch) => learningRate(base, epoch))).toEqual(
-    [1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5].map((lr) => expect.closeTo(lr, 18)),
+    [1e-3, 1e-3, 1e-4, 1e-4, 1e-5, 1e-5].map((lr): unknown => expect.closeTo(lr, 18)),
   );
 });
 

@@ -42,8 +42,10 @@ test('one left by a killed process is taken over at once', async () => {
   });
   await sleep(400);
   expect(holders).toEqual([`process ${child.pid} on ${hostname()}`]); // alive: it waits, and says so once
+  const killed = Date.now();
   child.kill('SIGKILL');
   expect(await taken).toMatch(new RegExp(`^${process.pid} `));
+  expect(Date.now() - killed).toBeLessThan(10_000);
 });
 
 test('one of another host is respected until it is no longer touched', async () => {
