@@ -65,22 +65,23 @@ async function ours(exact) {
 const python = process.env.CHESTMNIST_PYTHON ?? path.join(root, '.venv-reference', 'bin', 'python');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-bench-'));
 const npz = path.join(folder, 'data.npz');
-const arrays = { train_images: { shape: [COUNT, size, size], data: images }, train_labels: { shape: [COUNT, 14], data: labels } };
+const arrays = {
+  train_images: { shape: [COUNT, size, size], data: images },
+  train_labels: { shape: [COUNT, 14], data: labels },
+};
 await writeNpz(npz, arrays);
 function peer(mode) {
   const script = path.join(import.meta.dirname, 'pytorch_resnet18.py');
   const args = [script, npz, '--mode', mode, '--steps', String(steps), '--warmup', String(WARM_UP)];
-  const { stdout, status, stderr } = spawnSync(
-    python,
-    [...args, '--threads', String(threads), '--stem', values.stem],
-    { encoding: 'utf8' },
-  );
+  const { stdout, status, stderr } = spawnSync(python, [...args, '--threads', String(threads), '--stem', values.stem], {
+    encoding: 'utf8',
+  });
   if (status !== 0) throw new Error(`${mode}: ${stderr}`);
   const { images_per_s: train, predict_images_per_s: predict } = JSON.parse(stdout);
   return { train, predict };
 }
 
-const sides = { 'chestmnist': () => ours(false), 'chestmnist --exact': () => ours(true) };
+const sides = { chestmnist: () => ours(false), 'chestmnist --exact': () => ours(true) };
 if (existsSync(python)) {
   for (const mode of values.modes.split(',')) sides[`PyTorch ${mode}`] = () => peer(mode);
 } else {
@@ -103,5 +104,7 @@ console.log('| | train images/s | chestmnist is | predict images/s | chestmnist 
 console.log('|---|---|---|---|---|');
 for (const name of Object.keys(sides)) {
   const ratio = (what) => `${(of('chestmnist', what) / of(name, what)).toFixed(2)}x`;
-  console.log(`| ${name} | ${of(name, 'train').toFixed(0)} | ${ratio('train')} | ${of(name, 'predict').toFixed(0)} | ${ratio('predict')} |`);
+  console.log(
+    `| ${name} | ${of(name, 'train').toFixed(0)} | ${ratio('train')} | ${of(name, 'predict').toFixed(0)} | ${ratio('predict')} |`,
+  );
 }

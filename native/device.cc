@@ -54,7 +54,7 @@ std::string version_text(long version) {
 CudaStatus cuda_status() {
   CudaStatus status;
   const auto& hooks = at::detail::getCUDAHooks();
-  if (!hooks.hasCUDA()) {
+  if (!hooks.hasCUDART()) {
     status.reason = "cpu-build";
     return status;
   }
@@ -91,7 +91,8 @@ at::Device parse_device(const std::string& text) {
   if (text == "cpu") return at::Device(at::kCPU);
   const bool numbered = text.rfind("cuda:", 0) == 0 && text.size() > 5 && text.size() <= 8 &&
                         std::all_of(text.begin() + 5, text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (text != "cuda" && !numbered) throw Error("ERR_CONFIG", "device " + text, "cpu, cuda or cuda:N", "change --device");
+  if (text != "cuda" && !numbered)
+    throw Error("ERR_CONFIG", "device " + text, "cpu, cuda or cuda:N", "change --device");
   const CudaStatus status = cuda_status();
   if (!status.available) {
     throw Error("ERR_CUDA_UNAVAILABLE", "CUDA cannot be used here (" + status.reason + ")",

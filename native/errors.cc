@@ -29,8 +29,8 @@ Napi::Value to_js_error(Napi::Env env, const std::exception_ptr& exception, cons
   } catch (const Error& error) {
     value = make_error(env, error);
   } catch (const c10::OutOfMemoryError& error) {
-    value = make_error(env, {"ERR_CUDA_OUT_OF_MEMORY", error.what_without_backtrace(),
-                             "more free memory on the device", "use a smaller --batch-size, or another device"});
+    value = make_error(env, {"ERR_CUDA_OUT_OF_MEMORY", error.what_without_backtrace(), "more free memory on the device",
+                             "use a smaller --batch-size, or another device"});
   } catch (const c10::Error& error) {
     value = Napi::Error::New(env, std::string("LibTorch: ") + error.what_without_backtrace()).Value();
   } catch (const std::exception& error) {

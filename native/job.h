@@ -93,11 +93,7 @@ struct Job {
     std::shared_ptr<std::atomic<bool>> cancel;
 
     Call(Job job, Napi::Env env, WorkThread& thread, std::shared_ptr<std::atomic<bool>> cancel)
-        : job(std::move(job)),
-          deferred(env),
-          stack(caller_stack(env)),
-          thread(thread),
-          cancel(std::move(cancel)) {}
+        : job(std::move(job)), deferred(env), stack(caller_stack(env)), thread(thread), cancel(std::move(cancel)) {}
     Hooks hooks(bool reports);
     void settle(Napi::Env env);
     // The environment ends (process.exit, a terminated worker) while the call runs. Registered after `to_js`, so run

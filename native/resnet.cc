@@ -67,9 +67,7 @@ std::vector<BasicBlock> make_layer(int64_t in, int64_t out, int64_t stride, at::
 
 }  // namespace
 
-at::Tensor Conv2d::forward(const at::Tensor& x) const {
-  return at::conv2d(x, weight, /*bias=*/{}, stride, padding);
-}
+at::Tensor Conv2d::forward(const at::Tensor& x) const { return at::conv2d(x, weight, /*bias=*/{}, stride, padding); }
 
 at::Tensor BatchNorm2d::forward(const at::Tensor& x, bool training) const {
   if (training) num_batches_tracked.add_(1);

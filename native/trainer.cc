@@ -166,19 +166,15 @@ Trainer::Session::Session(uint64_t seed, int64_t label_count, at::Device device,
       execution(make_execution(model, optimizer, options)) {}
 
 Napi::Function Trainer::define(Napi::Env env) {
-  return DefineClass(env, "Trainer",
-                     {InstanceMethod<&Trainer::load_split>("loadSplit"),
-                      InstanceMethod<&Trainer::train_epoch>("trainEpoch"),
-                      InstanceMethod<&Trainer::predict>("predict"),
-                      InstanceMethod<&Trainer::gradients>("gradients"),
-                      InstanceMethod<&Trainer::state_dict>("stateDict"),
-                      InstanceMethod<&Trainer::load_state_dict>("loadStateDict"),
-                      InstanceMethod<&Trainer::optimizer_state>("optimizerState"),
-                      InstanceMethod<&Trainer::load_optimizer_state>("loadOptimizerState"),
-                      InstanceMethod<&Trainer::set_learning_rate>("setLearningRate"),
-                      InstanceMethod<&Trainer::cancel>("cancel"),
-                      InstanceMethod<&Trainer::dispose>("dispose"),
-                      InstanceAccessor<&Trainer::device>("device")});
+  return DefineClass(
+      env, "Trainer",
+      {InstanceMethod<&Trainer::load_split>("loadSplit"), InstanceMethod<&Trainer::train_epoch>("trainEpoch"),
+       InstanceMethod<&Trainer::predict>("predict"), InstanceMethod<&Trainer::gradients>("gradients"),
+       InstanceMethod<&Trainer::state_dict>("stateDict"), InstanceMethod<&Trainer::load_state_dict>("loadStateDict"),
+       InstanceMethod<&Trainer::optimizer_state>("optimizerState"),
+       InstanceMethod<&Trainer::load_optimizer_state>("loadOptimizerState"),
+       InstanceMethod<&Trainer::set_learning_rate>("setLearningRate"), InstanceMethod<&Trainer::cancel>("cancel"),
+       InstanceMethod<&Trainer::dispose>("dispose"), InstanceAccessor<&Trainer::device>("device")});
 }
 
 Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(info) {
@@ -367,10 +363,12 @@ Napi::Value Trainer::state_dict(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     require_idle();
     return start<std::vector<HostTensor>>(
-        info.Env(), [session = session_](const Hooks&) {
+        info.Env(),
+        [session = session_](const Hooks&) {
           session->execution->flush();
           return to_host(session->model.state());
-        }, state_to_js);
+        },
+        state_to_js);
   });
 }
 
@@ -394,10 +392,12 @@ Napi::Value Trainer::optimizer_state(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     require_idle();
     return start<std::vector<HostTensor>>(
-        info.Env(), [session = session_](const Hooks&) {
+        info.Env(),
+        [session = session_](const Hooks&) {
           session->execution->flush();
           return to_host(session->optimizer.state());
-        }, state_to_js);
+        },
+        state_to_js);
   });
 }
 

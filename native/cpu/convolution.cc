@@ -82,8 +82,8 @@ void Convolution::forward(Parameters& parameters, const float* x, int64_t batch,
   });
 }
 
-void Convolution::backward_data(Parameters& parameters, const float* dy, int64_t batch, bool accumulate,
-                                float* scratch, float* dx) const {
+void Convolution::backward_data(Parameters& parameters, const float* dy, int64_t batch, bool accumulate, float* scratch,
+                                float* dx) const {
   const float* weights = parameters.weights(weight_);
   const int64_t panel = kernels_.panel, out_panels = outputs_ / panel, in_panels = inputs_ / panel;
   const auto taps = static_cast<int64_t>(pairs_of_tap_.size());

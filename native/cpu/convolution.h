@@ -13,8 +13,8 @@ struct Map {
 
 class Convolution {
  public:
-  Convolution(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t inputs,
-              int64_t outputs, int64_t kernel, int64_t stride, Map in);
+  Convolution(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t inputs, int64_t outputs,
+              int64_t kernel, int64_t stride, Map in);
 
   Map out() const { return out_; }
   int64_t inputs() const { return inputs_; }
