@@ -5,7 +5,16 @@ const project = (displayName) => ({
   displayName,
   testEnvironment: 'node',
   testMatch: [`<rootDir>/tests/${displayName}/**/*.test.ts`],
-  transform: { '^.+\\.m?ts$': ['ts-jest', { tsconfig: { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' }, isolatedModules: true, diagnostics: false }] },
+  transform: {
+    '^.+\\.m?ts$': [
+      'ts-jest',
+      {
+        tsconfig: { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' },
+        isolatedModules: true,
+        diagnostics: false,
+      },
+    ],
+  },
   moduleNameMapper: {
     '^chestmnist$': '<rootDir>/src/index.ts',
     '^chestmnist/metrics$': '<rootDir>/src/metrics/index.ts',
