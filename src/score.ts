@@ -5,7 +5,7 @@
 import path from 'node:path';
 import type { Dataset } from './data/dataset';
 import type { TrainEvent } from './events';
-import { bceWithLogits, computeMetrics, sigmoid, tuneThresholds } from './metrics';
+import { bceWithLogits, computeMetrics, sigmoid, tuneThresholds, untunedLabels } from './metrics';
 import type { Metrics, MetricsFile } from './metrics/types';
 import type { Trainer } from './native';
 import { writePredictions } from './report/predictions';
@@ -13,7 +13,7 @@ import { runFiles, writeJson } from './run';
 import { loadWeights } from './weights';
 
 /** Rules whose thresholds every run keeps, tuned on the validation split. */
-const RULES = ['val-f1', 'val-youden'] as const;
+const RULES = ['val-f1', 'val-youden', 'val-sensitivity=0.9'] as const;
 const CONFIDENCE = { resamples: 2000, seed: 0, level: 0.95 };
 
 /** Logits, probabilities and truth of one split, all [n, L] row-major. */
@@ -69,6 +69,7 @@ export async function scoreRun(scoring: Scoring, bestEpoch: number): Promise<Met
           rule,
           {
             thresholds,
+            untuned: untunedLabels(rule, val),
             val: computeMetrics({ ...val, threshold: thresholds }),
             test: computeMetrics({ ...test, threshold: thresholds }),
           },
