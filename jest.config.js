@@ -9,8 +9,7 @@ const project = (displayName) => ({
     '^.+\\.m?ts$': [
       'ts-jest',
       {
-        tsconfig: { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' },
-        isolatedModules: true,
+        tsconfig: { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0', isolatedModules: true },
         diagnostics: false,
       },
     ],

@@ -104,12 +104,13 @@ std::vector<int32_t> order_of(const Napi::Object& args) {
 Napi::Value state_to_js(Napi::Env env, std::vector<HostTensor>& tensors) {
   auto array = Napi::Array::New(env, tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
-    const HostTensor& tensor = tensors[i];
+    HostTensor& tensor = tensors[i];
     auto entry = Napi::Object::New(env);
     auto shape = Napi::Array::New(env, tensor.shape.size());
     for (size_t d = 0; d < tensor.shape.size(); ++d) shape.Set(d, static_cast<double>(tensor.shape[d]));
     auto buffer = Napi::ArrayBuffer::New(env, tensor.bytes);
     if (tensor.bytes) std::memcpy(buffer.Data(), tensor.data, tensor.bytes);
+    tensor.owner.reset();  // as each is copied, so that a checkpoint is not held twice
     const bool integers = tensor.dtype == at::kLong;
     entry.Set("name", tensor.name);
     entry.Set("dtype", integers ? "I64" : "F32");
@@ -359,62 +360,45 @@ Napi::Value Trainer::gradients(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value Trainer::state_dict(const Napi::CallbackInfo& info) {
+Napi::Value Trainer::read_state(const Napi::CallbackInfo& info, StateOf state_of) {
   return guarded(info.Env(), [&] {
     require_idle();
     return start<std::vector<HostTensor>>(
         info.Env(),
-        [session = session_](const Hooks&) {
+        [session = session_, state_of](const Hooks&) {
           session->execution->flush();
-          return to_host(session->model.state());
+          return to_host(state_of(*session));
         },
         state_to_js);
   });
 }
+
+Napi::Value Trainer::write_state(const Napi::CallbackInfo& info, StateOf state_of, const char* what) {
+  return guarded(info.Env(), [&] {
+    require_idle();
+    auto state = std::make_shared<std::vector<HostTensor>>(host_tensors_of(info[0]));
+    return start<Nothing>(
+        info.Env(),
+        [session = session_, state, state_of, what](const Hooks&) {
+          session->execution->flush();
+          from_host(state_of(*session), *state, what);
+          session->execution->reload();
+          return Nothing{};
+        },
+        undefined);
+  });
+}
+
+Napi::Value Trainer::state_dict(const Napi::CallbackInfo& info) { return read_state(info, model_state); }
 
 Napi::Value Trainer::load_state_dict(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    require_idle();
-    auto state = std::make_shared<std::vector<HostTensor>>(host_tensors_of(info[0]));
-    return start<Nothing>(
-        info.Env(),
-        [session = session_, state](const Hooks&) {
-          session->execution->flush();
-          from_host(session->model.state(), *state, "state dict");
-          session->execution->reload();
-          return Nothing{};
-        },
-        undefined);
-  });
+  return write_state(info, model_state, "state dict");
 }
 
-Napi::Value Trainer::optimizer_state(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    require_idle();
-    return start<std::vector<HostTensor>>(
-        info.Env(),
-        [session = session_](const Hooks&) {
-          session->execution->flush();
-          return to_host(session->optimizer.state());
-        },
-        state_to_js);
-  });
-}
+Napi::Value Trainer::optimizer_state(const Napi::CallbackInfo& info) { return read_state(info, adam_state); }
 
 Napi::Value Trainer::load_optimizer_state(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    require_idle();
-    auto state = std::make_shared<std::vector<HostTensor>>(host_tensors_of(info[0]));
-    return start<Nothing>(
-        info.Env(),
-        [session = session_, state](const Hooks&) {
-          session->execution->flush();
-          from_host(session->optimizer.state(), *state, "optimizer state");
-          session->execution->reload();
-          return Nothing{};
-        },
-        undefined);
-  });
+  return write_state(info, adam_state, "optimizer state");
 }
 
 void Trainer::set_learning_rate(const Napi::CallbackInfo& info) {

@@ -49,6 +49,13 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
   Napi::Value dispose(const Napi::CallbackInfo& info);
   Napi::Value device(const Napi::CallbackInfo& info);
 
+  // The model's or the optimizer's named tensors.
+  using StateOf = const std::vector<NamedTensor>& (*)(const Session&);
+  static const std::vector<NamedTensor>& model_state(const Session& session) { return session.model.state(); }
+  static const std::vector<NamedTensor>& adam_state(const Session& session) { return session.optimizer.state(); }
+  Napi::Value read_state(const Napi::CallbackInfo& info, StateOf state_of);
+  Napi::Value write_state(const Napi::CallbackInfo& info, StateOf state_of, const char* what);
+
   void require_idle() const;
   void require_batch(int64_t size) const;
   // The named split, if `order` may index into it.

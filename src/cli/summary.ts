@@ -11,6 +11,7 @@ import type {
   Metrics,
   SummaryFigure,
 } from '../metrics/types';
+import { table } from './table';
 
 const UNDEFINED = '–';
 
@@ -19,19 +20,6 @@ const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
 /** `95 %`, `99.5 %`. */
 const levelText = (level: number): string => `${Number((100 * level).toFixed(2))} %`;
 const whole = (value: number): string => value.toLocaleString('en-US');
-
-/** Rows as aligned columns: the first to the left, the others to the right. */
-function table(rows: string[][]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
 
 function interval([low, high]: Interval, digits = 3): string {
   return low === null ? UNDEFINED : `${fixed(low, digits)} to ${fixed(high, digits)}`;
