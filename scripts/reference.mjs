@@ -10,7 +10,7 @@ import { ROOT, say, secondsSince } from './steps.mjs';
 const TORCH = '2.13.0';
 const NEEDED = [`torch==${TORCH}`, 'torchvision==0.28.0', 'numpy', 'scikit-learn', 'pillow', 'torchmetrics'];
 /** For single tests; not every platform has them. */
-const WANTED = ['tensorboard', 'onnxruntime', 'safetensors'];
+const WANTED = ['tensorboard', 'onnxruntime', 'safetensors', 'pandas'];
 
 const VENV = path.join(ROOT, '.venv-reference');
 const PYTHON =
