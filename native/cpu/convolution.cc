@@ -1,7 +1,5 @@
 #include "convolution.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <array>
 
@@ -10,11 +8,13 @@ namespace chestmnist::cpu {
 namespace {
 
 constexpr int64_t kChannels = 3;
-// Depth of one call when summing over the batch: long enough to hide the loads and stores of the tile.
-constexpr int64_t kDepth = 512;
+// Depth of one call when summing over the batch: the blocks of both sides stay in the first cache for all its tiles.
+constexpr int64_t kDepth = 128;
 constexpr int64_t kMostSegments = 64;  // of one call
+// Parts of the map whose weight gradients the stem sums apart: a fixed number, so that no sum depends on the threads.
+constexpr int64_t kParts = 8;
 
-// Calls product for all segments that `next` yields, in groups whose tiles stay in registers.
+// Calls product for all segments that `next` yields, `group` at a time.
 template <typename Next>
 void sum_products(const Kernels& kernels, Product product, int64_t count, int64_t group, Next next) {
   std::array<Segment, kMostSegments> segments;
@@ -31,7 +31,7 @@ void sum_products(const Kernels& kernels, Product product, int64_t count, int64_
 
 Convolution::Convolution(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t inputs,
                          int64_t outputs, int64_t kernel, int64_t stride, Map in)
-    : kernels_(kernels), inputs_(inputs), outputs_(outputs), in_(in) {
+    : kernels_(kernels), inputs_(inputs), in_(in) {
   const int64_t padding = kernel / 2;
   out_ = {(in.height + 2 * padding - kernel) / stride + 1, (in.width + 2 * padding - kernel) / stride + 1};
 
@@ -46,6 +46,7 @@ Convolution::Convolution(const Kernels& kernels, Parameters& parameters, const s
   std::vector<bool> live;
   for (const auto& of_tap : pairs) live.push_back(!of_tap.empty());
   weight_ = parameters.add(name, outputs, inputs, live, kernels.panel);
+  outputs_ = parameters.layout(weight_).padded_outputs;
 
   terms_of_out_.resize(out_.positions());
   terms_of_in_.resize(in.positions());
@@ -58,87 +59,90 @@ Convolution::Convolution(const Kernels& kernels, Parameters& parameters, const s
     }
     pairs_of_tap_.push_back(std::move(of_tap));
   }
+  int64_t products = 0;
+  for (const auto& of_tap : pairs_of_tap_) products += static_cast<int64_t>(of_tap.size());
+  if (kernel == 3 && stride == 1 && Winograd::pays(in, products)) winograd_.emplace(kernels, in);
 }
 
-void Convolution::forward(Parameters& parameters, const float* x, int64_t batch, float* y) const {
-  const float* weights = parameters.weights(weight_);
-  const int64_t panel = kernels_.panel, panels = outputs_ / panel;
-  at::parallel_for(0, out_.positions() * panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t position = task / panels, p = task % panels;
-      const auto& terms = terms_of_out_[position];
-      Product product{};
-      product.depth = inputs_;
-      product.a_row = inputs_;
-      product.a_depth = 1;
-      product.b_depth = panel;
-      product.c = y + position * batch * outputs_ + p * panel;
-      product.c_row = outputs_;
-      product.rows = batch;
-      sum_products(kernels_, product, static_cast<int64_t>(terms.size()), kMostSegments, [&](int64_t i) -> Segment {
-        return {x + terms[i].position * batch * inputs_, weights + (terms[i].tap * panels + p) * inputs_ * panel};
-      });
-    }
+void Convolution::gather(const Terms& terms, const float* x, int64_t x_channels, const float* weights, int64_t batch,
+                         bool accumulate, float* y, int64_t y_channels, const Finish& finish) const {
+  const int64_t panel = kernels_.panel, panels = y_channels / panel;
+  share_out(static_cast<int64_t>(terms.size()) * panels, [&](int64_t task) {
+    const int64_t position = task / panels, p = task % panels;
+    const auto& of_position = terms[position];
+    Product product{};
+    product.depth = x_channels;
+    product.a_row = panel;
+    product.a_depth = 1;
+    product.a_span = panel;
+    product.a_stride = batch * panel;
+    product.c = y + task * batch * panel;
+    product.rows = batch;
+    product.accumulate = accumulate;
+    if (of_position.empty() && !accumulate) kernels_.product(product);  // nothing looks here: zero
+    sum_products(kernels_, product, static_cast<int64_t>(of_position.size()), kMostSegments, [&](int64_t i) -> Segment {
+      const auto& [tap, from] = of_position[i];
+      return {x + from * batch * x_channels, weights + (tap * panels + p) * x_channels * panel};
+    });
+    if (finish) finish(position, p, product.c);
   });
 }
 
-void Convolution::backward_data(Parameters& parameters, const float* dy, int64_t batch, bool accumulate, float* scratch,
-                                float* dx) const {
+void Convolution::forward(Parameters& parameters, Workspace& workspace, const float* x, int64_t batch, float* y,
+                          const Finish& finish) const {
+  if (winograd_) {
+    winograd_->convolve(workspace, parameters.weights(weight_), /*reversed=*/false, x, inputs_, batch,
+                        /*accumulate=*/false, y, outputs_, finish);
+    return;
+  }
+  gather(terms_of_out_, x, inputs_, parameters.weights(weight_), batch, /*accumulate=*/false, y, outputs_, finish);
+}
+
+void Convolution::backward_data(Parameters& parameters, Workspace& workspace, const float* dy, int64_t batch,
+                                bool accumulate, float* dx, const Finish& finish) const {
   const float* weights = parameters.weights(weight_);
+  const auto taps = static_cast<int64_t>(pairs_of_tap_.size());
+  float* transposed = workspace.transposed.at_least(taps * inputs_ * outputs_);
+  const int64_t panel = kernels_.panel, out_panels = outputs_ / panel, in_panels = inputs_ / panel;
+  // The weights with inputs and outputs exchanged: [tap][input panel][output][P].
+  share_out(taps * out_panels, [&](int64_t task) {
+    const int64_t tap = task / out_panels, o = task % out_panels;
+    for (int64_t i = 0; i < in_panels; ++i) {
+      kernels_.transpose(weights + (task * inputs_ + i * panel) * panel,
+                         transposed + ((tap * in_panels + i) * outputs_ + o * panel) * panel);
+    }
+  });
+  if (winograd_) {
+    winograd_->convolve(workspace, transposed, /*reversed=*/true, dy, outputs_, batch, accumulate, dx, inputs_, finish);
+    return;
+  }
+  gather(terms_of_in_, dy, outputs_, transposed, batch, accumulate, dx, inputs_, finish);
+}
+
+void Convolution::backward_weight(Parameters& parameters, Workspace& workspace, const float* x, const float* dy,
+                                  int64_t batch) const {
+  float* gradients = parameters.gradients(weight_);
+  if (winograd_) {
+    winograd_->weight_gradient(workspace, x, inputs_, dy, outputs_, batch, gradients);
+    return;
+  }
   const int64_t panel = kernels_.panel, out_panels = outputs_ / panel, in_panels = inputs_ / panel;
   const auto taps = static_cast<int64_t>(pairs_of_tap_.size());
-  // The weights with inputs and outputs exchanged: [tap][input panel][output][within].
-  at::parallel_for(0, taps * out_panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t tap = task / out_panels, o = task % out_panels;
-      for (int64_t i = 0; i < in_panels; ++i) {
-        kernels_.transpose(weights + (task * inputs_ + i * panel) * panel, panel, panel, panel,
-                           scratch + ((tap * in_panels + i) * outputs_ + o * panel) * panel, panel);
-      }
-    }
-  });
-  at::parallel_for(0, in_.positions() * in_panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t position = task / in_panels, p = task % in_panels;
-      const auto& terms = terms_of_in_[position];
-      Product product{};
-      product.depth = outputs_;
-      product.a_row = outputs_;
-      product.a_depth = 1;
-      product.b_depth = panel;
-      product.c = dx + position * batch * inputs_ + p * panel;
-      product.c_row = inputs_;
-      product.rows = batch;
-      product.accumulate = accumulate;
-      if (terms.empty() && !accumulate) kernels_.product(product);  // no output looks here: zero
-      sum_products(kernels_, product, static_cast<int64_t>(terms.size()), kMostSegments, [&](int64_t i) -> Segment {
-        return {dy + terms[i].position * batch * outputs_, scratch + (terms[i].tap * in_panels + p) * outputs_ * panel};
-      });
-    }
-  });
-}
-
-void Convolution::backward_weight(Parameters& parameters, const float* x, const float* dy, int64_t batch) const {
-  float* gradients = parameters.gradients(weight_);
-  const int64_t panel = kernels_.panel, panels = outputs_ / panel;
-  const auto taps = static_cast<int64_t>(pairs_of_tap_.size());
   const int64_t group = std::clamp<int64_t>(kDepth / batch, 1, kMostSegments);
-  at::parallel_for(0, taps * panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t p = task % panels;
-      const auto& pairs = pairs_of_tap_[task / panels];
-      Product product{};
-      product.depth = batch;
-      product.a_row = 1;
-      product.a_depth = inputs_;
-      product.b_depth = outputs_;
-      product.c = gradients + task * inputs_ * panel;
-      product.c_row = panel;
-      product.rows = inputs_;
-      sum_products(kernels_, product, static_cast<int64_t>(pairs.size()), group, [&](int64_t i) -> Segment {
-        return {x + pairs[i].in * batch * inputs_, dy + pairs[i].out * batch * outputs_ + p * panel};
-      });
-    }
+  // Gradients lie as the weights: [tap][output panel][input][P].
+  share_out(taps * out_panels * in_panels, [&](int64_t task) {
+    const int64_t tap = task / in_panels / out_panels, o = task / in_panels % out_panels, i = task % in_panels;
+    const auto& pairs = pairs_of_tap_[tap];
+    Product product{};
+    product.depth = batch;
+    product.a_row = 1;
+    product.a_depth = panel;
+    product.a_span = batch;
+    product.c = gradients + task * panel * panel;
+    product.rows = panel;
+    sum_products(kernels_, product, static_cast<int64_t>(pairs.size()), group, [&](int64_t n) -> Segment {
+      return {x + (pairs[n].in * in_panels + i) * batch * panel, dy + (pairs[n].out * out_panels + o) * batch * panel};
+    });
   });
 }
 
@@ -152,10 +156,10 @@ StemConvolution::StemConvolution(const Kernels& kernels, Parameters& parameters,
   // A panel of all outputs: [tap][channel][output], so that the three channels of a tap lie side by side.
   weight_ = parameters.add("conv1.weight", kOutputs, kChannels, std::vector<bool>(kernel_ * kernel_, true), kOutputs);
   sum_ = Buffer(kernel_ * kernel_ * kOutputs);
-  gradient_ = Buffer(kernel_ * kernel_ * kOutputs);
+  parts_ = Buffer(kParts * kernel_ * kernel_ * kOutputs);
 }
 
-void StemConvolution::forward(Parameters& parameters, const float* x, int64_t batch, float* y) {
+void StemConvolution::forward(Parameters& parameters, const float* x, int64_t batch, float* y, const Finish& finish) {
   const float* weights = parameters.weights(weight_);
   const int64_t panel = kernels_.panel, panels = kOutputs / panel, taps = kernel_ * kernel_;
   for (int64_t tap = 0; tap < taps; ++tap) {
@@ -165,47 +169,46 @@ void StemConvolution::forward(Parameters& parameters, const float* x, int64_t ba
           channels[o] + channels[kOutputs + o] + channels[2 * kOutputs + o];
     }
   }
-  at::parallel_for(0, out_.positions() * panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t position = task / panels, p = task % panels;
-      Product product{};
-      product.depth = kernel_;
-      product.a_row = 1;
-      product.a_depth = batch;
-      product.b_depth = panel;
-      product.c = y + position * batch * kOutputs + p * panel;
-      product.c_row = kOutputs;
-      product.rows = batch;
-      sum_products(kernels_, product, kernel_, kMostSegments, [&](int64_t row) -> Segment {
-        return {x + (window(position) + row * padded_.width) * batch, sum_.data() + (p * taps + row * kernel_) * panel};
-      });
-    }
+  share_out(out_.positions() * panels, [&](int64_t task) {
+    const int64_t position = task / panels, p = task % panels;
+    Product product{};
+    product.depth = kernel_;
+    product.a_row = 1;
+    product.a_depth = batch;
+    product.a_span = kernel_;
+    product.c = y + task * batch * panel;
+    product.rows = batch;
+    sum_products(kernels_, product, kernel_, kMostSegments, [&](int64_t row) -> Segment {
+      return {x + (window(position) + row * padded_.width) * batch, sum_.data() + (p * taps + row * kernel_) * panel};
+    });
+    if (finish) finish(position, p, product.c);
   });
 }
 
 void StemConvolution::backward_weight(Parameters& parameters, const float* x, const float* dy, int64_t batch) {
-  const int64_t panel = kernels_.panel, panels = kOutputs / panel;
-  const int64_t group = std::clamp<int64_t>(kDepth / batch, 1, kMostSegments);
-  at::parallel_for(0, kernel_ * panels, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t row = task / panels, p = task % panels;
-      Product product{};
-      product.depth = batch;
-      product.a_row = batch;
-      product.a_depth = 1;
-      product.b_depth = kOutputs;
-      product.c = gradient_.data() + row * kernel_ * kOutputs + p * panel;
-      product.c_row = kOutputs;
-      product.rows = kernel_;
-      sum_products(kernels_, product, out_.positions(), group, [&](int64_t position) -> Segment {
-        return {x + (window(position) + row * padded_.width) * batch, dy + position * batch * kOutputs + p * panel};
-      });
+  const int64_t panel = kernels_.panel, panels = kOutputs / panel, taps = kernel_ * kernel_;
+  const int64_t size = taps * kOutputs;
+  share_out(kParts * panels, [&](int64_t task) {
+    const int64_t part = task / panels, p = task % panels;
+    const int64_t begin = part * out_.positions() / kParts, end = (part + 1) * out_.positions() / kParts;
+    float* gradient = parts_.data() + task * taps * panel;
+    std::fill_n(gradient, taps * panel, 0.0F);
+    for (int64_t position = begin; position < end; ++position) {
+      const float* block = dy + (position * panels + p) * batch * panel;
+      for (int64_t row = 0; row < kernel_; ++row) {
+        const Segment segment{x + (window(position) + row * padded_.width) * batch, block};
+        kernels_.product({&segment, 1, batch, batch, 1, batch, 0, gradient + row * kernel_ * panel, kernel_, true});
+      }
     }
   });
+  for (int64_t part = 1; part < kParts; ++part) {
+    for (int64_t i = 0; i < size; ++i) parts_.data()[i] += parts_.data()[part * size + i];
+  }
   float* gradients = parameters.gradients(weight_);
-  for (int64_t tap = 0; tap < kernel_ * kernel_; ++tap) {
-    for (int64_t c = 0; c < kChannels; ++c) {
-      std::copy_n(gradient_.data() + tap * kOutputs, kOutputs, gradients + (tap * kChannels + c) * kOutputs);
+  for (int64_t o = 0; o < kOutputs; ++o) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const float value = parts_.data()[(o / panel * taps + tap) * panel + o % panel];
+      for (int64_t c = 0; c < kChannels; ++c) gradients[(tap * kChannels + c) * kOutputs + o] = value;
     }
   }
 }

@@ -1,16 +1,14 @@
-// Convolutions over position-major activations [H*W, B, C]. At each output position a convolution is a sum, over the
-// taps that see the map there, of dense [B, in] x [in, out] products; its two gradients are sums of the same kind.
+// Convolutions over blocks of activations (kernels.h). At each output position a convolution is a sum, over the taps
+// that see the map there, of dense [B, in] x [in, out] products; its two gradients are sums of the same kind.
 #pragma once
 
-#include "parameters.h"
+#include <optional>
+
+#include "winograd.h"
 
 namespace chestmnist::cpu {
 
-struct Map {
-  int64_t height, width;
-  int64_t positions() const { return height * width; }
-};
-
+// Also the last layer: a convolution of a 1x1 map.
 class Convolution {
  public:
   Convolution(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t inputs, int64_t outputs,
@@ -18,16 +16,17 @@ class Convolution {
 
   Map out() const { return out_; }
   int64_t inputs() const { return inputs_; }
-  int64_t outputs() const { return outputs_; }
-  int64_t live_weights() const { return static_cast<int64_t>(pairs_of_tap_.size()) * inputs_ * outputs_; }
+  int64_t outputs() const { return outputs_; }  // padded to whole panels
 
   // y = x * weight.
-  void forward(Parameters& parameters, const float* x, int64_t batch, float* y) const;
-  // dx (+)= the gradient of x. `scratch` holds live_weights() floats.
-  void backward_data(Parameters& parameters, const float* dy, int64_t batch, bool accumulate, float* scratch,
-                     float* dx) const;
+  void forward(Parameters& parameters, Workspace& workspace, const float* x, int64_t batch, float* y,
+               const Finish& finish) const;
+  // dx (+)= the gradient of x.
+  void backward_data(Parameters& parameters, Workspace& workspace, const float* dy, int64_t batch, bool accumulate,
+                     float* dx, const Finish& finish) const;
   // Sets the weight's gradient.
-  void backward_weight(Parameters& parameters, const float* x, const float* dy, int64_t batch) const;
+  void backward_weight(Parameters& parameters, Workspace& workspace, const float* x, const float* dy,
+                       int64_t batch) const;
 
  private:
   struct Term {
@@ -37,13 +36,19 @@ class Convolution {
   struct Pair {
     int64_t in, out;
   };
+  using Terms = std::vector<std::vector<Term>>;
+
+  // y[position] (+)= sum over the position's terms of x[term.position] * weights[term.tap].
+  void gather(const Terms& terms, const float* x, int64_t x_channels, const float* weights, int64_t batch,
+              bool accumulate, float* y, int64_t y_channels, const Finish& finish) const;
 
   const Kernels& kernels_;
   int64_t inputs_, outputs_;
   Map in_, out_;
   size_t weight_;
-  std::vector<std::vector<Term>> terms_of_out_, terms_of_in_;  // per output position: inputs; per input: outputs
-  std::vector<std::vector<Pair>> pairs_of_tap_;                // per live tap
+  Terms terms_of_out_, terms_of_in_;             // per output position: inputs; per input position: outputs
+  std::vector<std::vector<Pair>> pairs_of_tap_;  // per live tap
+  std::optional<Winograd> winograd_;             // where that is less work
 };
 
 // The first convolution. Its three input channels are equal, so it runs on one channel with the sum of the three
@@ -57,7 +62,7 @@ class StemConvolution {
   Map padded() const { return padded_; }
   int64_t padding() const { return padding_; }
 
-  void forward(Parameters& parameters, const float* x, int64_t batch, float* y);
+  void forward(Parameters& parameters, const float* x, int64_t batch, float* y, const Finish& finish);
   void backward_weight(Parameters& parameters, const float* x, const float* dy, int64_t batch);
 
  private:
@@ -70,7 +75,7 @@ class StemConvolution {
   int64_t kernel_, stride_, padding_;
   Map padded_, out_;
   size_t weight_;
-  Buffer sum_, gradient_;  // [panel][tap][within], [tap][output]
+  Buffer sum_, parts_;  // [panel][tap][P], [part][panel][tap][P]
 };
 
 }  // namespace chestmnist::cpu

@@ -52,7 +52,7 @@ void FastExecution::gather(const Split& split, const int32_t* index, int64_t fir
   const auto* images = split.images.const_data_ptr<uint8_t>();
   const int64_t size = split.images.size(1), pixels = size * size;
   const int64_t padding = network_.input_padding(), stride = network_.padded_input().width;
-  float* x = network_.input(batch);
+  float* x = network_.input(/*training=*/labels, batch);
   const auto sample = [&](int64_t b) { return index ? index[b] : first + b; };
   // The whole padded input is written: its border may hold another batch size's values.
   at::parallel_for(0, network_.padded_input().height, 1, [&](int64_t begin, int64_t end) {
@@ -83,21 +83,25 @@ void FastExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> order
   loss_sum_ = 0;
 }
 
+double FastExecution::forward_backward(int64_t batch) {
+  logits_.resize(labels_.size());
+  network_.forward(/*training=*/true, batch, logits_.data());
+  return network_.backward(logits_.data(), labels_.data(), batch);
+}
+
 void FastExecution::train_batch(int64_t begin, int64_t end) {
   use(/*changes=*/true);
   const int64_t batch = end - begin;
   gather(*split_, order_.data() + begin, 0, batch, /*labels=*/true);
-  network_.forward(/*training=*/true, batch);
-  loss_sum_ += network_.backward(labels_.data(), batch) * static_cast<double>(batch);
+  loss_sum_ += forward_backward(batch) * static_cast<double>(batch);
   parameters_.update(kernels_, optimizer_.options(), ++step_);
 }
 
 void FastExecution::predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) {
   use(/*changes=*/false);
-  const int64_t batch = end - begin, width = model_.parameters().back().tensor.size(0);
+  const int64_t batch = end - begin;
   gather(split, nullptr, begin, batch, /*labels=*/false);
-  const float* out = network_.forward(/*training=*/false, batch);
-  for (int64_t b = 0; b < batch; ++b) std::copy_n(out + b * network_.logit_stride(), width, logits + b * width);
+  network_.forward(/*training=*/false, batch, logits);
 }
 
 double FastExecution::backward(const Split& split, c10::ArrayRef<int32_t> order) {
@@ -108,8 +112,7 @@ double FastExecution::backward(const Split& split, c10::ArrayRef<int32_t> order)
   }
   const auto batch = static_cast<int64_t>(order.size());
   gather(split, order.data(), 0, batch, /*labels=*/true);
-  network_.forward(/*training=*/true, batch);
-  const double loss = network_.backward(labels_.data(), batch);
+  const double loss = forward_backward(batch);
   parameters_.write_gradients(model_.parameters());
   auto before = buffers.begin();
   for (const auto& [name, tensor] : model_.state()) {

@@ -26,6 +26,8 @@ class FastExecution : public Execution {
   void use(bool changes);
   // Fills the network's input, and the labels when `labels`.
   void gather(const Split& split, const int32_t* index, int64_t first, int64_t batch, bool labels);
+  // The mean loss of the gathered batch; gradients are left in parameters_.
+  double forward_backward(int64_t batch);
 
   const Kernels& kernels_;
   ResNet18& model_;
@@ -41,7 +43,7 @@ class FastExecution : public Execution {
   const Split* split_ = nullptr;
   c10::ArrayRef<int32_t> order_;
   double loss_sum_ = 0;
-  std::vector<float> labels_;  // [B, L] of the batch
+  std::vector<float> labels_, logits_;  // [B, L] of the batch
 };
 
 }  // namespace chestmnist::cpu

@@ -1,7 +1,8 @@
 // The inner loops of the fast CPU execution, compiled once per instruction set and chosen when the program runs.
-// Activations lie position-major, [H*W, B, C]: at one position of the map the batch is a dense B x C matrix, so a
-// convolution is a sum of small matrix products over the taps that see the map, and a tap that only sees padding
-// costs nothing. Not here: the network (network.h), threads (the callers split the work).
+// Activations lie as [H*W, C/P, B, P] with P channels in a panel: a block, one position of the map and one panel of
+// channels, is a dense B x P matrix. A convolution is a sum of small matrix products over the taps that see the map,
+// and a tap that only sees padding costs nothing. Not here: the network (network.h), threads (the callers share out
+// blocks).
 #pragma once
 
 #include <cstdint>
@@ -14,15 +15,14 @@ struct Segment {
   const float* b;
 };
 
-// C[rows, panel] (+)= sum over segments of A[rows, depth] * B[depth, panel].
+// C[rows, P] (+)= sum over segments of A[rows, depth] * B[depth, P]; B and C are dense.
 struct Product {
   const Segment* segments;
   int64_t count;
   int64_t depth;
-  int64_t a_row, a_depth;  // strides of A, in floats
-  int64_t b_depth;         // stride of B between depths; a panel is contiguous
+  int64_t a_row, a_depth;    // strides of A, in floats
+  int64_t a_span, a_stride;  // A's depth comes in parts of a_span, a_stride apart: the panels of a position
   float* c;
-  int64_t c_row;
   int64_t rows;
   bool accumulate;
 };
@@ -33,32 +33,39 @@ struct AdamStep {
   float bias_correction1, bias_correction2_sqrt;
 };
 
-// Rows x channels matrices are dense, [rows, channels]; per-channel arrays have `channels` values.
+// The arguments that are not of B x P floats (a block, `rows` = B) have P values, one a channel.
 struct Kernels {
   const char* name;
-  int64_t panel;  // columns of a panel; every channel count is a multiple of it
+  int64_t panel;  // P; every channel count is a multiple of it
 
   void (*product)(const Product&);
 
-  // sums[c] += x - shift[c] and squares[c] += (x - shift[c])^2 over the rows.
-  void (*moments)(const float* x, int64_t rows, int64_t channels, const float* shift, double* sums, double* squares);
-  // y = max(x * scale + offset (+ residual), 0), the maximum only when `relu`.
-  void (*affine)(const float* x, const float* residual, bool relu, int64_t rows, int64_t channels, const float* scale,
+  // sums[c] = sum of x - x[0]; squares[c] = sum of (x - x[0])^2, around the block's first row.
+  void (*moments)(const float* x, int64_t rows, double* sums, double* squares);
+  // y = max(x * scale + offset (+ residual), 0), the maximum only when `relu`; y may be x.
+  void (*affine)(const float* x, const float* residual, bool relu, int64_t rows, const float* scale,
                  const float* offset, float* y);
-  // dy *= (y > 0) when y is given; sums[c] += dy, dots[c] += dy * (x - mean[c]).
-  void (*norm_reduce)(float* dy, const float* y, const float* x, int64_t rows, int64_t channels, const float* mean,
-                      double* sums, double* dots);
-  // dx = dy * by_dy + (x - mean) * by_x + offset, per channel; dx may be dy.
-  void (*norm_apply)(const float* dy, const float* x, int64_t rows, int64_t channels, const float* mean,
-                     const float* by_dy, const float* by_x, const float* offset, float* dx);
-  // y = max(y, x), elementwise.
-  void (*maximum)(const float* x, int64_t count, float* y);
-  // Where y == x and the place is not yet taken: dx += dy and the place is taken (its gradient set to 0).
-  void (*maximum_backward)(const float* x, const float* y, int64_t count, float* dy_left, float* dx);
+  // dy *= (y > 0) when y is given; sums[c] = sum of dy, dots[c] = sum of dy * (x - mean[c]).
+  void (*norm_reduce)(float* dy, const float* y, const float* x, int64_t rows, const float* mean, double* sums,
+                      double* dots);
+  // dx = dy * by_dy + (x - mean) * by_x + offset; dx may be dy.
+  void (*norm_apply)(const float* dy, const float* x, int64_t rows, const float* mean, const float* by_dy,
+                     const float* by_x, const float* offset, float* dx);
+  // y = the largest over `count` blocks of max(x * scale + offset, 0), and which of them has it first: 255 for none,
+  // where all are 0 and no gradient passes.
+  void (*pool)(const float* const* x, int64_t count, int64_t rows, const float* scale, const float* offset, float* y,
+               uint8_t* which);
+  // dx = sum over `count` windows of dy where the window's maximum is this block, its number `rank` there.
+  void (*pool_backward)(const float* const* dy, const uint8_t* const* which, const uint8_t* rank, int64_t count,
+                        int64_t rows, float* dx);
+  // Winograd's transforms (winograd.h), of `count` floats at each of the places of a square: from 4x4 to 4x4, from 4x4
+  // to 2x2, from 2x2 to 4x4, from 3x3 to 4x4, from 4x4 to 3x3. `accumulate` adds to what is there.
+  using Transform = void(const float* const* from, float* const* to, int64_t count, bool accumulate);
+  Transform *winograd_input, *winograd_output, *winograd_output_gradient, *winograd_weight, *winograd_weight_gradient;
   // One Adam or AdamW update of `count` parameters (torch.optim.Adam, fused).
   void (*adam)(float* w, const float* g, float* m, float* v, int64_t count, const AdamStep& step);
-  // to[c, r] = from[r, c] for a rows x columns block with the given row strides.
-  void (*transpose)(const float* from, int64_t from_row, int64_t rows, int64_t columns, float* to, int64_t to_row);
+  // to[c, r] = from[r, c] for a P x P block, both dense.
+  void (*transpose)(const float* from, float* to);
 };
 
 // The best set this processor runs, or null: then there is no fast execution.

@@ -15,16 +15,15 @@ class Network {
   Network(const Kernels& kernels, Parameters& parameters, Stem stem, int64_t label_count, Map input);
 
   // Padded input [H + 2p, W + 2p, B] to be filled before forward().
-  float* input(int64_t batch);
+  float* input(bool training, int64_t batch);
   Map padded_input() const { return stem_.padded(); }
   int64_t input_padding() const { return stem_.padding(); }
 
-  // Logits [B, padded labels]; row stride logit_stride().
-  const float* forward(bool training, int64_t batch);
-  int64_t logit_stride() const { return padded_labels_; }
+  // To logits [B, L].
+  void forward(bool training, int64_t batch, float* logits);
 
   // From the logits of the last forward(true) and labels [B, L]: the mean loss, and every parameter's gradient.
-  double backward(const float* labels, int64_t batch);
+  double backward(const float* logits, const float* labels, int64_t batch);
 
   // Every BatchNorm, named as its state dict prefix.
   std::vector<std::pair<std::string, Norm*>> norms();
@@ -34,12 +33,12 @@ class Network {
   struct Unit {
     Convolution conv;
     Norm norm;
-    Buffer raw, out;  // before and after the norm, [positions, B, C]
+    Buffer raw, out;  // before and after the norm
 
     Unit(const Kernels& kernels, Parameters& parameters, const std::string& conv_name, const std::string& norm_name,
          int64_t inputs, int64_t outputs, int64_t kernel, int64_t stride, Map in)
         : conv(kernels, parameters, conv_name, inputs, outputs, kernel, stride, in),
-          norm(kernels, parameters, norm_name, outputs) {}
+          norm(kernels, parameters, norm_name, outputs, conv.out().positions()) {}
     int64_t size() const { return conv.out().positions() * conv.outputs(); }
   };
   struct Block {
@@ -48,29 +47,56 @@ class Network {
     std::optional<Unit> downsample;
   };
 
-  void reserve(int64_t batch);
-  void max_pool(int64_t batch);
-  void max_pool_backward(float* dy, int64_t batch, float* dx) const;
+  // A window of the pooling that sees a position, and the position's number in it.
+  struct Window {
+    int64_t position;
+    uint8_t rank;
+  };
+
+  Map pooled(Map in);
+  std::vector<Block> make_blocks();
+  void reserve(int64_t batch, bool training);
+  void stem_forward(bool training, int64_t batch);
+  void pool(int64_t batch);
+  void unit_forward(Unit& unit, const float* x, const float* residual, bool relu, bool training, int64_t batch);
   const float* block_forward(Block& block, const float* x, bool training, int64_t batch);
-  // `gradient` holds dy on entry and dx on return.
-  void block_backward(Block& block, const float* x, int64_t batch, Buffer& gradient);
-  double loss_backward(const float* labels, int64_t batch);
-  void head_backward(int64_t batch, float* dx);
+
+  // What becomes of each block of the gradient of a layer's output: sums for the norm that made it.
+  Finish receive_block(Block& block, int64_t batch);
+  Finish receive_stem(int64_t batch);
+  // gradient_ holds dy, masked and summed, on entry, and on return dx, each block of it given to `receive`.
+  void block_backward(Block& block, const float* x, int64_t batch, const Finish& receive);
+  void pool_backward(int64_t batch);
+  double loss_backward(const float* logits, const float* labels, int64_t batch);
+  void head_backward(int64_t batch, const Finish& receive);
+  // f(image, label or padding, place in the blocks of the last layer).
+  template <typename F>
+  void each_logit(int64_t batch, F f) const {
+    const int64_t panel = kernels_.panel;
+    for (int64_t b = 0; b < batch; ++b) {
+      for (int64_t l = 0; l < fc_.outputs(); ++l) f(b, l, (l / panel * batch + b) * panel + l % panel);
+    }
+  }
 
   const Kernels& kernels_;
   Parameters& parameters_;
   StemConvolution stem_;
   Norm stem_norm_;
   bool pooled_;
-  Map pool_;
+  std::vector<std::vector<int64_t>> pool_inputs_;  // of each window, in reading order
+  std::vector<std::vector<Window>> pool_windows_;  // of each position before the pooling
+  Map pool_;                                       // after the pooling
   std::vector<Block> blocks_;
-  int64_t label_count_, padded_labels_;
-  size_t fc_weight_, fc_bias_;
+  int64_t label_count_;
+  Convolution fc_;
+  size_t fc_bias_;
 
-  int64_t reserved_ = 0;  // batch size the buffers hold
-  Buffer input_, stem_raw_, stem_out_, pool_out_;
+  int64_t reserved_ = 0, reserved_for_training_ = 0;  // batch sizes the buffers hold
+  Buffer input_, stem_raw_, stem_out_;                // stem_out_ is after the pooling
+  std::vector<uint8_t> pool_which_;                   // which position of a window has its maximum
   Buffer features_, logits_, logit_gradients_;
-  Buffer gradient_, first_gradient_, second_gradient_, spare_gradient_, transposed_;
+  Buffer gradient_, first_gradient_, second_gradient_, spare_gradient_;
+  Workspace workspace_;
 };
 
 }  // namespace chestmnist::cpu

@@ -1,32 +1,50 @@
-// BatchNorm2d over [rows, channels], joined with the addition and the ReLU that follow it: one pass over memory for
-// the statistics and one to apply them, each way.
+// BatchNorm2d over the blocks of a map. Its sums are made block by block, when a block is at hand; what is left is a
+// pass that applies them, joined with the addition and the ReLU that follow it. Sums are float within 64 rows and
+// double across, block by block in order: they do not depend on the threads.
 #pragma once
 
+#include "blocks.h"
 #include "parameters.h"
 
 namespace chestmnist::cpu {
 
 class Norm {
  public:
-  Norm(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t channels);
+  Norm(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t channels, int64_t positions);
 
-  // y = [relu](batchnorm(x) [+ residual]).
-  void forward(Parameters& parameters, bool training, const float* x, int64_t rows, const float* residual, bool relu,
-               float* y);
-  // dy is the gradient of y on entry; where `y` is given (there was a ReLU) it is masked in place, and is then also
-  // the residual's gradient. dx may be dy.
-  void backward(Parameters& parameters, float* dy, const float* y, const float* x, int64_t rows, float* dx);
+  // Training: the statistics of each block of x as it is made; then, once, what makes the batch's of them.
+  void collect(int64_t position, int64_t panel, const float* block, int64_t batch);
+  void use_batch(Parameters& parameters, const float* x, int64_t batch);
+  // Evaluation: the running statistics.
+  void use_running(Parameters& parameters);
+  // y = [relu](batchnorm(x) [+ residual]), of one block.
+  void apply(int64_t panel, const float* x, const float* residual, bool relu, int64_t batch, float* y) const;
+
+  // The same of all blocks.
+  void apply_all(const float* x, const float* residual, bool relu, int64_t batch, float* y) const;
+
+  // scale and offset of a panel's channels: batchnorm(x) = x * scale + offset.
+  const float* scale(int64_t panel) const { return scale_.data() + panel * kernels_.panel; }
+  const float* offset(int64_t panel) const { return offset_.data() + panel * kernels_.panel; }
+
+  // Backward: each block of dy as it is made. Where `y` is given (there was a ReLU) dy is masked in place, and is then
+  // also the residual's gradient. Then, once, the parameters' gradients; and dx over all blocks, which may be dy.
+  void collect_gradient(int64_t position, int64_t panel, float* dy, const float* y, const float* x, int64_t batch);
+  void backward(Parameters& parameters, const float* dy, const float* x, int64_t batch, float* dx);
 
   // Running statistics, kept as the tensors of the state dict.
   at::Tensor running_mean, running_var, num_batches_tracked;
 
  private:
-  void statistics(const float* x, int64_t rows);
+  void set_scale(Parameters& parameters);
+  double* sums(int64_t position) { return sums_.data() + position * 2 * channels_; }
 
   const Kernels& kernels_;
-  int64_t channels_;
+  int64_t channels_, positions_;
   size_t weight_, bias_;
+  std::vector<double> sums_;               // [position][2][channel]
   std::vector<float> mean_, inverse_std_;  // of the batch, or the running ones
+  std::vector<float> scale_, offset_;
 };
 
 }  // namespace chestmnist::cpu

@@ -9,7 +9,8 @@
 
 namespace chestmnist::cpu {
 
-Buffer::Buffer(int64_t count) : data_(static_cast<float*>(std::calloc(std::max<int64_t>(count, 1), sizeof(float)))) {
+Buffer::Buffer(int64_t count)
+    : count_(count), data_(static_cast<float*>(std::calloc(std::max<int64_t>(count, 1), sizeof(float)))) {
   if (!data_) throw std::bad_alloc();
 }
 

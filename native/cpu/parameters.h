@@ -21,6 +21,11 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(int64_t count);
+  // The memory, made anew when there is less of it.
+  float* at_least(int64_t count) {
+    if (count > count_) *this = Buffer(count);
+    return data();
+  }
   float* data() { return data_.get(); }
   const float* data() const { return data_.get(); }
 
@@ -28,6 +33,7 @@ class Buffer {
   struct Free {
     void operator()(float* data) const { std::free(data); }
   };
+  int64_t count_ = 0;
   std::unique_ptr<float, Free> data_;
 };
 

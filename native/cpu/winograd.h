@@ -1,0 +1,47 @@
+// 3x3 convolutions of stride 1 by Winograd's F(2x2, 3x3): 16 products for the 2x2 outputs of a tile where the direct
+// way takes 36, less what padding saves it. The same function but for rounding, in all three directions. Source: Lavin
+// and Gray, Fast Algorithms for Convolutional Neural Networks (2015).
+#pragma once
+
+#include <array>
+
+#include "blocks.h"
+#include "parameters.h"
+
+namespace chestmnist::cpu {
+
+// Memory that convolutions use and leave: one for all layers.
+struct Workspace {
+  Buffer transposed;   // weights with inputs and outputs exchanged
+  Buffer transformed;  // weights or their gradient, [16][n]
+  Buffer tiles;        // transformed activations
+  Buffer zeros;        // what lies outside the map
+};
+
+class Winograd {
+ public:
+  Winograd(const Kernels& kernels, Map map);
+
+  // Whether it is less work than `pairs` direct products.
+  static bool pays(Map map, int64_t pairs);
+
+  // y (+)= x * weights, [9][y panels][x channels][P]; with the taps in reverse order when `reversed`.
+  void convolve(Workspace& workspace, const float* weights, bool reversed, const float* x, int64_t x_channels,
+                int64_t batch, bool accumulate, float* y, int64_t y_channels, const Finish& finish) const;
+  // gradients, [9][y panels][x channels][P], of the weights of y = x * weights.
+  void weight_gradient(Workspace& workspace, const float* x, int64_t x_channels, const float* dy, int64_t y_channels,
+                       int64_t batch, float* gradients) const;
+
+ private:
+  static constexpr int64_t kIn = 4, kOut = 2;  // sides of a tile
+  static constexpr int64_t kProducts = kIn * kIn;
+
+  // The positions of a tile's inputs or outputs, -1 outside the map.
+  template <int64_t kSide>
+  std::array<int64_t, kSide * kSide> positions(int64_t tile, int64_t origin) const;
+
+  const Kernels& kernels_;
+  Map map_, tiles_;
+};
+
+}  // namespace chestmnist::cpu
