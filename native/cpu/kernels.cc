@@ -1,5 +1,9 @@
 #include "kernels.h"
 
+#include <ATen/Version.h>
+
+#include <string>
+
 namespace chestmnist::cpu {
 
 // The files kernels_<set>.cc define these; the build names the ones it compiled.
@@ -12,8 +16,11 @@ extern const Kernels kKernels;
 
 const Kernels* kernels() {
 #if defined(CHESTMNIST_AVX)
-  if (__builtin_cpu_supports("avx512f")) return &avx512::kKernels;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2::kKernels;
+  // LibTorch's own choice, which ATEN_CPU_CAPABILITY lowers, so that one switch serves both.
+  const std::string capability = at::get_cpu_capability();
+  if (capability == "AVX512" && __builtin_cpu_supports("avx512f")) return &avx512::kKernels;
+  const bool wide = capability == "AVX512" || capability == "AVX2";
+  if (wide && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2::kKernels;
 #endif
   return nullptr;
 }
