@@ -16,6 +16,7 @@ FastExecution::FastExecution(const Kernels& kernels, ResNet18& model, Adam& opti
       model_(model),
       optimizer_(optimizer),
       input_size_(options.input_size),
+      parameters_(optimizer.options().weight_decay != 0),
       network_(kernels, parameters_, options.stem, model.parameters().back().tensor.size(0),
                {options.input_size, options.input_size}) {
   for (int value = 0; value < 256; ++value) {

@@ -30,11 +30,11 @@ size_t Parameters::add(std::string name, int64_t outputs, int64_t inputs, std::v
 
 void Parameters::allocate() {
   for (Layout& layout : layouts_) {
-    layout.live = live_size_;
-    live_size_ += layout.live_taps * layout.tap_size();
+    layout.live = size_;
+    size_ += layout.live_taps * layout.tap_size();
   }
-  size_ = live_size_;
   for (Layout& layout : layouts_) {
+    if (!whole_) break;
     layout.dead = size_;
     size_ += (static_cast<int64_t>(layout.rank.size()) - layout.live_taps) * layout.tap_size();
   }
@@ -51,8 +51,7 @@ void Parameters::update(const Kernels& kernels, const AdamOptions& options, int6
   adam.decoupled = options.decoupled_weight_decay;
   adam.bias_correction1 = static_cast<float>(1 - std::pow(0.9, static_cast<double>(step)));
   adam.bias_correction2_sqrt = static_cast<float>(std::sqrt(1 - std::pow(0.999, static_cast<double>(step))));
-  const int64_t count = options.weight_decay == 0 ? live_size_ : size_;
-  at::parallel_for(0, count, 1 << 15, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, size_, 1 << 15, [&](int64_t begin, int64_t end) {
     kernels.adam(weights_.data() + begin, gradients_.data() + begin, first_moments_.data() + begin,
                  second_moments_.data() + begin, end - begin, adam);
   });
@@ -60,9 +59,9 @@ void Parameters::update(const Kernels& kernels, const AdamOptions& options, int6
 
 namespace {
 
-// Visits every value: f(flat index, index into the tensor's memory).
+// Visits every value that the buffers hold: f(flat index, index into the tensor's memory).
 template <typename F>
-void each_value(const Layout& layout, const at::Tensor& tensor, F f) {
+void each_value(const Layout& layout, bool whole, const at::Tensor& tensor, F f) {
   const bool convolution = tensor.dim() == 4;
   const int64_t width = convolution ? tensor.size(3) : 1;
   const int64_t by_output = tensor.stride(0), by_input = tensor.dim() > 1 ? tensor.stride(1) : 0;
@@ -70,6 +69,7 @@ void each_value(const Layout& layout, const at::Tensor& tensor, F f) {
   at::parallel_for(0, layout.outputs, 1, [&](int64_t begin, int64_t end) {
     for (int64_t o = begin; o < end; ++o) {
       for (int64_t tap = 0; tap < static_cast<int64_t>(layout.rank.size()); ++tap) {
+        if (!whole && layout.rank[tap] >= layout.live_taps) continue;
         const int64_t from = o * by_output + tap / width * by_row + tap % width * by_column;
         const int64_t to = layout.at(o, 0, tap);
         for (int64_t i = 0; i < layout.inputs; ++i) f(to + i * layout.panel, from + i * by_input);
@@ -78,16 +78,16 @@ void each_value(const Layout& layout, const at::Tensor& tensor, F f) {
   });
 }
 
-void copy_in(const Layout& layout, const at::Tensor& tensor, Buffer& buffer) {
+void copy_in(const Layout& layout, bool whole, const at::Tensor& tensor, Buffer& buffer) {
   const float* from = tensor.const_data_ptr<float>();
   float* to = buffer.data();
-  each_value(layout, tensor, [=](int64_t flat, int64_t at) { to[flat] = from[at]; });
+  each_value(layout, whole, tensor, [=](int64_t flat, int64_t at) { to[flat] = from[at]; });
 }
 
-void copy_out(const Layout& layout, const Buffer& buffer, const at::Tensor& tensor) {
+void copy_out(const Layout& layout, bool whole, const Buffer& buffer, const at::Tensor& tensor) {
   const float* from = buffer.data();
   float* to = tensor.mutable_data_ptr<float>();
-  each_value(layout, tensor, [=](int64_t flat, int64_t at) { to[at] = from[flat]; });
+  each_value(layout, whole, tensor, [=](int64_t flat, int64_t at) { to[at] = from[flat]; });
 }
 
 }  // namespace
@@ -95,24 +95,24 @@ void copy_out(const Layout& layout, const Buffer& buffer, const at::Tensor& tens
 // parameters[i] belongs to layouts_[i]; Adam's state() is "step" and then two tensors a parameter.
 void Parameters::read(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state) {
   for (size_t i = 0; i < layouts_.size(); ++i) {
-    copy_in(layouts_[i], parameters[i].tensor, weights_);
-    copy_in(layouts_[i], adam_state[1 + 2 * i].tensor, first_moments_);
-    copy_in(layouts_[i], adam_state[2 + 2 * i].tensor, second_moments_);
+    copy_in(layouts_[i], whole_, parameters[i].tensor, weights_);
+    copy_in(layouts_[i], whole_, adam_state[1 + 2 * i].tensor, first_moments_);
+    copy_in(layouts_[i], whole_, adam_state[2 + 2 * i].tensor, second_moments_);
   }
 }
 
 void Parameters::write(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state) const {
   for (size_t i = 0; i < layouts_.size(); ++i) {
-    copy_out(layouts_[i], weights_, parameters[i].tensor);
-    copy_out(layouts_[i], first_moments_, adam_state[1 + 2 * i].tensor);
-    copy_out(layouts_[i], second_moments_, adam_state[2 + 2 * i].tensor);
+    copy_out(layouts_[i], whole_, weights_, parameters[i].tensor);
+    copy_out(layouts_[i], whole_, first_moments_, adam_state[1 + 2 * i].tensor);
+    copy_out(layouts_[i], whole_, second_moments_, adam_state[2 + 2 * i].tensor);
   }
 }
 
 void Parameters::write_gradients(const std::vector<NamedTensor>& parameters) const {
   for (size_t i = 0; i < layouts_.size(); ++i) {
     const at::Tensor gradient = at::zeros_like(parameters[i].tensor);
-    copy_out(layouts_[i], gradients_, gradient);
+    copy_out(layouts_[i], whole_, gradients_, gradient);
     parameters[i].tensor.mutable_grad() = gradient;
   }
 }

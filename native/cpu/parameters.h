@@ -1,7 +1,7 @@
 // The parameters in the kernels' layout: four flat buffers (weights, gradients, Adam's two moments) in which the taps
 // that see the map come first, as one live range, and the taps that only ever see padding after it. A dead tap's
-// gradient is exactly zero, so without weight decay Adam leaves it and its moments as they were, and nothing of it is
-// touched.
+// gradient is exactly zero, so without weight decay Adam leaves it and its moments as they were, and the buffers do
+// without the dead range.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +56,8 @@ struct Layout {
 
 class Parameters {
  public:
+  explicit Parameters(bool weight_decay) : whole_(weight_decay) {}
+
   // A weight [outputs, inputs, taps]; returns its index. `live[tap]` tells which taps see the map.
   size_t add(std::string name, int64_t outputs, int64_t inputs, std::vector<bool> live, int64_t panel);
   size_t add_vector(std::string name, int64_t size) { return add(std::move(name), size, 1, {true}, size); }
@@ -66,7 +68,7 @@ class Parameters {
   float* weights(size_t index) { return weights_.data() + layouts_[index].live; }
   float* gradients(size_t index) { return gradients_.data() + layouts_[index].live; }
 
-  // One Adam update of the live range, or of everything when there is weight decay.
+  // One Adam update.
   void update(const Kernels& kernels, const AdamOptions& options, int64_t step);
 
   // Between torchvision's tensors and the flat buffers. `moments` are Adam's, in its state() order.
@@ -76,8 +78,9 @@ class Parameters {
   void write_gradients(const std::vector<NamedTensor>& parameters) const;
 
  private:
+  bool whole_;  // dead taps too
   std::vector<Layout> layouts_;
-  int64_t live_size_ = 0, size_ = 0;
+  int64_t size_ = 0;
   Buffer weights_, gradients_, first_moments_, second_moments_;
 };
 
