@@ -1,0 +1,40 @@
+/**
+ * A whole run through the public API: what an epoch costs early and late, resident memory, and how late the event loop is
+ * while the network trains. Usage, after `npm run build`: node bench/run.mjs [epochs] [training images]
+ */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { train } from '../dist/index.mjs';
+
+const epochs = Number(process.argv[2] ?? 100);
+const limitTrain = Number(process.argv[3] ?? 1280);
+const out = mkdtempSync(path.join(os.tmpdir(), 'bench-run-'));
+const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024;
+const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+const rows = [];
+const delay = monitorEventLoopDelay({ resolution: 5 });
+const delays = [];
+for await (const event of train({ data: 'synthetic', epochs, limitTrain, limitVal: 256, limitTest: 256, out })) {
+  if (event.type === 'progress' && event.phase === 'train') delay.enable();
+  if (event.type === 'epoch') {
+    delay.disable();
+    delays.push(delay.percentile(99) / 1e6 - 5);
+    delay.reset();
+    rows.push({ seconds: event.seconds, rss: rss() });
+  }
+}
+rmSync(out, { recursive: true });
+
+const tenth = Math.max(1, Math.floor(epochs / 10));
+const [early, late] = [rows.slice(1, 1 + tenth), rows.slice(-tenth)];
+const of = (part, what) => median(part.map((row) => row[what]));
+console.log(`${epochs} epochs of ${limitTrain} synthetic images\n`);
+console.log(`| | epochs 2 to ${1 + tenth} | last ${tenth} |\n|---|---|---|`);
+console.log(`| seconds an epoch, median | ${of(early, 'seconds').toFixed(3)} | ${of(late, 'seconds').toFixed(3)} |`);
+console.log(`| resident memory, median | ${of(early, 'rss').toFixed(0)} MB | ${of(late, 'rss').toFixed(0)} MB |`);
+console.log(
+  `\nEvent loop while training: delay p99 ${median(delays).toFixed(1)} ms, median over epochs (worst ${Math.max(...delays).toFixed(1)} ms)`,
+);
