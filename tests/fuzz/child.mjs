@@ -43,7 +43,8 @@ let attempts = 0;
 answerFor(file, () => inMemory);
 
 let findings = 0;
-const disk = openSync(file, 'w'); // where main.mjs finds what hangs
+const disk = openSync(file, 'w');
+say({ input: file }); // where main.mjs finds what hangs
 /** Parses one input; a finding is saved and reported. Returns whether it reached new code. */
 async function attempt(bytes, origin) {
   writeSync(disk, bytes, 0, bytes.length, 0);

@@ -67,6 +67,8 @@ async function fuzz(name) {
   const child = spawn(process.execPath, [...rights, ...limits, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let last = { inputs: 0, corpus: 0, covered: 0 };
   let errors = '';
+  /** Where the child puts each input before it parses it. */
+  let input;
   const findings = new Map();
   const keep = (reason, file) => {
     // One finding a kind: numbers and names in it differ from input to input.
@@ -84,6 +86,10 @@ async function fuzz(name) {
   let number = 0;
   createInterface({ input: child.stdout }).on('line', (line) => {
     const facts = JSON.parse(line);
+    if (facts.input) {
+      input = facts.input;
+      return;
+    }
     if (facts.finding) {
       const file = path.join(scratch, `finding-${number++}`);
       keep(facts.finding, file);
@@ -91,29 +97,21 @@ async function fuzz(name) {
       return;
     }
     last = facts;
-    if (!process.stdout.isTTY && facts.inputs % 100_000 === 0) process.stdout.write(`${name} ${facts.inputs} inputs\n`);
     const rate = Math.round((1000 * facts.inputs) / (Date.now() - began));
-    if (process.stdout.isTTY)
-      process.stdout.write(`\r${name} ${facts.inputs} inputs, ${rate}/s, corpus ${facts.corpus} `);
+    if (process.stderr.isTTY)
+      process.stderr.write(`\r${name} ${facts.inputs} inputs, ${rate}/s, corpus ${facts.corpus} \r`);
   });
   child.stderr.setEncoding('utf8').on('data', (text) => (errors = (errors + text).slice(-4000)));
-  const newest = () =>
-    readdirSync(scratch, { recursive: true, withFileTypes: true })
-      .filter((e) => e.isFile())
-      .map((e) => path.join(e.parentPath, e.name))
-      .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
   const watch = setInterval(() => {
-    const file = newest();
-    if (file && Date.now() - statSync(file).mtimeMs > HANG_MS) {
-      keep(`it takes more than ${HANG_MS} ms`, file);
+    if (input && Date.now() - statSync(input).mtimeMs > HANG_MS) {
+      keep(`it takes more than ${HANG_MS} ms`, input);
       child.kill('SIGKILL');
     }
   }, 1000);
   const code = await new Promise((resolve) => child.once('close', resolve));
   clearInterval(watch);
   if (!last.done && findings.size === 0) {
-    const file = newest();
-    if (file) keep(`it ends the process (${code ?? 'by a signal'}): ${errors}`, file);
+    if (input) keep(`it ends the process (${code ?? 'by a signal'}): ${errors}`, input);
     else process.stderr.write(errors);
   }
   rmSync(scratch, { recursive: true, force: true });
@@ -126,13 +124,14 @@ async function fuzz(name) {
 }
 
 const rows = [];
-for (const name of names) rows.push([name, await fuzz(name)]);
-process.stdout.write('\nparser        inputs  minutes  findings  corpus  counters reached\n');
-for (const [name, { inputs, minutes, findings, corpus, covered }] of rows) {
-  const cells = [String(inputs).padStart(7), minutes.toFixed(1).padStart(7), String(findings).padStart(8)];
-  process.stdout.write(
-    `${name.padEnd(12)} ${cells.join('  ')} ${String(corpus).padStart(7)} ${String(covered).padStart(9)}\n`,
-  );
+for (const name of names) {
+  const row = await fuzz(name);
+  rows.push([name, row]);
+  if (rows.length === 1 || row.findings > 0)
+    process.stdout.write('\nparser        inputs  minutes  findings  corpus  counters reached\n');
+  const cells = [String(row.inputs).padStart(7), row.minutes.toFixed(1).padStart(7), String(row.findings).padStart(8)];
+  const more = [String(row.corpus).padStart(6), String(row.covered).padStart(16)];
+  process.stdout.write(`${name.padEnd(12)} ${[...cells, ...more].join('  ')}\n`);
 }
 const wrong = rows.filter(([, { failed, findings }]) => (values.mistakes ? findings === 0 : failed));
 if (values.mistakes)
