@@ -20,6 +20,8 @@ const { native } = require('../../dist/native.js');
 const GROWTH_MB = 100;
 /** Buffers and caches fill first. */
 const WARM = 0.2;
+/** The first and the last part of what follows are compared. */
+const STRETCH = 0.4;
 
 const { values } = parseArgs({
   options: { epochs: { type: 'string', default: '500' }, cycles: { type: 'string', default: '200' } },
@@ -54,7 +56,7 @@ function judge(what, figures) {
     process.stdout.write(`${[...cells, String(threads).padStart(7), String(handles).padStart(7)].join('  ')}\n`);
   });
   // The least of a stretch: what an epoch holds for a moment is no growth.
-  const stretch = Math.max(1, Math.floor((figures.length - warm) / 5));
+  const stretch = Math.max(1, Math.floor((figures.length - warm) * STRETCH));
   const least = (part, key) => Math.min(...part.map((figure) => figure[key]));
   const [early, late] = [figures.slice(warm, warm + stretch), figures.slice(-stretch)];
   const grown = Object.fromEntries(
