@@ -35,6 +35,12 @@ export interface ErrorParts {
   next: string;
 }
 
+/**
+ * Parts of a file reach the message, and so a terminal that would obey them: control characters (line feed and tab
+ * apart) and marks that reverse the direction of text become question marks.
+ */
+const printable = (text: string): string => text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, '?');
+
 export class ChestMnistError extends Error {
   override readonly name = 'ChestMnistError';
   readonly code: ErrorCode;
@@ -45,11 +51,12 @@ export class ChestMnistError extends Error {
   readonly reason?: CudaUnavailableReason;
 
   constructor(code: ErrorCode, parts: ErrorParts, options: { cause?: unknown; reason?: CudaUnavailableReason } = {}) {
-    super(`${parts.found}. Needed: ${parts.needed}. Next: ${parts.next}`, { cause: options.cause });
+    const [found, needed, next] = [parts.found, parts.needed, parts.next].map(printable);
+    super(`${found}. Needed: ${needed}. Next: ${next}`, { cause: options.cause });
     this.code = code;
-    this.found = parts.found;
-    this.needed = parts.needed;
-    this.next = parts.next;
+    this.found = found;
+    this.needed = needed;
+    this.next = next;
     if (options.reason !== undefined) this.reason = options.reason;
   }
 }

@@ -27,6 +27,9 @@ interface Gray {
 
 /** Larger pictures are refused before they are decoded. */
 const MAX_PIXELS = 64_000_000;
+/** Deflate expands by no more (RFC 1951), and a block of 64 pixels takes a bit of a JPEG at least: beyond, the size is a lie. */
+const MAX_DEFLATE_RATIO = 1032;
+const MAX_JPEG_PIXELS_A_BYTE = 1024;
 
 /** Reads one file. Throws ERR_DATA_MISSING, ERR_DATA_CORRUPT or ERR_DATA_SHAPE. */
 export async function readImages(file: string, side: number): Promise<ImageFile> {
@@ -96,11 +99,16 @@ function decodePng(bytes: Buffer): Rgba {
   if (bytes.length < 33) throw new Error('it ends early');
   const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
   if (width * height > MAX_PIXELS) throw new Error(`${width}x${height} pixels are more than ${MAX_PIXELS}`);
+  // One channel, the fewest; a row begins with its filter. pngjs sets aside what the header says.
+  const claimed = height * (1 + Math.ceil((width * bytes[24]) / 8));
+  if (width === 0 || claimed > bytes.length * MAX_DEFLATE_RATIO)
+    throw new Error(`${width}x${height} pixels cannot be in ${bytes.length} bytes`);
   return PNG.sync.read(bytes);
 }
 
 function decodeJpeg(bytes: Buffer): Rgba {
-  return decodeJpegData(bytes, { useTArray: true, maxResolutionInMP: MAX_PIXELS / 1e6, maxMemoryUsageInMB: 2048 });
+  const pixels = Math.min(MAX_PIXELS, bytes.length * MAX_JPEG_PIXELS_A_BYTE);
+  return decodeJpegData(bytes, { useTArray: true, maxResolutionInMP: pixels / 1e6, maxMemoryUsageInMB: 2048 });
 }
 
 async function readNpy(file: string): Promise<NpyArray> {

@@ -182,9 +182,17 @@ const schema = z.strictObject(
 
 /** A value as an error shows it: short, and NaN stays NaN. */
 export function show(value: unknown): string {
-  const shown =
-    typeof value === 'number' || value === undefined ? String(value) : (JSON.stringify(value) ?? typeof value);
+  const shown = typeof value === 'number' || value === undefined ? String(value) : (jsonOf(value) ?? typeof value);
   return shown.length > 80 ? `${shown.slice(0, 77)}...` : shown;
+}
+
+/** Undefined for what JSON cannot hold: a function, a BigInt, a cycle, an array nested ten thousand deep. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Fills in the defaults. Throws ERR_CONFIG that names each option at fault, what it needs and what it got. */
@@ -205,7 +213,7 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     parsed.error.issues.flatMap((i) => (i.code === 'unrecognized_keys' ? i.keys : [String(i.path[0])])),
   );
   for (const name of faults) {
-    if (name in TRAIN_OPTIONS) {
+    if (Object.hasOwn(TRAIN_OPTIONS, name)) {
       found.push(`${name} is ${show(given[name])}`);
       needed.push(`${name}: ${TRAIN_OPTIONS[name as OptionName].needed}`);
     } else {

@@ -166,7 +166,7 @@ function parseHistory(csv: string, file: string): EpochRow[] {
         if (COLUMNS[c] === 'val_auc' && (cell === '' || cell.toLowerCase() === 'nan')) return NaN;
         const value = cell === '' ? NaN : Number(cell);
         if (!Number.isFinite(value))
-          throw damaged(file, `has ${JSON.stringify(cell)} as ${COLUMNS[c]} in row ${i + 1}`);
+          throw damaged(file, `has ${JSON.stringify(cell.slice(0, 60))} as ${COLUMNS[c]} in row ${i + 1}`);
         return value;
       });
       return {

@@ -46,8 +46,11 @@ function parseStrictly(text: string): Record<string, unknown> {
   const header: unknown = JSON.parse(text);
   if (!isObject(header)) throw new Error('the header is not a JSON object');
   const written = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, '').split(':').length - 1;
-  const members = (value: unknown): number =>
-    isObject(value) ? Object.values(value).reduce((sum: number, member) => sum + 1 + members(member), 0) : 0;
+  const members = (value: unknown, depth = 1): number => {
+    if (!isObject(value)) return 0;
+    if (depth > 3) throw new Error('the header is nested deeper than the format');
+    return Object.values(value).reduce((sum: number, member) => sum + 1 + members(member, depth + 1), 0);
+  };
   if (written !== members(header)) throw new Error('the header has a name twice');
   return header;
 }

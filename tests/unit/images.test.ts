@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { crc32 } from 'node:zlib';
 import { encode } from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { writeNpz } from '../../src/data/npz';
@@ -125,13 +126,42 @@ test.each([
   await expect(readImages(full, 28)).rejects.toMatchObject({ code });
 });
 
-test('a PNG that declares a vast picture is refused before anything is allocated', async () => {
+test.each([
+  ['more pixels than are read', 60_000, 60_000],
+  ['pixels that so few bytes cannot hold', 4000, 4000],
+  ['rows of no width, two thousand million of them', 0, 2 ** 31 + 7],
+])('a PNG that declares %s is refused before anything is allocated', async (_what, width, height) => {
   const bomb = png(28, 28, () => 0);
-  bomb.writeUInt32BE(60000, 16);
-  bomb.writeUInt32BE(60000, 20);
-  const before = process.memoryUsage().rss;
-  await expect(readImages(await file('bomb.png', bomb), 28)).rejects.toMatchObject({ code: 'ERR_DATA_CORRUPT' });
-  expect(process.memoryUsage().rss - before).toBeLessThan(200e6);
+  bomb.writeUInt32BE(width, 16);
+  bomb.writeUInt32BE(height, 20);
+  bomb.writeUInt32BE(crc32(bomb.subarray(12, 29)), 29);
+  const before = process.memoryUsage().arrayBuffers;
+  await expect(readImages(await file('bomb.png', bomb), 28)).rejects.toMatchObject({
+    code: 'ERR_DATA_CORRUPT',
+    found: expect.stringMatching(/cannot be in|are more than/),
+  });
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2e6);
+});
+
+test('a JPEG that declares pixels which so few bytes cannot hold is refused', async () => {
+  const { data } = encode({ width: 28, height: 28, data: rgba(28, 28, (x) => x) }, 90);
+  const frame = data.indexOf(Buffer.from('ffc0', 'hex'));
+  data.writeUInt16BE(7900, frame + 5);
+  data.writeUInt16BE(7900, frame + 7);
+  await expect(readImages(await file('bomb.jpg', data), 28)).rejects.toMatchObject({
+    code: 'ERR_DATA_CORRUPT',
+    found: expect.stringContaining('maxResolutionInMP'),
+  });
+});
+
+test('pictures of one colour, which compress the most, are read', async () => {
+  const { data } = encode({ width: 400, height: 400, data: rgba(400, 400, () => 0) }, 1);
+  expect(new Set((await readImages(await file('black.jpg', data), 28)).images).size).toBe(1);
+  const black = await file(
+    'black.png',
+    png(700, 700, () => 0),
+  );
+  expect((await readImages(black, 28)).images).toEqual(new Uint8Array(784));
 });
 
 test('an .npz without images says what it has', async () => {

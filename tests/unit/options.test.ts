@@ -98,6 +98,20 @@ test('every option at fault is named, a mistyped one with the nearest', () => {
   expect(error.needed).toContain('perhaps batchSize');
 });
 
+test('a value that JSON cannot show is refused like any other', () => {
+  const deep = JSON.parse(`${'['.repeat(50_000)}1${']'.repeat(50_000)}`);
+  const cycle: unknown[] = [];
+  cycle.push(cycle);
+  for (const value of [deep, cycle, 5n])
+    expect(refused({ epochs: value }).found).toMatch(/^epochs is (object|bigint)$/);
+});
+
+test("a name that every object has is no option's", () => {
+  const error = refused(JSON.parse('{"toString": 1, "__proto__": 2, "constructor": 3}'));
+  expect(error.found).toContain('there is no option "toString"; there is no option "__proto__"');
+  expect(error.needed).not.toContain('undefined');
+});
+
 test.each([null, 'x', 3, [], undefined])('refuses %p instead of options', (input) => {
   expect(refused(input).code).toBe('ERR_CONFIG');
 });

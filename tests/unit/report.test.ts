@@ -229,6 +229,14 @@ describe('what is refused', () => {
     expect(await html(run)).toBe('earlier');
   });
 
+  test('a cell of history.csv as long as the file is shown by its beginning', async () => {
+    const run = await makeRun();
+    await writeFile(path.join(run, 'history.csv'), `${HEADER}\n1,${'['.repeat(100_000)},0.3,0.25,0.6,0.9,2,100\n`);
+    const error: unknown = await drawReport(run).catch((reason: unknown) => reason);
+    expect((error as Error).message).toContain('as lr in row 1');
+    expect((error as Error).message.length).toBeLessThan(1000);
+  });
+
   test('metrics.json with a matrix too few', async () => {
     const run = await makeRun();
     const file = path.join(run, 'metrics.json');
