@@ -1,6 +1,7 @@
-// One way to execute the network of a model: plain LibTorch operators (plain.h), or the fast CPU kernels
-// (cpu/execution.h). Both compute the same function; training.cc runs either. The model's and the optimizer's tensors
-// are the common form of the state: an execution that keeps it elsewhere copies it in reload() and out in flush().
+// One way to execute the network of a model: plain LibTorch operators (plain.h), the same recorded as CUDA graphs
+// (graphed.h), or the fast CPU kernels (cpu/execution.h). All compute the same function; training.cc runs any. The
+// model's and the optimizer's tensors are the common form of the state: an execution that keeps it elsewhere copies it
+// in reload() and out in flush().
 #pragma once
 
 #include <c10/util/ArrayRef.h>
@@ -16,6 +17,7 @@ namespace chestmnist {
 class Execution {
  public:
   virtual ~Execution() = default;
+  virtual const char* name() const = 0;
 
   // The samples that train_batch's positions refer to.
   virtual void begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) = 0;
@@ -23,8 +25,10 @@ class Execution {
   virtual void train_batch(int64_t begin, int64_t end) = 0;
   // Sum over the epoch's samples so far of their loss; may wait for the device.
   virtual double loss_sum() = 0;
-  // Logits of samples [begin, end) in evaluation mode, [end - begin, L] float32 to host memory.
+  // Logits of samples [begin, end) in evaluation mode, [end - begin, L] float32 to host memory. Batches follow one
+  // another, and so do their logits; they are all there after finish_prediction(), which may wait for the device.
   virtual void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) = 0;
+  virtual void finish_prediction() = 0;
 
   // Loss of one batch in training mode; its gradients are left on the model's parameters, all else is as before.
   virtual double backward(const Split& split, c10::ArrayRef<int32_t> order) = 0;

@@ -3,6 +3,7 @@
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
@@ -12,6 +13,7 @@ namespace chestmnist {
 Adam::Adam(const std::vector<NamedTensor>& parameters, AdamOptions options) : options_(options) {
   at::NoGradGuard no_grad;
   step_ = at::zeros({}, parameters.front().tensor.options().requires_grad(false));
+  if (step_.is_cuda()) learning_rate_ = at::full({}, options.learning_rate, step_.options());
   state_.push_back({"step", step_});
   for (const auto& [name, tensor] : parameters) {
     parameters_.push_back(tensor);
@@ -21,6 +23,10 @@ Adam::Adam(const std::vector<NamedTensor>& parameters, AdamOptions options) : op
     state_.push_back({"exp_avg." + name, exp_avgs_.back()});
     state_.push_back({"exp_avg_sq." + name, exp_avg_sqs_.back()});
   }
+}
+
+void Adam::prepare() {
+  if (learning_rate_.defined()) learning_rate_.fill_(options_.learning_rate);
 }
 
 void Adam::step() {
@@ -35,13 +41,19 @@ void Adam::step() {
   }
   step_.add_(1);
   constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
-  const auto& [decoupled, learning_rate, weight_decay] = options_;
-  if (decoupled) {
-    at::_fused_adamw_(parameters_, gradients, exp_avgs_, exp_avg_sqs_, /*max_exp_avg_sqs=*/{}, steps_, learning_rate,
-                      kBeta1, kBeta2, weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+  const auto update = [&](const auto& learning_rate) {
+    if (options_.decoupled_weight_decay) {
+      at::_fused_adamw_(parameters_, gradients, exp_avgs_, exp_avg_sqs_, /*max_exp_avg_sqs=*/{}, steps_, learning_rate,
+                        kBeta1, kBeta2, options_.weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+    } else {
+      at::_fused_adam_(parameters_, gradients, exp_avgs_, exp_avg_sqs_, /*max_exp_avg_sqs=*/{}, steps_, learning_rate,
+                       kBeta1, kBeta2, options_.weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+    }
+  };
+  if (learning_rate_.defined()) {
+    update(learning_rate_);
   } else {
-    at::_fused_adam_(parameters_, gradients, exp_avgs_, exp_avg_sqs_, /*max_exp_avg_sqs=*/{}, steps_, learning_rate,
-                     kBeta1, kBeta2, weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+    update(options_.learning_rate);
   }
   for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
 }

@@ -17,6 +17,8 @@ class Adam {
 
   const AdamOptions& options() const { return options_; }
   void set_learning_rate(double learning_rate) { options_.learning_rate = learning_rate; }
+  // Brings the learning rate to the device. Before the first step after it was set; never in a recorded step.
+  void prepare();
   // One update from the parameters' gradients, which are then released.
   void step();
 
@@ -26,7 +28,8 @@ class Adam {
  private:
   AdamOptions options_;
   std::vector<at::Tensor> parameters_, exp_avgs_, exp_avg_sqs_, steps_;
-  at::Tensor step_;  // one count shared by all parameters
+  at::Tensor step_;           // one count shared by all parameters
+  at::Tensor learning_rate_;  // on CUDA, where a recorded step must find a new rate
   std::vector<NamedTensor> state_;
 };
 

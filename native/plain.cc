@@ -3,6 +3,7 @@
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
@@ -47,7 +48,10 @@ at::Tensor criterion(const at::Tensor& logits, const at::Tensor& labels) {
 }  // namespace
 
 PlainExecution::PlainExecution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options)
-    : model_(model), optimizer_(optimizer), options_(options) {}
+    : model_(model),
+      optimizer_(optimizer),
+      options_(options),
+      loss_sum_(at::zeros({}, model.parameters().front().tensor.options().dtype(at::kDouble).requires_grad(false))) {}
 
 at::Tensor PlainExecution::forward(const at::Tensor& images, bool training) const {
   const Autocast autocast(options_.bf16, images.device().type());
@@ -57,25 +61,44 @@ at::Tensor PlainExecution::forward(const at::Tensor& images, bool training) cons
 void PlainExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) {
   split_ = &split;
   order_ = on_device(split, order);
-  loss_sum_ = at::zeros({}, split.images.options().dtype(at::kDouble));
+  loss_sum_.zero_();
+  optimizer_.prepare();
 }
 
-void PlainExecution::train_batch(int64_t begin, int64_t end) {
-  const Batch batch = gather(*split_, order_.slice(0, begin, end), options_.input_size);
+void PlainExecution::step(const Split& split, const at::Tensor& index) {
+  const Batch batch = gather(split, index, options_.input_size);
   const at::Tensor loss = criterion(forward(batch.images, /*training=*/true), batch.labels);
   loss.backward();
   optimizer_.step();
-  loss_sum_.add_(loss.detach(), end - begin);
+  loss_sum_.add_(loss.detach(), index.numel());
 }
+
+void PlainExecution::train_batch(int64_t begin, int64_t end) { step(*split_, samples(begin, end)); }
 
 double PlainExecution::loss_sum() { return loss_sum_.item<double>(); }
 
 void PlainExecution::predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) {
   const c10::InferenceMode inference;
-  const at::Tensor index = at::arange(begin, end, split.images.options().dtype(at::kLong));
-  const at::Tensor out = forward(gather(split, index, options_.input_size).images, /*training=*/false);
-  const at::Tensor host = out.cpu().contiguous();
-  std::memcpy(logits, host.const_data_ptr<float>(), host.nbytes());
+  keep(evaluate(split, at::arange(begin, end, split.images.options().dtype(at::kLong))), logits);
+}
+
+at::Tensor PlainExecution::evaluate(const Split& split, const at::Tensor& index) const {
+  return forward(gather(split, index, options_.input_size).images, /*training=*/false);
+}
+
+void PlainExecution::keep(const at::Tensor& on_device, float* logits) {
+  if (kept_.empty()) kept_logits_ = logits;
+  kept_.push_back(on_device);
+  // On the CPU nothing is waited for, and nothing needs to be held back.
+  if (on_device.is_cpu()) finish_prediction();
+}
+
+void PlainExecution::finish_prediction() {
+  if (kept_.empty()) return;
+  const c10::InferenceMode inference;
+  const at::Tensor host = at::cat(kept_).cpu().contiguous();
+  std::memcpy(kept_logits_, host.const_data_ptr<float>(), host.nbytes());
+  kept_.clear();
 }
 
 double PlainExecution::backward(const Split& split, c10::ArrayRef<int32_t> order) {

@@ -175,7 +175,8 @@ Napi::Function Trainer::define(Napi::Env env) {
        InstanceMethod<&Trainer::optimizer_state>("optimizerState"),
        InstanceMethod<&Trainer::load_optimizer_state>("loadOptimizerState"),
        InstanceMethod<&Trainer::set_learning_rate>("setLearningRate"), InstanceMethod<&Trainer::cancel>("cancel"),
-       InstanceMethod<&Trainer::dispose>("dispose"), InstanceAccessor<&Trainer::device>("device")});
+       InstanceMethod<&Trainer::dispose>("dispose"), InstanceAccessor<&Trainer::device>("device"),
+       InstanceAccessor<&Trainer::execution>("execution")});
 }
 
 Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(info) {
@@ -433,5 +434,12 @@ Napi::Value Trainer::dispose(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Trainer::device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), device_name_); }
+
+Napi::Value Trainer::execution(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (!session_) require_idle();
+    return Napi::String::New(info.Env(), session_->execution->name());
+  });
+}
 
 }  // namespace chestmnist

@@ -48,6 +48,7 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
   void cancel(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   Napi::Value device(const Napi::CallbackInfo& info);
+  Napi::Value execution(const Napi::CallbackInfo& info);
 
   // The model's or the optimizer's named tensors.
   using StateOf = const std::vector<NamedTensor>& (*)(const Session&);

@@ -51,6 +51,7 @@ Prediction predict(Execution& execution, const Split& split, int64_t label_count
     result.samples = end;
     if (hooks.wants_progress()) hooks.report({end, 0, 0, seconds_since(start)});
   }
+  execution.finish_prediction();
   result.logits.resize(result.samples * label_count);
   result.seconds = seconds_since(start);
   return result;

@@ -101,6 +101,8 @@ export interface Trainer {
   dispose(): Promise<void>;
   /** What runs: for logs. */
   readonly device: string;
+  /** How: `plain` operators, the same recorded as CUDA graphs (`graphed`), or the kernels of native/cpu (`fast`). */
+  readonly execution: 'plain' | 'graphed' | 'fast';
 }
 
 export interface CudaStatus {

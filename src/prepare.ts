@@ -55,6 +55,7 @@ export async function prepare(
     } else if (options.weights !== null) {
       notes.push(...(await startFrom(trainer, options.weights, { signal, onProgress })));
     }
+    if (device.startsWith('cuda') && trainer.execution === 'plain' && !options.exact) notes.push(NO_GRAPHS);
     signal.throwIfAborted();
     return { options, dataset, trainer, checkpoint, notes };
   } catch (error) {
@@ -62,3 +63,6 @@ export async function prepare(
     throw error;
   }
 }
+
+const NO_GRAPHS =
+  'CUDA without graphs: a step is launched kernel by kernel, since build/Release/chestmnist_cuda.so is not there; with a CUDA toolkit installed, npx chestmnist setup --rebuild makes it';

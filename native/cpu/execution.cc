@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "../plain.h"
+#include "../graphed.h"
 
 namespace chestmnist {
 
@@ -125,12 +125,14 @@ double FastExecution::backward(const Split& split, c10::ArrayRef<int32_t> order)
 }  // namespace cpu
 
 std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options) {
-  const bool on_cpu = model.parameters().front().tensor.device().is_cpu();
-  if (on_cpu && !options.bf16 && !options.exact) {
+  const at::Device device = model.parameters().front().tensor.device();
+  if (device.is_cpu() && !options.bf16 && !options.exact) {
     if (const cpu::Kernels* kernels = cpu::kernels()) {
       return std::make_unique<cpu::FastExecution>(*kernels, model, optimizer, options);
     }
   }
+  CaptureGraph* const capture = device.is_cuda() && !options.exact ? capture_graph() : nullptr;
+  if (capture != nullptr) return std::make_unique<GraphedExecution>(model, optimizer, options, capture);
   return std::make_unique<PlainExecution>(model, optimizer, options);
 }
 

@@ -13,10 +13,12 @@ class FastExecution : public Execution {
  public:
   FastExecution(const Kernels& kernels, ResNet18& model, Adam& optimizer, const ExecutionOptions& options);
 
+  const char* name() const override { return "fast"; }
   void begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) override;
   void train_batch(int64_t begin, int64_t end) override;
   double loss_sum() override { return loss_sum_; }
   void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) override;
+  void finish_prediction() override {}
   double backward(const Split& split, c10::ArrayRef<int32_t> order) override;
   void flush() override;
   void reload() override { in_tensors_ = true; }

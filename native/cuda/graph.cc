@@ -1,0 +1,53 @@
+// The library chestmnist_cuda: what needs CUDA symbols, which is the recording of graphs. The addon loads it beside a
+// CUDA LibTorch only; not here: what is recorded (graphed.h).
+#include "../graph.h"
+
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGuard.h>
+#include <c10/cuda/CUDAStream.h>
+
+namespace chestmnist {
+
+namespace {
+
+class CudaGraph : public Graph {
+ public:
+  CudaGraph(at::Device device, const std::function<void()>& work) : device_(device) {
+    const c10::cuda::CUDAGuard on_device(device_);
+    c10::cuda::device_synchronize();
+    // Not the default stream, which cannot be recorded.
+    const c10::cuda::CUDAStreamGuard on_stream(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device_.index()));
+    // Of this thread alone: another trainer may allocate meanwhile.
+    graph_.capture_begin({0, 0}, cudaStreamCaptureModeThreadLocal);
+    try {
+      work();
+    } catch (...) {
+      try {
+        graph_.capture_end();
+      } catch (...) {
+        // The first error is the one to report.
+      }
+      throw;
+    }
+    graph_.capture_end();
+  }
+
+  void replay() override {
+    const c10::cuda::CUDAGuard on_device(device_);
+    graph_.replay();
+  }
+
+ private:
+  at::Device device_;
+  at::cuda::CUDAGraph graph_;
+};
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) Graph* chestmnist_capture_graph(at::Device device,
+                                                                                  const std::function<void()>& work) {
+  return new CudaGraph(device, work);
+}
+
+}  // namespace chestmnist

@@ -1,0 +1,26 @@
+// A piece of work on a CUDA device, recorded once and replayed as one launch. The recording itself needs CUDA symbols
+// and is the library native/cuda; here is only what both sides know.
+#pragma once
+
+#include <c10/core/Device.h>
+
+#include <functional>
+#include <memory>
+
+namespace chestmnist {
+
+class Graph {
+ public:
+  virtual ~Graph() = default;
+  // On the current stream. The tensors that the work used must be alive.
+  virtual void replay() = 0;
+};
+
+// Records what `work` launches; nothing of it runs. The caller owns the result.
+using CaptureGraph = Graph*(at::Device device, const std::function<void()>& work);
+constexpr const char* kCaptureGraphName = "chestmnist_capture_graph";
+
+// From the library chestmnist_cuda beside the addon; null where it is not built.
+CaptureGraph* capture_graph();
+
+}  // namespace chestmnist
