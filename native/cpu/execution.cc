@@ -88,7 +88,8 @@ void FastExecution::train_batch(int64_t begin, int64_t end) {
   const int64_t batch = end - begin;
   gather(*split_, order_.data() + begin, 0, batch, /*labels=*/true);
   network_.forward(/*training=*/true, batch);
-  loss_sum_ += network_.backward(labels_.data(), batch) * static_cast<double>(batch);
+  const auto loss = static_cast<float>(network_.backward(labels_.data(), batch));
+  loss_sum_ += loss * static_cast<double>(batch);
   parameters_.update(kernels_, optimizer_.options(), ++step_);
 }
 

@@ -11,6 +11,7 @@ Examples:
   chestmnist train --data synthetic --limit-train 5000 --limit-val 1000 --limit-test 1000 --epochs 3
   chestmnist train --weights imagenet --lr 1e-4 --device cuda
   chestmnist train --resume runs/first                     go on where it stopped, to the same result
+  chestmnist train --resume runs/first --epochs 150        more epochs for a run that is finished
   chestmnist train --config runs/first/config.json --seed 1
 
 The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.`;
@@ -45,7 +46,9 @@ export function register(program: Command): void {
         run.stop();
         progress.note('stopping at the next batch; once more to leave at once');
       };
-      process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+      // SIGHUP: the terminal was closed. A console of Windows that closes gives a few seconds.
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+      for (const signal of signals) process.on(signal, interrupt);
       try {
         for await (const event of run) progress.on(event);
         const result = await run;
@@ -56,7 +59,7 @@ export function register(program: Command): void {
         if (!cli.json) process.stdout.write(`${result.runDirectory}\n`);
       } finally {
         progress.end();
-        process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+        for (const signal of signals) process.off(signal, interrupt);
       }
     });
 }
