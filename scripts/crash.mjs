@@ -1,5 +1,5 @@
 /**
- * `npm run test:crash -- [--kills 50] [--seed N]`: kills a training run with SIGKILL at random moments, on purpose also
+ * `npm run test:crash -- [--kills 50] [--epochs 10] [--seed N]`: kills a training run with SIGKILL at random moments, on purpose also
  * while a checkpoint is written, resumes it each time, and compares what it ends with with a run that was left alone:
  * weights, metrics and predictions byte for byte, the history but for its two timing columns. Needs dist/ and the addon.
  */
@@ -12,7 +12,11 @@ import { parseArgs } from 'node:util';
 import { ROOT, say, secondsSince } from './steps.mjs';
 
 const { values } = parseArgs({
-  options: { kills: { type: 'string', default: '50' }, seed: { type: 'string', default: String(Date.now() % 1e6) } },
+  options: {
+    kills: { type: 'string', default: '50' },
+    epochs: { type: 'string', default: '10' },
+    seed: { type: 'string', default: String(Date.now() % 1e6) },
+  },
 });
 const kills = Number(values.kills);
 let random = Number(values.seed) >>> 0;
@@ -23,7 +27,7 @@ const out = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-crash-'));
 const MAIN = path.join(ROOT, 'dist', 'cli', 'main.js');
 const RUN = [
   ...['--data', 'synthetic', '--limit-train', '256', '--limit-val', '64', '--limit-test', '64', '--batch-size', '32'],
-  ...['--epochs', '10', '--checkpoint-every', '0.01', '--device', 'cpu', '--threads', '1', '--out', out],
+  ...['--epochs', values.epochs, '--checkpoint-every', '0.01', '--device', 'cpu', '--threads', '1', '--out', out],
 ];
 const temporary = (folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.tmp'));
 const counts = { kills: 0, writing: 0, starting: 0, runs: 0 };
@@ -110,6 +114,6 @@ for (let directory = path.join(out, 'run-1'); ;) {
 }
 rmSync(out, { recursive: true, force: true });
 say(
-  `OK: ${counts.kills} kills (${counts.writing} while a checkpoint was written, ${counts.starting} before training) over ${counts.runs} runs; ` +
+  `OK: ${counts.kills} kills (${counts.writing} while a checkpoint was written, ${counts.starting} before training) in ${counts.runs} run(s), ${secondsSince()} s; ` +
     'weights, metrics and predictions byte-equal, history equal but for its timing columns',
 );
