@@ -1,4 +1,5 @@
 /** `chestmnist train`: flags to options, events to the terminal, signals to a stop. The training is src/train.ts. */
+import { closeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { OPTION_NAMES, type TrainOptions } from '../options';
 import { cliOf } from './context';
@@ -49,6 +50,7 @@ export function register(program: Command): void {
       // SIGHUP: the terminal was closed. A console of Windows that closes gives a few seconds.
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
       for (const signal of signals) process.on(signal, interrupt);
+      process.once('SIGHUP', () => process.once('exit', forgetTerminal));
       try {
         for await (const event of run) progress.on(event);
         const result = await run;
@@ -62,6 +64,17 @@ export function register(program: Command): void {
         for (const signal of signals) process.off(signal, interrupt);
       }
     });
+}
+
+/** At its very end Node resets the terminal's mode, and aborts when there is no terminal any more. */
+function forgetTerminal(): void {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // Closed already.
+    }
+  }
 }
 
 async function readConfig(file: string, readJson: <T>(file: string) => Promise<T | undefined>): Promise<TrainOptions> {

@@ -119,6 +119,30 @@ test('a parent that is killed and a reader that is gone do not end a run', async
   await expectSame('orphan', 'whole');
 });
 
+test('a second signal leaves at once, with the last checkpoint whole', async () => {
+  expect(await interrupt(['--name', 'twice', ...ARGS], 'SIGTERM', epoch(2), 2)).toMatchObject({ code: 130 });
+  expect(await resume('twice')).toMatchObject({ code: 0 });
+  await expectSame('twice', 'whole');
+});
+
+// util-linux: a terminal of its own, which closes when `script` is killed; a shell tells its children.
+const terminal = spawnSync('script', ['--version']).stdout?.includes('util-linux') ? test : test.skip;
+terminal('closing the terminal stops with a checkpoint and exit code 130', async () => {
+  const args = [MAIN, 'train', '--out', folder(), '--name', 'hangup', ...ARGS, '--epochs', '50'];
+  const code = at('hangup.code');
+  const shell = `const child = require('child_process').spawn(process.execPath, ${JSON.stringify(args)}, { stdio: 'inherit' });
+    process.on('SIGHUP', () => child.kill('SIGHUP'));
+    child.on('exit', (code, signal) => require('fs').writeFileSync(${JSON.stringify(code)}, String(signal ?? code)));`;
+  await writeFile(at('shell.js'), shell);
+  const command = `exec '${process.execPath}' '${at('shell.js')}'`;
+  const child = spawn('script', ['-qc', command, '/dev/null'], { stdio: ['pipe', 'ignore', 'ignore'] });
+  while (!existsSync(path.join(at('hangup'), 'checkpoint', 'previous.safetensors'))) await sleep(50);
+  child.kill('SIGKILL');
+  while (!existsSync(code)) await sleep(100);
+  expect((await file('.', 'hangup.code')).toString()).toBe('130');
+  expect(await status('hangup')).toMatchObject({ status: 'stopped' });
+});
+
 const shell = process.platform === 'win32' ? test.skip : test;
 shell('a file-size limit ends a run with one clear error', async () => {
   const limited = ['-c', 'ulimit -f 120000; exec "$@"', 'sh', process.execPath, MAIN, 'train', '--json'];
