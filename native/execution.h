@@ -23,7 +23,8 @@ class Execution {
   virtual void begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) = 0;
   // Forward, backward and update on order[begin, end).
   virtual void train_batch(int64_t begin, int64_t end) = 0;
-  // Sum over the epoch's samples so far of their loss; may wait for the device.
+  // Sum over the epoch's samples so far of their loss; may wait for the device. Of float losses in double: exact, so
+  // an epoch trained in parts has the same sum, unless losses differ by more than a factor of thousands.
   virtual double loss_sum() = 0;
   // Logits of samples [begin, end) in evaluation mode, [end - begin, L] float32 to host memory. Batches follow one
   // another, and so do their logits; they are all there after finish_prediction(), which may wait for the device.

@@ -109,6 +109,7 @@ inline Napi::Object to_js(Napi::Env env, const Progress& progress) {
   auto object = Napi::Object::New(env);
   object.Set("samples", static_cast<double>(progress.samples));
   object.Set("steps", static_cast<double>(progress.steps));
+  object.Set("lossSum", progress.loss_sum);
   object.Set("loss", progress.loss);
   object.Set("seconds", progress.seconds);
   return object;

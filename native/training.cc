@@ -18,7 +18,8 @@ EpochResult train_epoch(Execution& execution, const Split& split, c10::ArrayRef<
   const auto total = static_cast<int64_t>(order.size());
   EpochResult result;
   const auto progress = [&] {
-    result.progress.loss = result.progress.samples ? execution.loss_sum() / result.progress.samples : 0;
+    result.progress.loss_sum = execution.loss_sum();
+    result.progress.loss = result.progress.samples ? result.progress.loss_sum / result.progress.samples : 0;
     result.progress.seconds = seconds_since(start);
     return result.progress;
   };
@@ -49,7 +50,7 @@ Prediction predict(Execution& execution, const Split& split, int64_t label_count
     const int64_t end = std::min(result.samples + batch_size, total);
     execution.predict_batch(split, result.samples, end, result.logits.data() + result.samples * label_count);
     result.samples = end;
-    if (hooks.wants_progress()) hooks.report({end, 0, 0, seconds_since(start)});
+    if (hooks.wants_progress()) hooks.report({end, 0, 0, 0, seconds_since(start)});
   }
   execution.finish_prediction();
   result.logits.resize(result.samples * label_count);

@@ -13,7 +13,8 @@ namespace chestmnist {
 struct Progress {
   int64_t samples = 0;
   int64_t steps = 0;
-  double loss = 0;  // mean over `samples`
+  double loss_sum = 0;  // over `samples`; parts of an epoch add up to it exactly (see Execution::loss_sum)
+  double loss = 0;      // mean over `samples`
   double seconds = 0;
 };
 

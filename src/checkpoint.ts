@@ -1,17 +1,20 @@
 /**
- * What an exact resume needs, in one file that is replaced as a whole: weights, optimizer state, the place in the run,
- * the epochs so far, the options and the data's MD5. A safetensors file; the facts are JSON in its metadata.
+ * What an exact resume needs, in one sealed file: weights, optimizer state, the best weights so far, the place in the
+ * run, the epochs so far, the options and the data's MD5. Everything else in a run directory follows from it. A
+ * safetensors file; the facts are JSON in its metadata, its last tensor is the SHA-256 of all bytes before. The file
+ * before it is kept beside it. Not here: which run is resumed, and with which options (resume.ts).
  */
-import { readdir, stat } from 'node:fs/promises';
-import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rename, stat, type FileHandle } from 'node:fs/promises';
+import { writeAll, writeAtomically } from './data/atomic';
 import { ChestMnistError } from './errors';
 import type { DataFacts } from './events';
-import type { StateDict } from './native';
-import { resolveOptions, show, type OptionName, type ResolvedOptions, type TrainOptions } from './options';
+import type { EpochProgress, StateDict } from './native';
+import { show, type ResolvedOptions } from './options';
 import type { EpochRow } from './history';
-import { exists, readJson, runFiles } from './run';
-import { readSafetensors, writeSafetensors } from './weights/safetensors';
+import { exists, runFiles } from './run';
+import { encodeSafetensors, readSafetensors } from './weights/safetensors';
 
 /** Where a run stands: the epoch to train or in training, and what of it is done. */
 export interface Position {
@@ -19,60 +22,115 @@ export interface Position {
   epoch: number;
   /** Images of its order already trained, at a batch boundary. */
   samples: number;
-  /** Mean loss over them. */
-  loss: number;
+  /** Loss summed over them. */
+  lossSum: number;
   seconds: number;
 }
 
 /** Nothing done yet of an epoch. */
-export const UNTRAINED = { samples: 0, loss: 0, seconds: 0 };
+export const UNTRAINED = { samples: 0, lossSum: 0, seconds: 0 };
 
 /** A part of an epoch added to what was done of it before. */
-export function advance(before: Position, part: { samples: number; loss: number; seconds: number }): Position {
-  const samples = before.samples + part.samples;
-  const loss = samples === 0 ? 0 : (before.loss * before.samples + part.loss * part.samples) / samples;
-  return { epoch: before.epoch, samples, loss, seconds: before.seconds + part.seconds };
-}
+export const advance = (before: Position, part: Pick<EpochProgress, 'samples' | 'lossSum' | 'seconds'>): Position => ({
+  epoch: before.epoch,
+  samples: before.samples + part.samples,
+  lossSum: before.lossSum + part.lossSum,
+  seconds: before.seconds + part.seconds,
+});
 
 export interface CheckpointFacts {
   options: ResolvedOptions;
+  /** What the epochs so far were trained with. */
+  device: string;
   data: DataFacts;
   position: Position;
   history: EpochRow[];
 }
 
 export interface Checkpoint extends CheckpointFacts {
-  /** The run directory, absolute. */
-  directory: string;
   model: StateDict;
   optimizer: StateDict;
+  /** Weights of the best epoch; undefined before one is finished, `model` itself right after it. */
+  best: StateDict | undefined;
 }
 
-const KIND = 'chestmnist checkpoint 1';
+const KIND = 'chestmnist checkpoint 2';
+const DIGEST_BYTES = 32;
+const DIGEST = {
+  name: 'sha256',
+  dtype: 'F32',
+  shape: [DIGEST_BYTES / 4],
+  data: new Float32Array(DIGEST_BYTES / 4),
+} as const;
 const prefixed = (prefix: string, state: StateDict): StateDict => state.map((e) => ({ ...e, name: prefix + e.name }));
 const unprefixed = (prefix: string, state: StateDict): StateDict =>
   state.filter((e) => e.name.startsWith(prefix)).map((e) => ({ ...e, name: e.name.slice(prefix.length) }));
 
-/** Replaces the checkpoint of a run; the old one stays until the new one is whole. */
-export async function saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
-  const { directory, model, optimizer, ...facts } = checkpoint;
-  await writeSafetensors(
-    runFiles(directory).checkpoint,
-    [...prefixed('model.', model), ...prefixed('optimizer.', optimizer)],
+/** Replaces the checkpoint of a run; the one there becomes the one before it. */
+export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
+  const { model, optimizer, best, ...facts } = checkpoint;
+  const pieces = encodeSafetensors(
+    [
+      ...prefixed('model.', model),
+      ...prefixed('optimizer.', optimizer),
+      ...(best && best !== model ? prefixed('best.', best) : []),
+      DIGEST,
+    ],
     { kind: KIND, facts: JSON.stringify(facts) },
   );
+  const { checkpoint: file, previous } = runFiles(directory);
+  await writeAtomically(file, (handle) => writeSealed(handle, pieces.slice(0, -1)), { former: previous });
+}
+
+/** The pieces, then the SHA-256 of them, worked out while they are written. */
+async function writeSealed(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  const hash = createHash('sha256');
+  for (const piece of pieces) {
+    const written = writeAll(handle, piece);
+    hash.update(piece);
+    await written;
+  }
+  await writeAll(handle, hash.digest());
 }
 
 /**
- * The checkpoint of `given.resume`: a run directory, or for true the newest unfinished run in `given.out`. Options given
- * beside it must be those of the run, except where they do not change the result. Throws ERR_NOTHING_TO_RESUME or
- * ERR_CHECKPOINT_INCOMPATIBLE.
+ * The checkpoint of a run directory: the newest, or where that is damaged or missing the one before, which then takes
+ * its place, and `note` says so. Throws ERR_CHECKPOINT_INCOMPATIBLE when neither can be used.
  */
-export async function openCheckpoint(given: TrainOptions): Promise<Checkpoint> {
-  const asked = resolveOptions(given);
-  const directory =
-    typeof asked.resume === 'string' ? await namedRun(asked.resume, asked.out) : await newestRun(asked.out);
-  const file = runFiles(directory).checkpoint;
+export async function loadCheckpoint(directory: string): Promise<{ checkpoint: Checkpoint; note?: string }> {
+  const { checkpoint: file, previous } = runFiles(directory);
+  try {
+    return { checkpoint: await read(file) };
+  } catch (error) {
+    const reason = (error as Error).message;
+    // Cut off between its two renames, a save leaves only the one before: nothing is lost and nothing to be said.
+    const missing = !(await exists(file));
+    const checkpoint = await read(previous).catch((cause: unknown) => {
+      if (missing && cause instanceof ChestMnistError) throw cause;
+      throw new ChestMnistError(
+        'ERR_CHECKPOINT_INCOMPATIBLE',
+        {
+          found: `no checkpoint of ${directory} can be used: ${file}: ${foundOf(error)}; ${previous}: ${foundOf(cause)}`,
+          needed: 'a whole checkpoint',
+          next: `start a new run; --weights ${runFiles(directory).best} begins with the best weights of this one`,
+        },
+        { cause },
+      );
+    });
+    await rename(previous, file);
+    if (missing) return { checkpoint };
+    const { epoch, samples } = checkpoint.position;
+    return {
+      checkpoint,
+      note: `the newest checkpoint is damaged (${reason.split('. Needed')[0]}): going on from the one before, epoch ${epoch} after ${samples} images`,
+    };
+  }
+}
+
+const foundOf = (error: unknown): string => (error instanceof ChestMnistError ? error.found : (error as Error).message);
+
+async function read(file: string): Promise<Checkpoint> {
+  await checkSeal(file);
   const { state, metadata } = await readSafetensors(file);
   if (metadata.kind !== KIND) {
     throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
@@ -82,81 +140,31 @@ export async function openCheckpoint(given: TrainOptions): Promise<Checkpoint> {
     });
   }
   const facts = JSON.parse(metadata.facts) as CheckpointFacts;
-  const options = mergeOptions(given, asked, facts.options, directory);
-  return {
-    ...facts,
-    options,
-    directory,
-    model: unprefixed('model.', state),
-    optimizer: unprefixed('optimizer.', state),
-  };
+  const [model, optimizer, best] = ['model.', 'optimizer.', 'best.'].map((prefix) => unprefixed(prefix, state));
+  return { ...facts, model, optimizer, best: best.length > 0 ? best : facts.history.length > 0 ? model : undefined };
 }
 
-/** Options that may differ on resume. The data may have moved: their MD5 is compared instead. */
-const FREE: readonly OptionName[] = ['data', 'device', 'threads', 'out', 'name', 'resume', 'tensorboard'];
-
-function mergeOptions(
-  given: TrainOptions,
-  asked: ResolvedOptions,
-  kept: ResolvedOptions,
-  directory: string,
-): ResolvedOptions {
-  const names = (Object.keys(given) as OptionName[]).filter((name) => given[name] !== undefined);
-  const others = names.filter((name) => !FREE.includes(name) && !isDeepStrictEqual(asked[name], kept[name]));
-  if (others.length > 0) {
-    throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
-      found: others.map((name) => `${name} is ${show(asked[name])}`).join('; '),
-      needed: `the options of ${directory}: ${others.map((name) => `${name} ${show(kept[name])}`).join('; ')}`,
-      next: 'leave these options out to resume, or start a new run without --resume',
-    });
+/** Refuses a file whose last bytes are not the SHA-256 of those before: cut short, or with a bit flipped anywhere. */
+async function checkSeal(file: string): Promise<void> {
+  const size = await stat(file).then(
+    (s) => s.size,
+    () => 0,
+  );
+  let seal = Buffer.alloc(0);
+  const hash = createHash('sha256');
+  if (size > DIGEST_BYTES) {
+    let at = 0;
+    for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
+      const end = Math.max(0, Math.min(chunk.length, size - DIGEST_BYTES - at));
+      hash.update(chunk.subarray(0, end));
+      seal = Buffer.concat([seal, chunk.subarray(end)]);
+      at += chunk.length;
+    }
   }
-  const free = names.filter((name) => FREE.includes(name)).map((name) => [name, asked[name]]);
-  return { ...kept, ...(Object.fromEntries(free) as Partial<ResolvedOptions>) };
-}
-
-/** Refuses data other than the run's. */
-export function checkSameData(found: DataFacts, { data, directory }: Checkpoint): void {
-  if (isDeepStrictEqual(found, { ...data, name: found.name })) return;
+  if (size > DIGEST_BYTES && seal.equals(hash.digest())) return;
   throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
-    found: `data ${found.name} with MD5 ${found.md5} and ${Object.values(found.counts).join('/')} images of ${found.size} px`,
-    needed: `the data of ${directory}: ${data.name} with MD5 ${data.md5} and ${Object.values(data.counts).join('/')} images of ${data.size} px`,
-    next: 'pass the data file of that run with --data, or start a new run',
+    found: `${file} ${(await exists(file)) ? 'is damaged: its SHA-256 is not the one it holds' : 'does not exist'}`,
+    needed: 'a whole checkpoint',
+    next: 'start a new run',
   });
 }
-
-async function namedRun(resume: string, out: string): Promise<string> {
-  const candidates = [path.resolve(resume), path.resolve(out, resume)];
-  for (const directory of candidates) {
-    if (!(await exists(runFiles(directory).checkpoint))) continue;
-    if (!(await isFinished(directory))) return directory;
-    throw nothing(`the run ${directory} is finished`, 'an unfinished run');
-  }
-  const there = await exists(candidates[0]);
-  throw nothing(
-    `${candidates[0]} ${there ? 'has no checkpoint' : 'does not exist'}`,
-    'a run directory with a checkpoint',
-  );
-}
-
-async function newestRun(out: string): Promise<string> {
-  const folder = path.resolve(out);
-  const found: { directory: string; time: number }[] = [];
-  for (const name of await readdir(folder).catch(() => [])) {
-    const directory = path.join(folder, name);
-    const time = await stat(runFiles(directory).checkpoint).then(
-      (s) => s.mtimeMs,
-      () => undefined,
-    );
-    if (time !== undefined && !(await isFinished(directory))) found.push({ directory, time });
-  }
-  if (found.length === 0)
-    throw nothing(`no unfinished run in ${folder}`, 'a run that was stopped and has a checkpoint');
-  return found.reduce((a, b) => (b.time > a.time ? b : a)).directory;
-}
-
-async function isFinished(directory: string): Promise<boolean> {
-  return (await readJson<{ status?: string }>(runFiles(directory).run))?.status === 'finished';
-}
-
-const nothing = (found: string, needed: string): ChestMnistError =>
-  new ChestMnistError('ERR_NOTHING_TO_RESUME', { found, needed, next: 'name a run: --resume RUN, or start a new one' });

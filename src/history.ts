@@ -1,8 +1,8 @@
 /**
  * The epochs of a run: history.csv, and what follows from them alone, the best epoch and the end of patience.
  */
-import { appendFile, rename, writeFile } from 'node:fs/promises';
 import type { Position } from './checkpoint';
+import { writeAtomically } from './data/atomic';
 import { macroAuc, meanAccuracy } from './metrics';
 import { runFiles } from './run';
 import type { Scored } from './score';
@@ -29,8 +29,7 @@ export function rowOf(trained: Position, lr: number, val: Scored, valSeconds: nu
   return {
     epoch: trained.epoch,
     lr,
-    // 12 digits: an epoch that was interrupted adds its loss up in another order.
-    trainLoss: rounded(trained.loss, 12),
+    trainLoss: rounded(trained.lossSum / trained.samples, 12),
     valLoss: rounded(val.loss, 12),
     valAuc: macroAuc(val.labels, val.scores, val.labelCount),
     valAcc: meanAccuracy(val.labels, val.scores, val.labelCount),
@@ -53,16 +52,13 @@ const COLUMNS = {
   images_per_second: 'imagesPerSecond',
 } as const satisfies Record<string, keyof EpochRow>;
 
-/** Starts history.csv: the header, and the rows a resumed run has already. */
-export async function startHistory(directory: string, rows: readonly EpochRow[]): Promise<void> {
-  const file = runFiles(directory).history;
-  await writeFile(`${file}.tmp`, [Object.keys(COLUMNS).join(','), ...rows.map(line)].join('\n') + '\n');
-  await rename(`${file}.tmp`, file);
-}
-
-/** Appends one epoch; it is in the file when this resolves. An undefined AUC is an empty field. */
-export async function appendHistory(directory: string, row: EpochRow): Promise<void> {
-  await appendFile(runFiles(directory).history, `${line(row)}\n`, { flush: true });
+/**
+ * Writes history.csv as a whole, so that it is right again after whatever happened to it; it is on disk when this
+ * resolves. An undefined AUC is an empty field.
+ */
+export async function writeHistory(directory: string, rows: readonly EpochRow[]): Promise<void> {
+  const text = [Object.keys(COLUMNS).join(','), ...rows.map(line)].join('\n') + '\n';
+  await writeAtomically(runFiles(directory).history, (handle) => handle.writeFile(text));
 }
 
 const line = (row: EpochRow): string =>

@@ -47,6 +47,8 @@ export interface EpochProgress {
   /** Samples and steps (optimizer steps) done so far in this call. */
   samples: number;
   steps: number;
+  /** Sum of the loss over the samples so far; the sums of an epoch's parts add up to the whole's, to the last bit. */
+  lossSum: number;
   /** Mean loss over the samples so far. */
   loss: number;
   seconds: number;

@@ -52,6 +52,7 @@ export const TRAIN_OPTIONS = {
     'an even number of pixels from 28 to 1024',
     'resize (nearest) before the network',
   ),
+  /** With `resume` another number than before: the run is extended, its milestones stay where they were. */
   epochs: option('--epochs <n>', count.default(100), 'a whole number from 1', 'passes over the training split'),
   /** Images in a step. At least 2: batch statistics of one image at 1x1 do not exist. */
   batchSize: option('--batch-size <n>', z.int().min(2).default(128), 'a whole number from 2', 'images in a step'),
@@ -144,7 +145,14 @@ export const TRAIN_OPTIONS = {
     '--resume [run]',
     z.union([z.boolean(), text]).default(false),
     'a run directory',
-    'continue a run: its folder, or the newest unfinished one in --out',
+    'continue a run: its folder, or the newest unfinished one in --out; with more --epochs to extend it',
+  ),
+  /** Minutes between checkpoints inside an epoch; there is one after every epoch besides. */
+  checkpointEvery: option(
+    '--checkpoint-every <minutes>',
+    positive.max(10_000).default(10),
+    'a number of minutes above 0, at most 10000',
+    'checkpoint inside a long epoch as well, every so many minutes',
   ),
   /** Ends the run after so many epochs without a better one. */
   patience: option(

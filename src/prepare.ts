@@ -2,7 +2,6 @@
  * What a run starts from: resolved options, data, a trainer with its weights, a checkpoint when one is resumed. All that
  * can be refused is refused here, before anything is created. Not here: the run itself (train.ts).
  */
-import { checkSameData, openCheckpoint, type Checkpoint } from './checkpoint';
 import type { Dataset } from './data/dataset';
 import { resolveDevice } from './device';
 import type { TrainEvent } from './events';
@@ -10,6 +9,7 @@ import { checkBatch, factsOf, loadData, sourceOf } from './inputs';
 import { startFrom, trainerOf } from './model';
 import type { Trainer } from './native';
 import { resolveOptions, type ResolvedOptions, type TrainOptions } from './options';
+import { checkSameData, openRun, roundingNote, type Resumed } from './resume';
 import { checkOutput } from './run';
 
 export interface Prepared {
@@ -17,21 +17,24 @@ export interface Prepared {
   dataset: Dataset;
   /** The caller disposes of it. */
   trainer: Trainer;
-  checkpoint?: Checkpoint;
-  /** What the user should be told: the device chosen, a head replaced. */
+  resumed?: Resumed;
+  /** What the user should be told: the device chosen, a head replaced, a damaged checkpoint. */
   notes: string[];
 }
 
-/** Throws the error of the first thing that cannot be used; `signal` ends it with its reason. */
+/**
+ * Prepares a new run, or the continuation of the one in `directory`. Throws the error of the first thing that cannot be
+ * used; `signal` ends it with its reason.
+ */
 export async function prepare(
   given: TrainOptions,
+  directory: string | undefined,
   emit: (event: TrainEvent) => void,
   signal: AbortSignal,
 ): Promise<Prepared> {
-  const asked = resolveOptions(given);
-  const checkpoint = asked.resume === false ? undefined : await openCheckpoint(given);
-  const wanted = checkpoint?.options ?? asked;
-  if (!checkpoint) await checkOutput(wanted.out, wanted.name);
+  const resumed = directory === undefined ? undefined : await openRun(directory, given);
+  const wanted = resumed?.options ?? resolveOptions(given);
+  if (!resumed) await checkOutput(wanted.out, wanted.name);
   const { device, note } = resolveDevice(wanted.device);
   const onProgress = (done: number, total?: number): void =>
     emit({ type: 'progress', phase: 'data', epoch: 0, done, total });
@@ -42,22 +45,23 @@ export async function prepare(
     onProgress,
     signal,
   });
-  if (note) notes.push(note);
+  const rounding = resumed && roundingNote(resumed, device, wanted);
+  notes.push(...[...(resumed?.notes ?? []), note, rounding].filter((text) => text !== undefined));
   checkBatch(dataset, wanted.batchSize);
-  if (checkpoint) checkSameData(factsOf(dataset), checkpoint);
+  if (resumed) checkSameData(factsOf(dataset), resumed);
   const options = { ...wanted, size: dataset.size, data: sourceOf(dataset, wanted.data) };
 
   const trainer = trainerOf(options, dataset, device);
   try {
-    if (checkpoint) {
-      await trainer.loadStateDict(checkpoint.model);
-      await trainer.loadOptimizerState(checkpoint.optimizer);
+    if (resumed) {
+      await trainer.loadStateDict(resumed.checkpoint.model);
+      await trainer.loadOptimizerState(resumed.checkpoint.optimizer);
     } else if (options.weights !== null) {
       notes.push(...(await startFrom(trainer, options.weights, { signal, onProgress })));
     }
     if (device.startsWith('cuda') && trainer.execution === 'plain' && !options.exact) notes.push(NO_GRAPHS);
     signal.throwIfAborted();
-    return { options, dataset, trainer, checkpoint, notes };
+    return { options, dataset, trainer, resumed, notes };
   } catch (error) {
     await trainer.dispose();
     throw error;

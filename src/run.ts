@@ -1,13 +1,15 @@
 /**
- * The run directory: its name, its small files and how they are written. Every file is whole or absent: JSON goes
- * through a temporary file. Not here: history.csv (history.ts), weights, plots, predictions.
+ * The run directory: its name, its lock, its small files and how they are written. Every file is whole or absent. Not
+ * here: history.csv (history.ts), the checkpoint, weights, plots, predictions.
  */
 import { constants } from 'node:fs';
-import { access, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import os from 'node:os';
+import { TEMPORARY, writeAtomically } from './data/atomic';
 import { ChestMnistError } from './errors';
 import type { DataFacts } from './events';
+import { withLock, type StillHeld } from './lock';
 import { native } from './native';
 import { version } from './version';
 
@@ -20,6 +22,9 @@ export const runFiles = (directory: string) => ({
   best: path.join(directory, 'weights', 'best.safetensors'),
   last: path.join(directory, 'weights', 'last.safetensors'),
   checkpoint: path.join(directory, 'checkpoint', 'state.safetensors'),
+  /** The checkpoint before it. */
+  previous: path.join(directory, 'checkpoint', 'previous.safetensors'),
+  lock: path.join(directory, 'lock'),
 });
 
 /** Refuses an output that cannot be used, before anything slow is done and without creating anything. */
@@ -89,15 +94,67 @@ export interface RunFile {
   error?: { code?: string; message: string };
 }
 
-/** Writes run.json with status `running`; `end` writes how it ended, the first time it is called. */
+/** Runs `work` with the run directory locked. ERR_BUSY when another run goes on in it, in this process or another. */
+export async function withRunLock<T>(directory: string, work: (held: StillHeld) => Promise<T>): Promise<T> {
+  try {
+    return await withLock(runFiles(directory).lock, work, {
+      waiting: (holder) => {
+        throw busy(directory, holder);
+      },
+    });
+  } catch (error) {
+    throw writeErrorOf(error, directory);
+  }
+}
+
+/** What another run in this directory, or one that has taken it over, is told. */
+export const busy = (directory: string, holder: string): ChestMnistError =>
+  new ChestMnistError('ERR_BUSY', {
+    found: `${directory} is in use by ${holder}`,
+    needed: 'one run in a run directory at a time',
+    next: 'wait for it or stop it, or start a run of its own without --resume',
+  });
+
+/** A failed write as a run tells it: what was finished is on disk. Other errors stay as they are. */
+export function writeErrorOf(error: unknown, directory: string): unknown {
+  const cause = error instanceof ChestMnistError ? error.cause : error;
+  if (!(cause instanceof Error) || (cause as NodeJS.ErrnoException).syscall === undefined) return error;
+  return new ChestMnistError(
+    'ERR_CONFIG',
+    {
+      found: `${directory} cannot be written (${cause.message})`,
+      needed: 'a folder that can be written, with room for about 600 MB',
+      next: `make room or allow writing, then chestmnist train --resume ${directory}`,
+    },
+    { cause },
+  );
+}
+
+/** Removes the temporary files of a process that was killed while it wrote. */
+export async function removeLeftovers(directory: string): Promise<void> {
+  for (const name of await readdir(directory, { recursive: true })) {
+    if (TEMPORARY.test(name)) await rm(path.join(directory, name), { force: true });
+  }
+}
+
+/** run.json of a run in progress. */
+export interface RunRecord {
+  /** Of this process's part of the run. */
+  seconds(): number;
+  /** What run.json will say when the run ends so. */
+  ending(status: RunStatus, more: Partial<RunFile>): RunFile;
+  write(file?: RunFile): Promise<void>;
+}
+
+/** Writes run.json with status `running`. */
 export async function startRunFile(
   directory: string,
-  facts: { device: string; threads: number; data: DataFacts; path?: string },
-): Promise<{ end(status: RunStatus, more: Partial<RunFile>): Promise<void>; seconds(): number }> {
-  const file = runFiles(directory).run;
+  facts: Pick<RunFile, 'device' | 'threads' | 'best_epoch' | 'epochs'> & { data: DataFacts; path?: string },
+  resumed: boolean,
+): Promise<RunRecord> {
   const began = performance.now();
   const now = new Date().toISOString();
-  const before = await readJson<RunFile>(file);
+  const before = await readRunFile(directory);
   const cuda = facts.device === 'cpu' ? undefined : native().cudaStatus();
   const index = Number(facts.device.split(':')[1] ?? 0);
   const run: RunFile = {
@@ -115,40 +172,39 @@ export async function startRunFile(
     platform: `${process.platform}-${process.arch}`,
     data: { ...facts.data, path: facts.path ?? null },
     started: before?.started ?? now,
-    resumed: before ? [...before.resumed, now] : [],
+    resumed: [...(before?.resumed ?? []), ...(resumed ? [now] : [])],
     ended: null,
     seconds: null,
     peak_rss_bytes: null,
     argv: process.argv,
-    best_epoch: before?.best_epoch ?? null,
-    epochs: before?.epochs ?? 0,
+    best_epoch: facts.best_epoch,
+    epochs: facts.epochs,
   };
-  await writeJson(file, run);
-  const seconds = (): number => (performance.now() - began) / 1000;
-  let ended = false;
-  return {
-    seconds,
-    end: async (status, more) => {
-      if (ended) return;
-      ended = true;
-      const peak = process.resourceUsage().maxRSS * 1024;
-      await writeJson(file, {
-        ...run,
-        status,
-        ended: new Date().toISOString(),
-        seconds: seconds(),
-        peak_rss_bytes: peak,
-        ...more,
-      });
-    },
+  const record: RunRecord = {
+    seconds: () => (performance.now() - began) / 1000,
+    ending: (status, more) => ({
+      ...run,
+      status,
+      ended: new Date().toISOString(),
+      seconds: record.seconds(),
+      peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+      ...more,
+    }),
+    write: (file = run) => writeJson(runFiles(directory).run, file),
   };
+  await record.write();
+  return record;
+}
+
+/** run.json; undefined when it is absent or damaged, which loses nothing that a run depends on. */
+export async function readRunFile(directory: string): Promise<RunFile | undefined> {
+  const file = await readJson<Partial<RunFile>>(runFiles(directory).run).catch(() => undefined);
+  return typeof file?.status === 'string' && Array.isArray(file.resumed) ? (file as RunFile) : undefined;
 }
 
 /** Replaces a JSON file as a whole. */
 export async function writeJson(file: string, value: unknown): Promise<void> {
-  const temporary = `${file}.${process.pid}.tmp`;
-  await writeFile(temporary, `${JSON.stringify(value, null, 2)}\n`);
-  await rename(temporary, file);
+  await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(value, null, 2)}\n`));
 }
 
 /** Parses a JSON file of a run; undefined when it is absent, ERR_CONFIG when it is no JSON object. */

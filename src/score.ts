@@ -7,10 +7,9 @@ import type { Dataset } from './data/dataset';
 import type { TrainEvent } from './events';
 import { bceWithLogits, computeMetrics, sigmoid, tuneThresholds, untunedLabels } from './metrics';
 import type { Metrics, MetricsFile } from './metrics/types';
-import type { Trainer } from './native';
+import type { StateDict, Trainer } from './native';
 import { writePredictions } from './report/predictions';
 import { runFiles, writeJson } from './run';
-import { loadWeights } from './weights';
 
 /** Rules whose thresholds every run keeps, tuned on the validation split. */
 const RULES = ['val-f1', 'val-youden', 'val-sensitivity=0.9'] as const;
@@ -50,9 +49,13 @@ export async function scoreSplit(
 }
 
 /** Scores val and test with the best weights and writes metrics.json and predictions/. Undefined when it was cancelled. */
-export async function scoreRun(scoring: Scoring, bestEpoch: number): Promise<MetricsFile | undefined> {
+export async function scoreRun(
+  scoring: Scoring,
+  best: { epoch: number; weights: StateDict },
+): Promise<MetricsFile | undefined> {
   const { directory, dataset, trainer } = scoring;
-  await trainer.loadStateDict(await loadWeights(runFiles(directory).best));
+  const bestEpoch = best.epoch;
+  await trainer.loadStateDict(best.weights);
   const val = await scoreSplit(scoring, 'val', bestEpoch);
   const test = val && (await scoreSplit(scoring, 'test', bestEpoch));
   if (!val || !test) return undefined;

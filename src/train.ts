@@ -2,31 +2,21 @@
  * A whole training run, from options to a finished run directory; read it top to bottom. Policy is here, tensors are in
  * the addon: an epoch is trainEpoch(order) and predict(val), and everything it depends on is passed in.
  */
-import { advance, saveCheckpoint, UNTRAINED, type Checkpoint, type Position } from './checkpoint';
-import { SPLIT_NAMES, type Dataset } from './data/dataset';
+import { advance, type Position } from './checkpoint';
+import { SPLIT_NAMES } from './data/dataset';
 import { expandView } from './data/expand';
 import { ChestMnistError } from './errors';
-import { TrainingRun, type TrainEvent, type TrainResult } from './events';
-import { appendHistory, bestOf, outOfPatience, rowOf, startHistory, type EpochRow } from './history';
+import { TrainingRun, type TrainResult } from './events';
+import { outOfPatience, rowOf } from './history';
 import { factsOf } from './inputs';
-import { metadataOf } from './model';
-import type { Trainer } from './native';
-import { configOf, type ResolvedOptions, type TrainOptions } from './options';
+import type { StillHeld } from './lock';
+import type { ResolvedOptions, TrainOptions } from './options';
 import { prepare } from './prepare';
-import { createRunDirectory, runFiles, startRunFile, writeJson } from './run';
+import { findRun, type Resumed } from './resume';
+import { createRunDirectory, startRunFile, withRunLock, writeErrorOf, type RunRecord } from './run';
 import { learningRate, order } from './schedule';
 import { scoreRun, scoreSplit } from './score';
-import { saveWeights } from './weights';
-
-/** What every part of a run in progress needs. */
-interface Session {
-  readonly directory: string;
-  readonly options: ResolvedOptions;
-  readonly dataset: Dataset;
-  readonly trainer: Trainer;
-  readonly emit: (event: TrainEvent) => void;
-  readonly signal: AbortSignal;
-}
+import { RunState, type Session } from './state';
 
 /**
  * Trains ResNet-18 and writes a run directory. Returns at once: await the run for its result, iterate it for its events,
@@ -38,95 +28,105 @@ export function train(options: TrainOptions = {}, { signal }: { signal?: AbortSi
 }
 
 async function start(given: TrainOptions, emit: Session['emit'], signal: AbortSignal): Promise<TrainResult> {
-  const { options, dataset, trainer, checkpoint, notes } = await prepare(given, emit, signal);
-  try {
-    const directory = checkpoint?.directory ?? (await createRunDirectory(options.out, options.name, dataset.name));
-    return await runInDirectory({ directory, options, dataset, trainer, emit, signal }, checkpoint, notes);
-  } finally {
-    await trainer.dispose();
-  }
+  const found = await findRun(given);
+  const go = async (held?: StillHeld): Promise<TrainResult> => {
+    const { options, dataset, trainer, resumed, notes } = await prepare(given, found, emit, signal);
+    const run = (directory: string, held: StillHeld): Promise<TrainResult> =>
+      runInDirectory({ directory, held, options, dataset, trainer, emit, signal }, resumed, notes);
+    try {
+      if (found !== undefined && held) return await run(found, held);
+      const directory = await createRunDirectory(options.out, options.name, dataset.name);
+      return await withRunLock(directory, (held) => run(directory, held));
+    } finally {
+      await trainer.dispose();
+    }
+  };
+  return found === undefined ? go() : withRunLock(found, go);
 }
 
 /** The run itself; however it ends, run.json tells. */
-async function runInDirectory(session: Session, from: Checkpoint | undefined, notes: string[]): Promise<TrainResult> {
-  const { directory, options, dataset, trainer, emit, signal } = session;
-  const { history, position } = from ?? { history: [], position: { epoch: 1, ...UNTRAINED } };
+async function runInDirectory(
+  session: Session,
+  resumed: Resumed | undefined,
+  notes: readonly string[],
+): Promise<TrainResult> {
+  const { directory, held, options, dataset, trainer, emit, signal } = session;
+  const state = new RunState(session, resumed?.checkpoint);
+  const { history } = state;
   const { threads, epochs } = options;
   const facts = { device: trainer.device, threads, data: factsOf(dataset) };
-  const run = await startRunFile(directory, { ...facts, path: dataset.path });
+  const run = await startRunFile(directory, { ...facts, path: dataset.path, ...state.progress }, resumed !== undefined);
   const cancel = (): void => trainer.cancel();
   signal.addEventListener('abort', cancel);
   try {
-    await writeJson(runFiles(directory).config, configOf(options));
-    await startHistory(directory, history);
-    const resumed = from !== undefined;
-    emit({ type: 'start', runDirectory: directory, ...facts, epochs, epoch: position.epoch, resumed, options });
+    await state.begin();
+    const { epoch } = state.position;
+    emit({ type: 'start', runDirectory: directory, ...facts, epochs, epoch, resumed: resumed !== undefined, options });
     for (const text of notes) emit({ type: 'note', text });
+    // At once: a disk without room shows now, and a run killed early, or just extended, can be resumed as it was meant.
+    if (!resumed || resumed.extended) await state.save(run);
     for (const name of SPLIT_NAMES) {
       const { images, labels, count, size } = dataset.splits[name];
       await trainer.loadSplit(name, expandView(images, count, size), labels);
     }
-    const { epoch, samples } = await trainEpochs(session, history, position);
-    const bestEpoch = bestOf(history)?.epoch ?? null;
-    const progress = { best_epoch: bestEpoch, epochs: history.length };
-    const metrics = signal.aborted || bestEpoch === null ? undefined : await scoreRun(session, bestEpoch);
+    await trainEpochs(session, state, run);
+    const { best, progress } = state;
+    const bestEpoch = progress.best_epoch;
+    const scored = !signal.aborted && best && bestEpoch !== null;
+    const metrics = scored ? await scoreRun(session, { epoch: bestEpoch, weights: best }) : undefined;
     if (!metrics || bestEpoch === null) {
-      await run.end('stopped', progress);
+      await run.write(run.ending('stopped', progress));
+      const { epoch, samples } = state.position;
       emit({ type: 'stop', runDirectory: directory, epoch, samples, resume: `chestmnist train --resume ${directory}` });
       return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
     }
-    await run.end('finished', progress);
+    const ending = run.ending('finished', progress);
     const { drawReport } = await import('./report/index.js');
-    await drawReport(directory, { dataset });
+    await drawReport(directory, { dataset, run: { ...ending } });
+    // Last: a run that is finished has all its files.
+    await run.write(ending);
     emit({ type: 'finish', runDirectory: directory, seconds: run.seconds(), metrics });
     return { status: 'finished', runDirectory: directory, history, bestEpoch, metrics };
-  } catch (error) {
+  } catch (cause) {
+    const error = writeErrorOf(cause, directory);
     const { code, message } = error as ChestMnistError;
-    // A failure to write this must not hide the failure itself.
-    await run
-      .end('failed', { best_epoch: bestOf(history)?.epoch ?? null, epochs: history.length, error: { code, message } })
-      .catch(() => {});
+    try {
+      if (held()) await run.write(run.ending('failed', { ...state.progress, error: { code, message } }));
+    } catch {
+      // A failure to write this must not hide the failure itself.
+    }
     throw error;
   } finally {
     signal.removeEventListener('abort', cancel);
   }
 }
 
-/** Trains from `position` to the last epoch, to the end of patience or to a stop; adds to `history`, returns where it stands. */
-async function trainEpochs(session: Session, history: EpochRow[], position: Position): Promise<Position> {
-  const { directory, options, dataset, trainer, emit, signal } = session;
-  const save = async (): Promise<void> => {
-    const [model, optimizer] = [await trainer.stateDict(), await trainer.optimizerState()];
-    await saveCheckpoint({ directory, options, data: factsOf(dataset), position, history, model, optimizer });
-  };
+/** Trains from where `state` stands to the last epoch, to the end of patience or to a stop. */
+async function trainEpochs(session: Session, state: RunState, run: RunRecord): Promise<void> {
+  const { directory, options, trainer, emit, signal } = session;
+  const { history } = state;
   const { TensorBoardWriter } = await import('./report/tensorboard.js');
   const board = options.tensorboard ? new TensorBoardWriter(directory) : undefined;
   try {
-    while (!signal.aborted && position.epoch <= options.epochs && !outOfPatience(history, options.patience)) {
-      const { epoch } = position;
+    while (!signal.aborted && state.position.epoch <= options.epochs && !outOfPatience(history, options.patience)) {
+      const { epoch } = state.position;
       const lr = learningRate(options, epoch - 1);
       trainer.setLearningRate(lr);
-      position = await trainEpoch(session, position);
+      await trainEpoch(session, state, run);
       const began = performance.now();
       const val = signal.aborted ? undefined : await scoreSplit(session, 'val', epoch);
       if (!val) break;
       checkFinite('the validation loss', val.loss, epoch, options);
-      const row = rowOf(position, lr, val, (performance.now() - began) / 1000);
-      history.push(row);
-      const best = bestOf(history) === row;
-      position = { epoch: epoch + 1, ...UNTRAINED };
-      if (best) await saveWeights(runFiles(directory).best, await trainer.stateDict(), metadataOf(options, dataset));
-      await appendHistory(directory, row);
-      await save();
+      const row = rowOf(state.position, lr, val, (performance.now() - began) / 1000);
+      const best = await state.finishEpoch(row, run);
       emit({ type: 'epoch', best, ...row });
       if (row.valAuc === null && history.length === 1) emit({ type: 'note', text: NO_AUC });
       if (outOfPatience(history, options.patience))
         emit({ type: 'note', text: `no better epoch in ${options.patience}: training ends` });
       board?.epoch(row);
     }
-    if (signal.aborted) await save();
-    await saveWeights(runFiles(directory).last, await trainer.stateDict(), metadataOf(options, dataset));
-    return position;
+    if (signal.aborted) await state.save(run);
+    await state.writeLast();
   } finally {
     await board?.close();
   }
@@ -135,28 +135,31 @@ async function trainEpochs(session: Session, history: EpochRow[], position: Posi
 const NO_AUC =
   'no label has both values in the validation split, so its AUC is undefined: the best epoch is the one with the lowest validation loss';
 
-/** Trains what `position` has left of its epoch, or as much of it as a stop allows. */
-async function trainEpoch({ options, dataset, trainer, emit, signal }: Session, position: Position): Promise<Position> {
-  const { epoch, samples } = position;
+/** Trains what is left of the epoch, or as much of it as a stop allows, with a checkpoint every so many minutes. */
+async function trainEpoch(session: Session, state: RunState, run: RunRecord): Promise<void> {
+  const { options, dataset, trainer, signal } = session;
+  const { epoch } = state.position;
+  const whole = order(options.seed, epoch, dataset.splits.train.count);
+  while (state.position.samples < whole.length && !signal.aborted) {
+    const due = setTimeout(() => trainer.cancel(), options.checkpointEvery * 60_000);
+    const part = whole.subarray(state.position.samples);
+    state.position = await trainPart(session, state.position, part).finally(() => clearTimeout(due));
+    checkFinite('the training loss', state.position.lossSum, epoch, options);
+    if (state.position.samples < whole.length && !signal.aborted) await state.save(run);
+  }
+}
+
+/** Trains on `part`, until it is cancelled. */
+async function trainPart(session: Session, position: Position, part: Int32Array): Promise<Position> {
+  const { options, dataset, trainer, emit } = session;
   const total = dataset.splits.train.count;
-  const rest = order(options.seed, epoch, total).subarray(samples);
-  if (rest.length === 0 || signal.aborted) return position;
-  const result = await trainer.trainEpoch({ order: rest, batchSize: options.batchSize }, (done) => {
-    if (!Number.isFinite(done.loss)) trainer.cancel();
-    const all = advance(position, done);
-    emit({
-      type: 'progress',
-      phase: 'train',
-      epoch,
-      done: all.samples,
-      total,
-      loss: all.loss,
-      imagesPerSecond: done.samples / done.seconds,
-    });
+  const result = await trainer.trainEpoch({ order: part, batchSize: options.batchSize }, (done) => {
+    if (!Number.isFinite(done.lossSum)) trainer.cancel();
+    const { epoch, samples, lossSum } = advance(position, done);
+    const imagesPerSecond = done.samples / done.seconds;
+    emit({ type: 'progress', phase: 'train', epoch, done: samples, total, loss: lossSum / samples, imagesPerSecond });
   });
-  const trained = advance(position, result);
-  checkFinite('the training loss', trained.loss, epoch, options);
-  return trained;
+  return advance(position, result);
 }
 
 function checkFinite(what: string, loss: number, epoch: number, { lr, precision }: ResolvedOptions): void {

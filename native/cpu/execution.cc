@@ -94,7 +94,8 @@ void FastExecution::train_batch(int64_t begin, int64_t end) {
   use(/*changes=*/true);
   const int64_t batch = end - begin;
   gather(*split_, order_.data() + begin, 0, batch, /*labels=*/true);
-  loss_sum_ += forward_backward(batch) * static_cast<double>(batch);
+  const auto loss = static_cast<float>(forward_backward(batch));
+  loss_sum_ += loss * static_cast<double>(batch);
   parameters_.update(kernels_, optimizer_.options(), ++step_);
 }
 

@@ -79,12 +79,9 @@ function fail(error: unknown, argv: readonly string[]): void {
   else process.stderr.write(`unexpected error: ${stack ?? String(error)}\n`);
 }
 
-// A reader that has left (`| head`) must not end a run of hours: what can no longer be printed is dropped.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
+// A reader that has left (`| head`), a terminal that was closed or a full disk behind `> file` must not end a run of
+// hours: what can no longer be printed is dropped.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 const argv = process.argv.slice(2);
 main(argv).catch((error: unknown) => fail(error, argv));

@@ -1,4 +1,5 @@
 /** `chestmnist train`: flags to options, events to the terminal, signals to a stop. The training is src/train.ts. */
+import { closeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { OPTION_NAMES, type TrainOptions } from '../options';
 import { cliOf } from './context';
@@ -11,6 +12,7 @@ Examples:
   chestmnist train --data synthetic --limit-train 5000 --limit-val 1000 --limit-test 1000 --epochs 3
   chestmnist train --weights imagenet --lr 1e-4 --device cuda
   chestmnist train --resume runs/first                     go on where it stopped, to the same result
+  chestmnist train --resume runs/first --epochs 150        more epochs for a run that is finished
   chestmnist train --config runs/first/config.json --seed 1
 
 The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.`;
@@ -45,7 +47,10 @@ export function register(program: Command): void {
         run.stop();
         progress.note('stopping at the next batch; once more to leave at once');
       };
-      process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+      // SIGHUP: the terminal was closed. A console of Windows that closes gives a few seconds.
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+      for (const signal of signals) process.on(signal, interrupt);
+      process.once('SIGHUP', () => process.once('exit', forgetTerminal));
       try {
         for await (const event of run) progress.on(event);
         const result = await run;
@@ -56,9 +61,20 @@ export function register(program: Command): void {
         if (!cli.json) process.stdout.write(`${result.runDirectory}\n`);
       } finally {
         progress.end();
-        process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+        for (const signal of signals) process.off(signal, interrupt);
       }
     });
+}
+
+/** At its very end Node resets the terminal's mode, and aborts when there is no terminal any more. */
+function forgetTerminal(): void {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // Closed already.
+    }
+  }
 }
 
 async function readConfig(file: string, readJson: <T>(file: string) => Promise<T | undefined>): Promise<TrainOptions> {

@@ -1,13 +1,24 @@
 /**
- * Files that appear whole or not at all: written beside the destination, flushed to disk, renamed.
+ * Files that appear whole or not at all: written beside the destination, flushed to disk, renamed, and the folder
+ * flushed too, so that not even a power failure takes a file back that was said to be written.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { ChestMnistError } from '../errors';
 
-/** Gives `write` a handle of a temporary file that becomes `path` when it resolves; folders are made. ERR_CONFIG when the place cannot be written. */
-export async function writeAtomically(path: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+/** The names of temporary files; one is left behind by a process that is killed while it writes. */
+export const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
+
+/**
+ * Gives `write` a handle of a temporary file that becomes `path` when it resolves; folders are made. What was at `path`
+ * is kept at `former`, if given. ERR_CONFIG when the place cannot be written.
+ */
+export async function writeAtomically(
+  path: string,
+  write: (handle: FileHandle) => Promise<void>,
+  { former }: { former?: string } = {},
+): Promise<void> {
   const destination = resolve(path);
   const temporary = `${destination}.${randomBytes(4).toString('hex')}.tmp`;
   try {
@@ -19,7 +30,13 @@ export async function writeAtomically(path: string, write: (handle: FileHandle) 
     } finally {
       await handle.close();
     }
+    if (former !== undefined) {
+      await rename(destination, former).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    }
     await rename(temporary, destination);
+    await flushFolder(dirname(destination));
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
     if (cause instanceof ChestMnistError) throw cause;
@@ -32,5 +49,19 @@ export async function writeAtomically(path: string, write: (handle: FileHandle) 
       },
       { cause },
     );
+  }
+}
+
+/** Windows cannot open a folder and some file systems cannot flush one: then there is nothing to be done. */
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+/** Writes all of `bytes` where the handle stands. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
   }
 }

@@ -28,12 +28,16 @@ export interface Report {
 /**
  * (Re)draws the plots and report.html of a run directory. With `dataset`, the data set of the run, the page shows images
  * of its test split; they are kept, so that a later call shows them without it. A run that stopped early gets what can
- * be drawn, and `notes` says what is missing. Where the run has TensorBoard files, pictures and curves go there too.
+ * be drawn, and `notes` says what is missing; `run` stands in for a run.json still to be written. Where the run has TensorBoard files, pictures and curves go there too.
  * Throws ERR_CONFIG (no run directory, or not writable), ERR_DATA_CORRUPT or ERR_DATA_SHAPE (a damaged file in it).
  */
-export async function drawReport(runDirectory: string, options: { dataset?: Dataset } = {}): Promise<Report> {
+export async function drawReport(
+  runDirectory: string,
+  options: { dataset?: Dataset; run?: Record<string, unknown> } = {},
+): Promise<Report> {
   const directory = path.resolve(runDirectory);
   const data = await readRun(directory);
+  if (options.run) data.run = options.run;
   const files: string[] = [];
   const pictures: { name: string; png: Buffer }[] = [];
   const plots = path.join(directory, 'plots');

@@ -11,7 +11,7 @@ import { findAddon, sourceHash } from './addon';
 import { buildAddon } from './build';
 import { fits, type LibTorch } from './inspect';
 import { locateInPython, locateSetUp, type Failure } from './locate';
-import { withLock } from './lock';
+import { withLock } from '../lock';
 import { obtain } from './obtain';
 import { checkPlatform } from './platform';
 import { libtorchLink, PACKAGE_ROOT, PINNED } from './versions';

@@ -10,7 +10,7 @@ import { ChestMnistError } from '../errors';
 import { extract, libtorchEntries, nvidiaEntries } from './extract';
 import { inspectLibTorch, type LibTorch } from './inspect';
 import type { Failure } from './locate';
-import { withLock } from './lock';
+import { withLock } from '../lock';
 import { pipDownload } from './pip';
 import { libtorchCache, MANIFEST, PINNED } from './versions';
 

@@ -137,6 +137,12 @@ export async function writeSafetensors(
   state: StateDict,
   metadata: Record<string, string> = {},
 ): Promise<void> {
+  const pieces = encodeSafetensors(state, metadata);
+  await writeAtomically(file, (handle) => writeFile(handle, pieces));
+}
+
+/** The bytes of a safetensors file: length, header, then one piece a tensor, views of the tensors' own memory. */
+export function encodeSafetensors(state: StateDict, metadata: Record<string, string>): Uint8Array[] {
   checkSavable(state);
   const header = new Map<string, unknown>([[METADATA, { ...metadata, format: 'pt' }]]);
   const byAlignment = [...state].sort((a, b) => ITEM_BYTES[b.dtype] - ITEM_BYTES[a.dtype]);
@@ -154,5 +160,5 @@ export async function writeSafetensors(
   json.copy(padded);
   const prefix = Buffer.alloc(8);
   prefix.writeBigUInt64LE(BigInt(padded.length));
-  await writeAtomically(file, (handle) => writeFile(handle, [prefix, padded, ...data]));
+  return [prefix, padded, ...data];
 }

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { chestmnist, eventsOf, MAIN, scratch, start, type Finished, type Json } from './chestmnist';
 import { arrays, npz } from './npz';
+import { runsIn } from './runs';
 
 const folder = scratch();
 /** Sixteen small steps an epoch, so that a stop falls inside one. */
@@ -9,56 +9,29 @@ const ARGS = [
   ...['--data', 'synthetic', '--limit-train', '512', '--limit-val', '64', '--limit-test', '64', '--epochs', '3'],
   ...['--batch-size', '32', '--device', 'cpu', '--threads', '1'],
 ];
-const file = (run: string, name: string): Promise<Buffer> => readFile(path.join(folder(), run, name));
+const { file, history, expectSame, interrupt: interruptRun } = runsIn(folder);
 const train = (...args: string[]): Promise<Finished> => chestmnist(['train', '--quiet', '--out', folder(), ...args]);
-
-/** history.csv without what a clock decides. */
-const history = async (run: string): Promise<string[][]> =>
-  (await file(run, 'history.csv'))
-    .toString()
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.split(',').slice(0, -2));
+const interrupt = (
+  run: string,
+  signal: NodeJS.Signals,
+  when: (event: Json) => boolean,
+  extra: string[] = [],
+  times = 1,
+) => interruptRun(['--name', run, ...ARGS, ...extra], signal, when, times);
 
 async function expectSameAsWhole(run: string): Promise<void> {
-  for (const name of ['weights/best.safetensors', 'weights/last.safetensors', 'metrics.json', 'predictions/test.npz']) {
-    expect({ name, same: (await file(run, name)).equals(await file('whole', name)) }).toEqual({ name, same: true });
-  }
-  expect(await history(run)).toEqual(await history('whole'));
+  await expectSame(run, 'whole');
   expect(JSON.parse((await file(run, 'run.json')).toString())).toMatchObject({
     status: 'finished',
     resumed: [expect.any(String)],
   });
 }
 
-/** Trains until `when` accepts an event, then sends `signal`, `times` times. */
-async function interrupt(
-  run: string,
-  signal: NodeJS.Signals,
-  when: (event: Json) => boolean,
-  extra: string[] = [],
-  times = 1,
-) {
-  const { child, done } = start([MAIN, 'train', '--json', '--out', folder(), '--name', run, ...ARGS, ...extra]);
-  let text = '';
-  let sent = 0;
-  child.stdout!.on('data', (chunk: string) => {
-    const lines = (text += chunk).split('\n');
-    text = lines.pop()!;
-    if (sent > 0 || !lines.filter(Boolean).some((line) => when(JSON.parse(line)))) return;
-    sent = performance.now();
-    child.kill(signal);
-    for (let i = 1; i < times; i++) setTimeout(() => child.kill(signal), 100 * i);
-  });
-  const finished = await done;
-  return { ...finished, events: eventsOf(finished.stdout), wait: performance.now() - sent };
-}
-
 beforeAll(async () => {
   expect(await train('--name', 'whole', ...ARGS)).toMatchObject({ code: 0 });
 });
 
-test.each(['SIGINT', 'SIGTERM'] as const)(
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s, then --resume, equals an uninterrupted run bit for bit',
   async (signal) => {
     const stopped = await interrupt(signal, signal, (event) => event.type === 'progress' && event.epoch === 2);
@@ -102,10 +75,7 @@ test('stopped again and again, the run is still the same', async () => {
   expect(await train('--resume', path.join(folder(), 'often'))).toMatchObject({ code: 0 });
   const { resumed } = JSON.parse((await file('often', 'run.json')).toString()) as { resumed: string[] };
   expect(resumed).toHaveLength(4);
-  for (const name of ['weights/best.safetensors', 'weights/last.safetensors', 'metrics.json']) {
-    expect((await file('often', name)).equals(await file('whole', name))).toBe(true);
-  }
-  expect(await history('often')).toEqual(await history('whole'));
+  await expectSame('often', 'whole');
 });
 
 test('a run that was killed is resumed from its last epoch; --resume alone finds it', async () => {
@@ -113,6 +83,63 @@ test('a run that was killed is resumed from its last epoch; --resume alone finds
   expect(killed.signal).toBe('SIGKILL');
   expect(await train('--resume')).toMatchObject({ code: 0 });
   await expectSameAsWhole('killed');
+});
+
+/** Images and validation so few that an epoch is four steps. */
+const TINY = [
+  ...['--data', 'synthetic', '--limit-train', '64', '--limit-val', '32', '--limit-test', '32', '--epochs', '2'],
+  ...['--batch-size', '16', '--device', 'cpu', '--threads', '1'],
+];
+
+test.each([[['--precision', 'bf16']], [['--resize', '32']], [['--stem', 'cifar', '--optimizer', 'adamw']]])(
+  '%j is resumed as exactly',
+  async (flags) => {
+    const name = flags.join('-').slice(2);
+    const args = [...TINY, ...flags, '--limit-train', '128'];
+    expect(await train('--name', `${name}-whole`, ...args)).toMatchObject({ code: 0 });
+    const stopped = await interrupt(name, 'SIGINT', (event) => event.type === 'progress' && event.epoch === 1, args);
+    expect(stopped.code).toBe(130);
+    expect(await train('--resume', path.join(folder(), name))).toMatchObject({ code: 0 });
+    await expectSame(name, `${name}-whole`);
+  },
+);
+
+test('checkpoints inside an epoch change nothing, and a killed run goes on from the newest', async () => {
+  // Some twice a second.
+  const often = ['--checkpoint-every', '0.008'];
+  expect(await train('--name', 'often-whole', ...ARGS, ...often)).toMatchObject({ code: 0 });
+  await expectSame('often-whole', 'whole');
+  const saved = (event: Json): boolean => event.type === 'progress' && event.epoch === 2 && event.done > 400;
+  expect(await interrupt('inside', 'SIGKILL', saved, often)).toMatchObject({ signal: 'SIGKILL' });
+  const resumed = await chestmnist(['train', '--json', '--resume', path.join(folder(), 'inside')]);
+  const first = eventsOf(resumed.stdout).find((event) => event.type === 'progress' && event.phase === 'train');
+  expect(first).toMatchObject({ epoch: 2 });
+  expect(first.done).toBeGreaterThan(32);
+  await expectSame('inside', 'whole');
+});
+
+test('--epochs with --resume extends a finished run; the milestones stay, and that is said', async () => {
+  const milestones = ['--epochs', '4', '--milestones', '1,1'];
+  expect(await train('--name', 'four', ...TINY, ...milestones)).toMatchObject({ code: 0 });
+  expect(await train('--name', 'two', ...TINY)).toMatchObject({ code: 0 });
+  const two = path.join(folder(), 'two');
+  expect(await train('--resume', two)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('ERR_NOTHING_TO_RESUME'),
+  });
+  const extended = await chestmnist(['train', '--resume', two, '--epochs', '4']);
+  expect(extended).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('epochs 2 -> 4; the milestones stay where they were: 1, 1 (50%,75% of 2)'),
+  });
+  await expectSame('two', 'four');
+  expect(JSON.parse((await file('two', 'config.json')).toString())).toMatchObject({ epochs: 4, milestones: [1, 1] });
+  // Killed before its first epoch, it is still extended.
+  const killed = start([MAIN, 'train', '--json', '--resume', two, '--epochs', '5']);
+  killed.child.stdout!.on('data', (chunk: string) => chunk.includes('"phase":"train"') && killed.child.kill('SIGKILL'));
+  await killed.done;
+  expect(await train('--resume', two)).toMatchObject({ code: 0 });
+  expect((await history('two')).length).toBe(6);
 });
 
 test('a second Ctrl-C leaves at once', async () => {
@@ -129,7 +156,7 @@ describe('what does not belong to the run is refused', () => {
   });
 
   test.each([
-    [['--epochs', '5'], 'epochs is 5'],
+    [['--epochs', '1', '--gamma', '0.5'], 'gamma is 0.5'],
     [['--stem', 'cifar'], 'stem is "cifar"'],
     [['--lr', '0.1', '--seed', '3'], 'lr is 0.1; seed is 3'],
     [['--limit-train', '500'], 'limitTrain is 500'],

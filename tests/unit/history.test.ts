@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { appendHistory, bestOf, outOfPatience, rowOf, startHistory, type EpochRow } from '../../src/history';
+import { bestOf, outOfPatience, rowOf, writeHistory, type EpochRow } from '../../src/history';
 
 const row = (epoch: number, valAuc: number | null, valLoss = 1): EpochRow => ({
   epoch,
@@ -40,7 +40,7 @@ test('a row says what was trained and what validation says', () => {
     labelCount: 2,
     loss: 0.4,
   };
-  const made = rowOf({ epoch: 3, samples: 100, loss: 0.25, seconds: 4 }, 1e-4, val, 1);
+  const made = rowOf({ epoch: 3, samples: 100, lossSum: 25, seconds: 4 }, 1e-4, val, 1);
   // Label 0 is ranked perfectly; label 1 has no positive. Three of four decisions are right.
   expect(made).toEqual({
     epoch: 3,
@@ -57,8 +57,7 @@ test('a row says what was trained and what validation says', () => {
 test('history.csv has the columns of the contract; an undefined AUC is an empty field', async () => {
   const directory = await mkdtemp(path.join(os.tmpdir(), 'history-'));
   try {
-    await startHistory(directory, [row(1, 0.5)]);
-    await appendHistory(directory, row(2, null));
+    await writeHistory(directory, [row(1, 0.5), row(2, null)]);
     expect(await readFile(path.join(directory, 'history.csv'), 'utf8')).toBe(
       'epoch,lr,train_loss,val_loss,val_auc,val_acc,seconds,images_per_second\n' +
         '1,0.001,0.5,1,0.5,0.9,2,100\n2,0.001,0.5,1,,0.9,2,100\n',

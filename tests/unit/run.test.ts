@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { openCheckpoint } from '../../src/checkpoint';
-import { checkOutput, createRunDirectory, readJson, writeJson } from '../../src/run';
+import { findRun } from '../../src/resume';
+import { checkOutput, createRunDirectory, readJson, removeLeftovers, withRunLock, writeJson } from '../../src/run';
 
 let folder: string;
 beforeEach(async () => {
@@ -57,25 +57,52 @@ describe('nothing to resume', () => {
   const nothing = { code: 'ERR_NOTHING_TO_RESUME' };
 
   test('no such run, no run at all, no folder', async () => {
-    await expect(openCheckpoint({ resume: path.join(folder, 'none') })).rejects.toMatchObject(nothing);
-    await expect(openCheckpoint({ resume: true, out: folder })).rejects.toMatchObject(nothing);
-    await expect(openCheckpoint({ resume: true, out: path.join(folder, 'none') })).rejects.toMatchObject(nothing);
+    await expect(findRun({ resume: path.join(folder, 'none') })).rejects.toMatchObject(nothing);
+    await expect(findRun({ resume: true, out: folder })).rejects.toMatchObject(nothing);
+    await expect(findRun({ resume: true, out: path.join(folder, 'none') })).rejects.toMatchObject(nothing);
+    expect(await findRun({ out: folder })).toBeUndefined();
   });
 
   test('a folder without a checkpoint, and a finished run', async () => {
-    await mkdir(path.join(folder, 'run', 'checkpoint'), { recursive: true });
-    await expect(openCheckpoint({ resume: path.join(folder, 'run') })).rejects.toMatchObject(nothing);
-    await writeFile(path.join(folder, 'run', 'checkpoint', 'state.safetensors'), 'x');
-    await writeJson(path.join(folder, 'run', 'run.json'), { status: 'finished' });
-    await expect(openCheckpoint({ resume: path.join(folder, 'run') })).rejects.toMatchObject(nothing);
-    await expect(openCheckpoint({ resume: true, out: folder })).rejects.toMatchObject(nothing);
+    const run = path.join(folder, 'run');
+    await mkdir(path.join(run, 'checkpoint'), { recursive: true });
+    await expect(findRun({ resume: run })).rejects.toMatchObject(nothing);
+    await writeFile(path.join(run, 'checkpoint', 'state.safetensors'), 'x');
+    expect(await findRun({ resume: true, out: folder })).toBe(run);
+    await writeJson(path.join(run, 'run.json'), { status: 'finished', resumed: [] });
+    await expect(findRun({ resume: run })).rejects.toMatchObject(nothing);
+    await expect(findRun({ resume: true, out: folder })).rejects.toMatchObject(nothing);
+    expect(await findRun({ resume: run, epochs: 9 })).toBe(run);
+  });
+});
+
+test('temporary files of a killed process are removed, and nothing else', async () => {
+  await mkdir(path.join(folder, 'weights'));
+  for (const name of ['history.csv.0a1b2c3d.tmp', 'weights/best.safetensors.deadbeef.tmp', 'weights/mine.tmp'])
+    await writeFile(path.join(folder, name), '');
+  await removeLeftovers(folder);
+  expect(await readdir(folder, { recursive: true })).toEqual(['weights', path.join('weights', 'mine.tmp')]);
+});
+
+describe('the lock of a run directory', () => {
+  test('a second run in it is told who holds it; when the first has ended it may have it', async () => {
+    await withRunLock(folder, async () => {
+      await expect(withRunLock(folder, () => Promise.resolve())).rejects.toMatchObject({
+        code: 'ERR_BUSY',
+        found: expect.stringContaining(`process ${process.pid}`),
+      });
+    });
+    expect(await withRunLock(folder, () => Promise.resolve(1))).toBe(1);
   });
 
-  test('a damaged checkpoint is named as such', async () => {
-    await mkdir(path.join(folder, 'run', 'checkpoint'), { recursive: true });
-    await writeFile(path.join(folder, 'run', 'checkpoint', 'state.safetensors'), 'rubbish, not safetensors');
-    await expect(openCheckpoint({ resume: path.join(folder, 'run') })).rejects.toMatchObject({
-      code: 'ERR_CHECKPOINT_INCOMPATIBLE',
+  test('removed, it is taken again; taken over by another, it is lost', async () => {
+    await withRunLock(folder, async (held) => {
+      expect(held()).toBe(true);
+      await rm(folder, { recursive: true });
+      expect(held()).toBe(true);
+      await writeFile(path.join(folder, 'lock'), 'another');
+      expect(held()).toBe(false);
     });
+    expect(await readFile(path.join(folder, 'lock'), 'utf8')).toBe('another');
   });
 });

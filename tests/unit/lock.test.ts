@@ -1,9 +1,10 @@
+import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withLock } from '../../src/setup/lock';
+import { withLock } from '../../src/lock';
 import { temporaryFolder } from './setup-fakes';
 
 const folder = temporaryFolder();
@@ -48,6 +49,8 @@ test('one left by a killed process is taken over at once', async () => {
   expect(Date.now() - killed).toBeLessThan(10_000);
 });
 
+const onLinux = process.platform === 'linux' ? test : test.skip;
+
 test('one of another host is respected until it is no longer touched', async () => {
   const file = newLock();
   writeFileSync(file, '1 another-host 1');
@@ -74,3 +77,25 @@ test('waiting can be interrupted', async () => {
   setTimeout(() => stop.abort(), 50);
   await expect(withLock(file, () => Promise.resolve(), { signal: stop.signal })).rejects.toThrow(/abort/i);
 });
+
+onLinux(
+  'where the kernel can be asked, only whether the holder lives counts: not its age, not its number alone',
+  async () => {
+    const file = newLock();
+    const old = new Date(Date.now() - 120_000);
+    await withLock(file, async () => {
+      const content = readFileSync(file, 'utf8');
+      utimesSync(file, old, old); // as of a holder that was suspended
+      const busy = { waiting: (): never => assert.fail('busy') };
+      await expect(withLock(file, () => Promise.resolve(), busy)).rejects.toThrow('busy');
+      // The same process number, started at another time: another process.
+      writeFileSync(file, content.replace(/\d+$/, '1'));
+      expect(await withLock(file, () => Promise.resolve('in'), busy)).toBe('in');
+      // Of another boot or container nothing can be known: a minute is waited for.
+      writeFileSync(file, content.replace(/pid:.\d+/, 'pid:[1'));
+      await expect(withLock(file, () => Promise.resolve(), busy)).rejects.toThrow('busy');
+      utimesSync(file, old, old);
+      expect(await withLock(file, () => Promise.resolve('in'), busy)).toBe('in');
+    });
+  },
+);

@@ -1,12 +1,14 @@
 /**
- * A lock file that outlives no process: it names its holder and is touched every few seconds, so that one left by a
- * process that was killed is taken over at once on the same host, and after a minute from another.
+ * A lock file that outlives no process and no thread: it names its holder, so that one left by a holder that was killed
+ * is taken over at once where the kernel can be asked about it (Linux: the same boot and process namespace), and
+ * elsewhere when it has not been touched for a minute.
  */
 import {
   closeSync,
   mkdirSync,
   openSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -21,14 +23,20 @@ const TOUCH_MS = 5_000;
 const STALE_MS = 60_000;
 const POLL_MS = 250;
 
-/** Runs `work` while holding `file`; waits for another holder, and says so once through `waiting`. */
+/** Whether the lock is held still; where its file was removed it is taken again. */
+export type StillHeld = () => boolean;
+
+/**
+ * Runs `work` while holding `file`; waits for another holder, and says so once through `waiting`, which may throw to
+ * give up. Throws the file system's error when the file cannot be written.
+ */
 export async function withLock<T>(
   file: string,
-  work: () => Promise<T>,
+  work: (held: StillHeld) => Promise<T>,
   { waiting, signal }: { waiting?: (holder: string) => void; signal?: AbortSignal | undefined } = {},
 ): Promise<T> {
   mkdirSync(path.dirname(file), { recursive: true });
-  const mine = `${process.pid} ${hostname()} ${process.hrtime.bigint()}`;
+  const mine = [process.pid, hostname(), process.hrtime.bigint(), ...identity()].join(' ');
   for (let told = false; !tryToTake(file, mine);) {
     const holder = staleOrHolder(file);
     if (holder === undefined) continue;
@@ -49,8 +57,13 @@ export async function withLock<T>(
   }, TOUCH_MS);
   touch.unref();
   process.once('exit', release);
+  const held = (): boolean => {
+    if (contentOf(file) === mine) return true;
+    mkdirSync(path.dirname(file), { recursive: true });
+    return tryToTake(file, mine);
+  };
   try {
-    return await work();
+    return await work(held);
   } finally {
     clearInterval(touch);
     process.removeListener('exit', release);
@@ -75,10 +88,16 @@ function staleOrHolder(file: string): string | undefined {
   const holder = contentOf(file);
   const age = ageOf(file);
   if (holder === undefined || age === undefined) return undefined; // released just now
-  const [pid, host] = holder.split(' ');
-  // A file without content is being written, or its writer was killed between creating and writing it.
-  const dead = holder === '' ? age > 2_000 : host === hostname() && !isAlive(Number(pid));
-  if (!dead && age < STALE_MS) return holder === '' ? 'a process that is starting' : `process ${pid} on ${host}`;
+  const [pid, host, , kernel, thread, start] = holder.split(' ');
+  const name = `process ${pid} on ${host}`;
+  if (kernel !== undefined && kernel === identity()[0]) {
+    // The age says nothing here: a holder may have been suspended.
+    if (startOf(thread) === start) return name;
+  } else {
+    // A file without content is being written, or its writer was killed between creating and writing it.
+    const dead = holder === '' ? age > 2_000 : kernel === undefined && host === hostname() && !isAlive(Number(pid));
+    if (!dead && age < STALE_MS) return holder === '' ? 'a process that is starting' : name;
+  }
   // Renamed first: of several who see the stale lock only one takes it away, and never a fresh one.
   const aside = `${file}.stale.${process.pid}`;
   try {
@@ -89,6 +108,28 @@ function staleOrHolder(file: string): string | undefined {
     // Another process was quicker.
   }
   return undefined;
+}
+
+/**
+ * What no other holder ever shares: the kernel and its namespace of processes, this thread, and when it started. Empty
+ * where there is no /proc.
+ */
+function identity(): string[] {
+  try {
+    const kernel = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim() + readlinkSync('/proc/self/ns/pid');
+    const thread = readlinkSync('/proc/thread-self');
+    return [kernel, thread, startOf(thread)!];
+  } catch {
+    return [];
+  }
+}
+
+/** When a thread (`PID/task/TID`) started, in ticks since the boot; undefined when it is no more. */
+function startOf(thread: string): string | undefined {
+  const stat = contentOf(`/proc/${thread}/stat`);
+  // After the name, which may hold anything: the state is field 3 of the line, the start field 22.
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields && !['Z', 'X'].includes(fields[0]) ? fields[19] : undefined;
 }
 
 function contentOf(file: string): string | undefined {

@@ -1,0 +1,57 @@
+/** Training runs of the built command line in one folder: interrupted at an event, and compared file by file. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { eventsOf, MAIN, start, type Json } from './chestmnist';
+
+export function runsIn(folder: () => string) {
+  const file = (run: string, name: string): Promise<Buffer> => readFile(path.join(folder(), run, name));
+
+  /** history.csv without what a clock decides. */
+  const history = async (run: string): Promise<string[][]> =>
+    (await file(run, 'history.csv'))
+      .toString()
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(',').slice(0, -2));
+
+  async function expectSame(run: string, whole: string): Promise<void> {
+    for (const name of [
+      'weights/best.safetensors',
+      'weights/last.safetensors',
+      'metrics.json',
+      'predictions/test.npz',
+    ]) {
+      expect({ name, same: (await file(run, name)).equals(await file(whole, name)) }).toEqual({ name, same: true });
+    }
+    expect(await history(run)).toEqual(await history(whole));
+  }
+
+  /** Trains until `when` accepts an event, then sends `signal`, `times` times, or does what a function says. */
+  async function interrupt(
+    args: readonly string[],
+    signal: NodeJS.Signals | ((pid: number) => Promise<void>),
+    when: (event: Json) => boolean,
+    times = 1,
+  ) {
+    const { child, done } = start([MAIN, 'train', '--json', '--out', folder(), ...args]);
+    let text = '';
+    let sent = 0;
+    let acted: Promise<void> | undefined;
+    child.stdout!.on('data', (chunk: string) => {
+      const lines = (text += chunk).split('\n');
+      text = lines.pop()!;
+      if (sent > 0 || !lines.filter(Boolean).some((line) => when(JSON.parse(line)))) return;
+      sent = performance.now();
+      if (typeof signal === 'function') acted = signal(child.pid!);
+      else {
+        child.kill(signal);
+        for (let i = 1; i < times; i++) setTimeout(() => child.kill(signal), 100 * i);
+      }
+    });
+    const finished = await done;
+    await acted;
+    return { ...finished, events: eventsOf(finished.stdout), wait: performance.now() - sent };
+  }
+
+  return { file, history, expectSame, interrupt };
+}
