@@ -1,14 +1,19 @@
 /**
- * `npm run prebuilds`: puts the addon for this platform into prebuilds/, through prebuildify and binding.gyp, with the
- * record of what it was built against beside it.
+ * `npm run prebuilds`: puts the addon for this platform into prebuilds/, through prebuildify and binding.gyp: stripped,
+ * its C library in its name, and the record of what it was built against beside it.
  */
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { makeReady, ROOT, step } from './steps.mjs';
 
+const folder = path.join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`);
+const release = path.join(ROOT, 'build', 'Release');
+
 makeReady();
-step('prebuild', process.execPath, ['node_modules/prebuildify/bin.js', '--napi']);
-copyFileSync(
-  path.join(ROOT, 'build', 'Release', 'chestmnist.json'),
-  path.join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`, 'chestmnist.json'),
-);
+rmSync(folder, { recursive: true, force: true });
+const flags = ['--napi', ...(process.platform === 'win32' ? [] : ['--strip', '--tag-libc'])];
+step('prebuild', process.execPath, ['node_modules/prebuildify/bin.js', ...flags]);
+copyFileSync(path.join(release, 'chestmnist.json'), path.join(folder, 'chestmnist.json'));
+// prebuildify moves the addon; the checkout keeps one.
+const [addon] = readdirSync(folder).filter((name) => name.endsWith('.node'));
+copyFileSync(path.join(folder, addon), path.join(release, 'chestmnist.node'));

@@ -2,7 +2,6 @@
  * What set-up finds on this machine and whether training can run, as data. It changes nothing; LibTorch is loaded in a
  * process of its own, so that a crash of it is a finding and not the end. Not here: wording (cli/doctor.ts).
  */
-import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
@@ -14,6 +13,7 @@ import { findAddon, sourceHash, type Addon } from './addon';
 import type { LibTorch } from './inspect';
 import { locateSetUp, type Failure } from './locate';
 import { resolveAddon } from './load';
+import { load, type Loaded } from './probe';
 import { thisPlatform, type Platform } from './platform';
 import { PACKAGE_ROOT } from './versions';
 
@@ -82,45 +82,6 @@ export async function doctor(): Promise<DoctorReport> {
       problem?.next ??
       (data.length > 0 ? 'chestmnist train' : 'chestmnist train --data synthetic, or chestmnist data fetch'),
   };
-}
-
-interface Loaded {
-  version: string;
-  capability: string;
-  cuda: CudaStatus;
-}
-
-/** Errors keep their code; a death without one (a signal, an illegal instruction) is ERR_NATIVE_MISSING with its name. */
-const PROBE = `
-const { native } = require(process.argv[1]);
-const say = (value) => require('fs').writeSync(3, JSON.stringify(value));
-try {
-  const addon = native();
-  say({ version: addon.torchVersion(), capability: addon.cpuCapability(), cuda: addon.cudaStatus() });
-} catch (error) {
-  say({ error: { code: error.code, found: error.found ?? String(error), needed: error.needed, next: error.next } });
-}`;
-
-/** What the addon says of itself, asked in a process of its own. Throws the ChestMnistError that loading gives. */
-async function load(): Promise<Loaded> {
-  const program = path.join(PACKAGE_ROOT, 'dist', 'native.js');
-  const child = spawn(process.execPath, ['-e', PROBE, program], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
-  let answer = '';
-  let chatter = '';
-  child.stdio[3]?.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-  child.stderr?.on('data', (chunk: Buffer) => (chatter = (chatter + chunk.toString()).slice(-2_000)));
-  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (...end) => resolve(end));
-  });
-  const said = (answer ? JSON.parse(answer) : { error: {} }) as Loaded | { error: Partial<Problem> };
-  if (!('error' in said)) return said;
-  const { code: errorCode, found, needed, next } = said.error;
-  throw new ChestMnistError(errorCode ?? 'ERR_NATIVE_MISSING', {
-    found: found ?? `loading the addon ended its process (${signal ?? `exit ${code}`}) ${chatter.trim()}`.trim(),
-    needed: needed ?? 'an addon and a LibTorch that load on this machine',
-    next: next ?? 'npx chestmnist setup --rebuild',
-  });
 }
 
 function findData(): DoctorReport['data'] {
