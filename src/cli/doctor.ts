@@ -3,10 +3,16 @@ import type { Command } from 'commander';
 import type { DoctorReport } from '../setup/doctor';
 import { cliOf } from './context';
 
+const EXAMPLES = `
+Examples:
+  chestmnist doctor                 paste this into a bug report
+  chestmnist doctor --json          the same as one JSON document; exit code 4 when training cannot run`;
+
 export function register(program: Command): void {
   program
     .command('doctor')
     .description('what was found on this machine, a verdict and the next command')
+    .addHelpText('after', EXAMPLES)
     .action(async (_options: object, command: Command) => {
       const { doctor } = await import('../setup/doctor.js');
       const report = await doctor();
