@@ -59,7 +59,7 @@ function commands(manager, { node, tools, file, scripts }) {
     }
     case 'pnpm':
       return {
-        add: [tool('.bin', 'pnpm'), ['add', file, ...(scripts ? ['--allow-build=chestmnist'] : [])]],
+        add: [tool('.bin', 'pnpm'), ['add', file]],
         exec: (...args) => [tool('.bin', 'pnpm'), ['exec', ...args]],
         node: direct,
       };
@@ -92,6 +92,11 @@ export function makeProject({ work, name, manager, registry, userPath, caches, .
   cpSync(path.join(ROOT, 'tests', 'package'), cwd, { recursive: true });
   cpSync(path.join(cwd, 'types.ts'), path.join(cwd, 'types.mts'));
   writeFileSync(path.join(cwd, 'package.json'), JSON.stringify({ name: 'consumer', version: '1.0.0', private: true }));
+  if (manager === 'pnpm') {
+    // Without this it refuses scripts, and on CI that is an error.
+    const builds = rest.scripts ? 'dangerouslyAllowAllBuilds: true' : 'strictDepBuilds: false';
+    writeFileSync(path.join(cwd, 'pnpm-workspace.yaml'), `${builds}\nstoreDir: ${path.join(work, 'pnpm')}\n`);
+  }
   if (manager === 'yarn4') writeFileSync(path.join(cwd, 'yarn.lock'), '');
   const env = {
     ...Object.fromEntries(
@@ -99,7 +104,7 @@ export function makeProject({ work, name, manager, registry, userPath, caches, .
     ),
     ...{ PATH: `${path.dirname(rest.node)}${path.delimiter}${userPath}`, CI: 'true' },
     ...caches,
-    ...{ npm_config_registry: registry, npm_config_store_dir: path.join(work, 'pnpm') },
+    npm_config_registry: registry,
     ...{ YARN_REGISTRY: registry, YARN_NPM_REGISTRY_SERVER: registry, YARN_CACHE_FOLDER: path.join(work, manager) },
     ...{ YARN_ENABLE_GLOBAL_CACHE: '0', YARN_ENABLE_TELEMETRY: '0', YARN_ENABLE_IMMUTABLE_INSTALLS: '0' },
   };

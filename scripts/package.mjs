@@ -2,6 +2,7 @@
  * `npm run test:package`: packs the package, installs the tarball into empty projects with every package manager, with
  * and without install scripts, on every supported Node, and does the main job in each, without a compiler on the path.
  * One LibTorch serves them all. `--short` is one npm project on this Node, with what is built already: part of npm test.
+ * Names of managers and numbers of Node as arguments choose among the installations: `pnpm yarn4 22`.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, lstatSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,6 +15,8 @@ import { npm, ROOT, say, secondsSince, step, stop } from './steps.mjs';
 const short = process.argv.includes('--short');
 const MANAGERS = { npm: [], pnpm: ['pnpm@12.21.0'], yarn1: ['yarn@1.22.22'], yarn4: ['@yarnpkg/cli-dist@4.18.1'] };
 const NODES = ['20', '22', '24'];
+const chosen = (names) => names.filter((name) => process.argv.includes(name));
+const [managers, versions] = [Object.keys(MANAGERS), NODES].map((all) => (chosen(all).length > 0 ? chosen(all) : all));
 const CONSUMERS = ['jest@30.5.2', 'vitest@5.1.1', 'esbuild@0.28.2'];
 const SMALL = ['--data', 'synthetic', '--limit-train', '256', '--limit-val', '64', '--limit-test', '64'];
 const TRAIN = ['chestmnist', 'train', ...SMALL, '--epochs', '1', '--device', 'cpu', '--name', 'first'];
@@ -32,7 +35,7 @@ function attempt(name, does) {
     does();
     say(`${name}: ${secondsSince(since)} s`);
   } catch (error) {
-    say(`${name}: FAILS`);
+    say(`${name}: FAILS: ${error.message.split('\n')[0]}`);
     failures.push(`${name}: ${error.message}`);
   }
 }
@@ -169,8 +172,8 @@ tryInstallation(first, { manager: 'npm', scripts: !short, version: own });
 const disk = short ? undefined : [path.join(first.cwd, 'node_modules'), path.join(work, 'cache')].map(bytesUnder);
 
 if (!short) {
-  for (const version of NODES) {
-    for (const manager of Object.keys(MANAGERS)) {
+  for (const version of versions) {
+    for (const manager of managers) {
       for (const scripts of [true, false]) {
         if (manager === 'npm' && scripts && version === own) continue;
         tryInstallation(project(manager, scripts, version), { manager, scripts, version });

@@ -24,11 +24,15 @@ export function register(program: Command): void {
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
 function describe(report: DoctorReport): string {
-  const { node, platform, cpu, addon, libtorch, looked, cuda, data, caches, problem } = report;
+  const { chestmnist, memory, environment, node, platform, cpu, addon, libtorch, looked, cuda, data, caches, problem } =
+    report;
   const rows: [string, string][] = [
+    ['package', `chestmnist ${chestmnist.version} in ${chestmnist.path}`],
     ['node', `${node.version} at ${node.path}`],
     ['platform', `${platform.platform}-${platform.arch}${platform.platform === 'linux' ? ` (${platform.libc})` : ''}`],
     ['cpu', `${cpu.model}, ${cpu.threads} threads${cpu.capability ? `, LibTorch uses ${cpu.capability}` : ''}`],
+    ['memory', megabytes(memory.bytes)],
+    ...Object.entries(environment).map(([name, value]): [string, string] => ['variable', `${name}=${value}`]),
     ['addon', addon ? `${addon.file}, built for LibTorch ${addon.libtorch}` : 'none'],
     ...(addon && !addon.current
       ? [['', 'its sources changed since: chestmnist setup builds it again'] as [string, string]]

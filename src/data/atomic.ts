@@ -34,3 +34,11 @@ export async function writeAtomically(path: string, write: (handle: FileHandle) 
     );
   }
 }
+
+/** Appends chunks one by one: the file system of Yarn's Plug'n'Play takes no iterable. */
+export async function writeChunks(
+  handle: FileHandle,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  for await (const chunk of chunks) await handle.writeFile(chunk);
+}

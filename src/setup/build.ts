@@ -52,7 +52,8 @@ export async function buildAddon({ root, libtorch, verbose, signal }: BuildOptio
   return addon;
 }
 
-function checkTools({ version, source }: LibTorch): void {
+/** Throws ERR_NATIVE_MISSING when this machine cannot build an addon for this LibTorch. Nothing is run. */
+export function checkTools({ version, source }: Pick<LibTorch, 'version' | 'source'>): void {
   const onPath = (names: string[]): boolean =>
     names.some((name) =>
       (process.env.PATH ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, name))),

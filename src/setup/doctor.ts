@@ -3,12 +3,13 @@
  * process of its own, so that a crash of it is a finding and not the end. Not here: wording (cli/doctor.ts).
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 import path from 'node:path';
 import { CHESTMNIST } from '../data/catalogue';
 import { cacheDirectory, findDataFile } from '../data/places';
 import { ChestMnistError, type ErrorCode } from '../errors';
 import type { CudaStatus } from '../native';
+import { version } from '../version';
 import { findAddon, sourceHash, type Addon } from './addon';
 import type { LibTorch } from './inspect';
 import { locateSetUp, type Failure } from './locate';
@@ -26,9 +27,14 @@ export interface Problem {
 }
 
 export interface DoctorReport {
+  /** The package itself. */
+  chestmnist: { version: string; path: string };
   node: { version: string; path: string };
   platform: Platform;
   cpu: { model: string; threads: number; /** e.g. `AVX2`; when the addon loads. */ capability?: string };
+  memory: { bytes: number };
+  /** Variables that matter here and are set; of proxies only that they are, since they may hold a password. */
+  environment: Record<string, string>;
   /** The addon's file and what it was built against; `current` is false when its sources changed since. */
   addon?: Addon & { current: boolean };
   /** LibTorch by its files; `loaded` is what it says of itself once loaded. */
@@ -63,6 +69,7 @@ export async function doctor(): Promise<DoctorReport> {
   }
   const data = findData();
   return {
+    chestmnist: { version, path: PACKAGE_ROOT },
     node: { version: process.version, path: process.execPath },
     platform: thisPlatform(),
     cpu: {
@@ -70,6 +77,8 @@ export async function doctor(): Promise<DoctorReport> {
       threads: availableParallelism(),
       ...(loaded ? { capability: loaded.capability } : {}),
     },
+    memory: { bytes: totalmem() },
+    environment: environment(),
     ...(addon ? { addon: { ...addon, current: addon.sources === sourceHash(PACKAGE_ROOT) } } : {}),
     ...(libtorch ? { libtorch: { ...libtorch, ...(loaded ? { loaded: loaded.version } : {}) } } : {}),
     looked,
@@ -82,6 +91,17 @@ export async function doctor(): Promise<DoctorReport> {
       problem?.next ??
       (data.length > 0 ? 'chestmnist train' : 'chestmnist train --data synthetic, or chestmnist data fetch'),
   };
+}
+
+const VARIABLE =
+  /^(CHESTMNIST_\w+|XDG_CACHE_HOME|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH|LD_PRELOAD|(OMP|MKL)_NUM_THREADS|PIP_\w+|(https?|no|all)_proxy)$/i;
+
+function environment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value && VARIABLE.test(name) ? [[name, /proxy$|^pip_/i.test(name) ? 'set' : value]] : [],
+    ),
+  );
 }
 
 function findData(): DoctorReport['data'] {

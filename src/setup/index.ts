@@ -6,7 +6,7 @@ import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, sym
 import path from 'node:path';
 import { ChestMnistError } from '../errors';
 import { findAddon, sourceHash, type Addon } from './addon';
-import { buildAddon } from './build';
+import { buildAddon, checkTools } from './build';
 import { fits, type LibTorch } from './inspect';
 import { locateInPython, locateSetUp, type Failure } from './locate';
 import { withLock } from './lock';
@@ -110,10 +110,16 @@ async function findOrGet(
   const any = { root, env, refuse };
   // One that is named is used whatever it takes.
   const wanted = env.CHESTMNIST_LIBTORCH ? any : { root, env, refuse: refuseUnfit };
+  const get = async (): Promise<LibTorch | undefined> => {
+    const version = PINNED[cuda ? 'cuda' : 'cpu'];
+    // Before a large download, not after it.
+    if (!addon || releaseOf(addon.libtorch) !== version) checkTools({ version, source: 'to be downloaded' });
+    return obtain({ cuda, env, log, signal, again: () => locateSetUp(wanted, []) }, failures);
+  };
   const libtorch =
     locateSetUp(wanted, failures) ??
     locateInPython(wanted, failures) ??
-    (await obtain({ cuda, env, log, signal, again: () => locateSetUp(wanted, []) }, failures)) ??
+    (await get()) ??
     locateSetUp(any, []) ??
     locateInPython(any, []);
   if (libtorch) return libtorch;

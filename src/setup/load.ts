@@ -116,7 +116,10 @@ export function explain(error: unknown, addon: Addon, libtorch: LibTorch): Chest
       { cause: error },
     );
   }
-  if (/file too short|invalid ELF header|cannot map|truncated/i.test(message) && !message.includes(path.basename(addon.file))) {
+  if (
+    /file too short|invalid ELF header|cannot map|truncated/i.test(message) &&
+    !message.includes(path.basename(addon.file))
+  ) {
     return new ChestMnistError(
       'ERR_LIBTORCH_NOT_FOUND',
       {

@@ -3,8 +3,7 @@
  * The reader trusts nothing: ranges must lie in the file, tile it without gap or overlap, and agree with dtype and shape.
  * Source: the format description of huggingface/safetensors.
  */
-import { writeFile } from 'node:fs/promises';
-import { writeAtomically } from '../data/atomic';
+import { writeAtomically, writeChunks } from '../data/atomic';
 import type { StateDict } from '../native';
 import { incompatible, reasonOf, shown } from './errors';
 import { readBytes, withFile } from './file';
@@ -151,5 +150,5 @@ export async function writeSafetensors(
   json.copy(padded);
   const prefix = Buffer.alloc(8);
   prefix.writeBigUInt64LE(BigInt(padded.length));
-  await writeAtomically(file, (handle) => writeFile(handle, [prefix, padded, ...data]));
+  await writeAtomically(file, (handle) => writeChunks(handle, [prefix, padded, ...data]));
 }

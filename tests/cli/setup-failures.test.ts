@@ -88,6 +88,15 @@ describe('no compiler', () => {
     expect(stderr).toMatch(/next +unset CHESTMNIST_LIBTORCH .* or /);
   });
 
+  test('is said before a large download that would need one, not after it', () => {
+    const env = nothing(noCompiler());
+    const { status, stderr } = chestmnist(installed(), ['setup', '--cuda'], env);
+    expect(status).toBe(4);
+    expect(stderr).toMatch(/no addon here fits LibTorch \d+\.\d+\.\d+ \(to be downloaded\).*lacks CMake/);
+    expect(stderr).not.toMatch(/pip download/);
+    expect(inCache(env)).toEqual([]);
+  });
+
   test('a Python torch of another version is passed over for one that fits', () => {
     const python = fakePython(folder, {
       torch: fakeLibTorch(fresh('site'), '2.99.0'),
@@ -159,7 +168,7 @@ describe('killed', () => {
 
   test('while it downloads and while it extracts: the next one starts clean', async () => {
     const files = torchFiles('2.13.0+cpu');
-    for (let i = 0; i < 4000; i++) files[`torch/include/torch/h${i}.h`] = `// ${i}`;
+    for (let i = 0; i < 1500; i++) files[`torch/include/torch/h${i}.h`] = `// ${i}`;
     const wheel = await fakeWheel(fresh('torch') + '.whl', files);
     const asked = fresh('asked');
     const root = installed();
@@ -181,7 +190,7 @@ describe('killed', () => {
     chestmnist(root, ['setup'], { ...env, CHESTMNIST_PYTHON: quick });
     expect(inCache(env).filter((name) => name !== 'downloads')).toEqual(whole);
     const headers = path.join(cacheOf(env), '2.13.0-cpu', 'torch', 'include', 'torch');
-    expect(readdirSync(headers)).toHaveLength(4001);
+    expect(readdirSync(headers)).toHaveLength(1501);
     expect(existsSync(path.join(root, 'build', 'setup.lock'))).toBe(false);
   });
 

@@ -9,7 +9,7 @@ test('evaluates a run', async () => {
 }, 60_000);
 
 test('trains', async () => {
-  const limits = { limitTrain: 64, limitVal: 32, limitTest: 32, epochs: 1, threads: 1 };
+  const limits = { limitTrain: 128, limitVal: 32, limitTest: 32, epochs: 1, threads: 1 };
   const run = train({ data: 'synthetic', device: 'cpu', ...limits, out: 'runs', name: `test-${process.pid}` });
   expect((await run).status).toBe('finished');
 }, 60_000);
