@@ -2,8 +2,10 @@
  * Files that appear whole or not at all: written beside the destination, flushed to disk, renamed.
  */
 import { randomBytes } from 'node:crypto';
+import { fsync } from 'node:fs';
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { ChestMnistError } from '../errors';
 
 /** Gives `write` a handle of a temporary file that becomes `path` when it resolves; folders are made. ERR_CONFIG when the place cannot be written. */
@@ -15,7 +17,7 @@ export async function writeAtomically(path: string, write: (handle: FileHandle) 
     const handle = await open(temporary, 'wx');
     try {
       await write(handle);
-      await handle.sync();
+      await flush(handle);
     } finally {
       await handle.close();
     }
@@ -42,3 +44,6 @@ export async function writeChunks(
 ): Promise<void> {
   for await (const chunk of chunks) await handle.writeFile(chunk);
 }
+
+/** Waits until the file is on the disk; by its descriptor, since handles of Yarn's Plug'n'Play have no sync(). */
+export const flush = (handle: FileHandle): Promise<void> => promisify(fsync)(handle.fd);
