@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'prebuilds/', 'libtorch/', 'runs/', 'coverage/', '.venv*/', '**/*.mjs', '**/*.js'] },
+  { ignores: ['dist/', 'build/', 'prebuilds/', 'libtorch/', 'runs/', 'coverage/', '.venv*/', '**/*.{mjs,cjs,js}'] },
   ...tseslint.configs.recommendedTypeChecked,
   {
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },

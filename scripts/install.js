@@ -10,7 +10,15 @@ const path = require('node:path');
 const root = path.resolve(__dirname, '..');
 const main = path.join(root, 'dist', 'cli', 'main.js');
 if (!existsSync(path.join(root, 'src')) && existsSync(main)) {
-  const { status } = spawnSync(process.execPath, [main, 'setup'], { cwd: root, stdio: 'inherit' });
+  const env = { ...process.env };
+  // npm's own settings reach an install script under these names.
+  for (const [name, setting] of [
+    ['HTTPS_PROXY', env.npm_config_https_proxy || env.npm_config_proxy],
+    ['NO_PROXY', env.npm_config_noproxy],
+  ]) {
+    if (setting && !env[name] && !env[name.toLowerCase()]) env[name] = setting;
+  }
+  const { status } = spawnSync(process.execPath, [main, 'setup'], { cwd: root, env, stdio: 'inherit' });
   if (status !== 0) {
     process.stderr.write(
       '\nchestmnist is installed, but LibTorch and its addon are not set up. Later: npx chestmnist setup\n',

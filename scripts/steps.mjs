@@ -33,11 +33,14 @@ export function installPackages() {
   const installed = path.join(ROOT, 'node_modules', '.package-lock.json');
   const lock = path.join(ROOT, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  // npm's own path when npm runs this script: on Windows `npm` alone is no program.
-  const npm = process.env.npm_execpath;
-  const args = ['ci', '--no-audit', '--no-fund'];
-  if (npm) step('install packages (npm ci)', process.execPath, [npm, ...args]);
-  else step('install packages (npm ci)', 'npm', args, { shell: process.platform === 'win32' });
+  const [program, args] = npm(['ci', '--no-audit', '--no-fund']);
+  step('install packages (npm ci)', program, args, { shell: process.platform === 'win32' && program === 'npm' });
+}
+
+/** npm as a program and its arguments: by its own path when npm runs this script, since on Windows `npm` alone is no program. */
+export function npm(args) {
+  const own = process.env.npm_execpath;
+  return own?.endsWith('npm-cli.js') ? [process.execPath, [own, ...args]] : ['npm', args];
 }
 
 /** Packages, JavaScript, LibTorch and the addon: what every command of the repository needs. */

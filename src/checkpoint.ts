@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rename, stat, type FileHandle } from 'node:fs/promises';
-import { writeAll, writeAtomically } from './data/atomic';
+import { writeAtomically } from './data/atomic';
 import { ChestMnistError } from './errors';
 import type { DataFacts } from './events';
 import type { EpochProgress, StateDict } from './native';
@@ -86,11 +86,11 @@ export async function saveCheckpoint(directory: string, checkpoint: Checkpoint):
 async function writeSealed(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
   const hash = createHash('sha256');
   for (const piece of pieces) {
-    const written = writeAll(handle, piece);
+    const written = handle.writeFile(piece);
     hash.update(piece);
     await written;
   }
-  await writeAll(handle, hash.digest());
+  await handle.writeFile(hash.digest());
 }
 
 /**

@@ -11,6 +11,12 @@ import { cliOf, type Cli } from './context';
 import { table } from './table';
 
 const LAYOUT = `
+Examples:
+  chestmnist data info
+  chestmnist data fetch --size 64 --out ~/data
+  chestmnist data verify my.npz
+  chestmnist data synthesize -o small.npz --counts 2000,500,500
+
 An .npz file holds {train,val,test}_images, uint8 [N, H, H] with H even and at least 28, and {train,val,test}_labels,
 [N, L] of 0 and 1. The catalogue's files are looked for in this folder, $CHESTMNIST_DATA, ~/.medmnist and the user's cache.`;
 

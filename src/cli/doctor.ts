@@ -3,10 +3,16 @@ import type { Command } from 'commander';
 import type { DoctorReport } from '../setup/doctor';
 import { cliOf } from './context';
 
+const EXAMPLES = `
+Examples:
+  chestmnist doctor                 paste this into a bug report
+  chestmnist doctor --json          the same as one JSON document; exit code 4 when training cannot run`;
+
 export function register(program: Command): void {
   program
     .command('doctor')
     .description('what was found on this machine, a verdict and the next command')
+    .addHelpText('after', EXAMPLES)
     .action(async (_options: object, command: Command) => {
       const { doctor } = await import('../setup/doctor.js');
       const report = await doctor();
@@ -18,11 +24,15 @@ export function register(program: Command): void {
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
 function describe(report: DoctorReport): string {
-  const { node, platform, cpu, addon, libtorch, looked, cuda, data, caches, problem } = report;
+  const { chestmnist, memory, environment, node, platform, cpu, addon, libtorch, looked, cuda, data, caches, problem } =
+    report;
   const rows: [string, string][] = [
+    ['package', `chestmnist ${chestmnist.version} in ${chestmnist.path}`],
     ['node', `${node.version} at ${node.path}`],
     ['platform', `${platform.platform}-${platform.arch}${platform.platform === 'linux' ? ` (${platform.libc})` : ''}`],
     ['cpu', `${cpu.model}, ${cpu.threads} threads${cpu.capability ? `, LibTorch uses ${cpu.capability}` : ''}`],
+    ['memory', megabytes(memory.bytes)],
+    ...Object.entries(environment).map(([name, value]): [string, string] => ['variable', `${name}=${value}`]),
     ['addon', addon ? `${addon.file}, built for LibTorch ${addon.libtorch}` : 'none'],
     ...(addon && !addon.current
       ? [['', 'its sources changed since: chestmnist setup builds it again'] as [string, string]]

@@ -5,6 +5,12 @@ import { cliOf } from './context';
 
 const FORMATS: readonly ExportFormat[] = ['safetensors', 'pth', 'onnx'];
 
+const EXAMPLES = `
+Examples:
+  chestmnist export runs/first --format pth -o resnet18.pth     torch.load and load_state_dict take it
+  chestmnist export runs/first --format onnx -o resnet18.onnx   for onnxruntime and others
+  chestmnist export resnet18.pth --format safetensors -o resnet18.safetensors`;
+
 export function register(program: Command): void {
   program
     .command('export')
@@ -17,6 +23,7 @@ export function register(program: Command): void {
     )
     .requiredOption('-o, --output <file>', 'the file to write')
     .option('--force', 'replace the file when it exists', false)
+    .addHelpText('after', EXAMPLES)
     .action(
       async (source: string, options: { format: ExportFormat; output: string; force: boolean }, command: Command) => {
         const { openModel } = await import('../model.js');

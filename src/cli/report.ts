@@ -4,6 +4,11 @@ import type { Command } from 'commander';
 import { cliOf } from './context';
 import { addFlags, readFlags } from './flags';
 
+const EXAMPLES = `
+Examples:
+  chestmnist report runs/first
+  chestmnist report runs/first --data chestmnist           with images of the test split`;
+
 export function register(program: Command): void {
   const report = program
     .command('report')
@@ -24,5 +29,5 @@ export function register(program: Command): void {
       const page = path.resolve(run, 'report.html');
       cli.result({ run: path.resolve(run), report: page, files, notes }, () => page);
     });
-  addFlags(report, ['size']);
+  addFlags(report, ['size']).addHelpText('after', EXAMPLES);
 }

@@ -3,8 +3,10 @@
  * flushed too, so that not even a power failure takes a file back that was said to be written.
  */
 import { randomBytes } from 'node:crypto';
+import { fsync } from 'node:fs';
 import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { ChestMnistError } from '../errors';
 
 /** The names of temporary files; one is left behind by a process that is killed while it writes. */
@@ -26,7 +28,7 @@ export async function writeAtomically(
     const handle = await open(temporary, 'wx');
     try {
       await write(handle);
-      await handle.sync();
+      await flush(handle);
     } finally {
       await handle.close();
     }
@@ -55,13 +57,18 @@ export async function writeAtomically(
 /** Windows cannot open a folder and some file systems cannot flush one: then there is nothing to be done. */
 async function flushFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
-  await handle?.sync().catch(() => undefined);
-  await handle?.close();
+  if (!handle) return;
+  await flush(handle).catch(() => undefined);
+  await handle.close();
 }
 
-/** Writes all of `bytes` where the handle stands. */
-export async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
-  }
+/** Appends chunks one by one: the file system of Yarn's Plug'n'Play takes no iterable. */
+export async function writeChunks(
+  handle: FileHandle,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  for await (const chunk of chunks) await handle.writeFile(chunk);
 }
+
+/** Waits until the file is on the disk; by its descriptor, since handles of Yarn's Plug'n'Play have no sync(). */
+export const flush = (handle: FileHandle): Promise<void> => promisify(fsync)(handle.fd);

@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
 import { ChestMnistError } from '../errors';
+import { flush } from './atomic';
 import { hashFile } from './checksum';
 import { claimPart, type Part } from './part-file';
 
@@ -82,7 +83,7 @@ async function complete(url: string, part: Part, options: DownloadOptions): Prom
       try {
         await fetchRest(url, file, dirname(part.path), before, agent, options);
         const wrong = await wrongChecksum(part.path, options);
-        if (wrong === undefined) return await file.sync();
+        if (wrong === undefined) return await flush(file);
         await file.truncate(0);
         if (fresh) throw checksumError(url, wrong);
         fresh = true;

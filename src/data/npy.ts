@@ -2,6 +2,7 @@
  * The .npy header, read strictly (no evaluation of Python) and written: dtype, order and shape of one array.
  * Source: NEP 1 and numpy.lib.format, versions 1.0, 2.0 and 3.0.
  */
+import { types } from 'node:util';
 import { ChestMnistError } from '../errors';
 import { corrupt } from './zip';
 
@@ -141,9 +142,10 @@ function wrongLayout(file: string, name: string, found: string, needed: string, 
 
 /** NumPy's own dtype string of a typed array that can be written. */
 export function dtypeOf(data: Uint8Array | Int32Array | Float32Array | Float64Array): string {
-  if (data instanceof Uint8Array) return '|u1';
-  if (data instanceof Int32Array) return '<i4';
-  return data instanceof Float32Array ? '<f4' : '<f8';
+  // Not instanceof: in a test runner's context, arrays of the addon have other constructors.
+  if (types.isUint8Array(data)) return '|u1';
+  if (types.isInt32Array(data)) return '<i4';
+  return types.isFloat32Array(data) ? '<f4' : '<f8';
 }
 
 /** A version 1.0 header in C order, padded so that the elements start at a multiple of 64 bytes. */

@@ -10,6 +10,7 @@ import { finished } from 'node:stream/promises';
 import { ChestMnistError } from '../errors';
 import { findAddon, sourceHash, type Addon } from './addon';
 import type { LibTorch } from './inspect';
+import { SETUP_COMMAND } from './versions';
 
 export interface BuildOptions {
   root: string;
@@ -21,7 +22,7 @@ export interface BuildOptions {
 
 /** Builds and returns the addon. Throws ERR_NATIVE_MISSING with the end of the log when that fails. */
 export async function buildAddon({ root, libtorch, verbose, signal }: BuildOptions): Promise<Addon> {
-  checkTools();
+  checkTools(libtorch);
   const release = path.join(root, 'build', 'Release');
   const work = path.join(root, 'build', 'cmake');
   const finishedMark = path.join(work, 'finished');
@@ -51,7 +52,8 @@ export async function buildAddon({ root, libtorch, verbose, signal }: BuildOptio
   return addon;
 }
 
-function checkTools(): void {
+/** Throws ERR_NATIVE_MISSING when this machine cannot build an addon for this LibTorch. Nothing is run. */
+export function checkTools({ version, source }: Pick<LibTorch, 'version' | 'source'>): void {
   const onPath = (names: string[]): boolean =>
     names.some((name) =>
       (process.env.PATH ?? '').split(path.delimiter).some((folder) => existsSync(path.join(folder, name))),
@@ -69,10 +71,11 @@ function checkTools(): void {
     darwin: 'xcode-select --install and brew install cmake',
     win32: 'winget install Kitware.CMake and the C++ tools of Visual Studio',
   }[process.platform as 'linux' | 'darwin' | 'win32'];
+  const named = source === 'CHESTMNIST_LIBTORCH' ? 'unset CHESTMNIST_LIBTORCH to get one that needs no build, or ' : '';
   throw new ChestMnistError('ERR_NATIVE_MISSING', {
-    found: `the addon has to be built here, and this machine lacks ${missing.join(' and ')}`,
+    found: `no addon here fits LibTorch ${version} (${source}), so one has to be built, and this machine lacks ${missing.join(' and ')}`,
     needed: 'CMake and a C++20 compiler (GCC 11 or newer, Clang 14 or newer)',
-    next: `${install}, then npx chestmnist setup`,
+    next: `${named}${install}, then ${SETUP_COMMAND}`,
   });
 }
 
@@ -132,6 +135,6 @@ function failed(what: string, log: string): ChestMnistError {
   return new ChestMnistError('ERR_NATIVE_MISSING', {
     found: `${what}; the end of ${log}:\n${lines.slice(-30).join('\n')}\n`,
     needed: 'an addon that builds against this LibTorch (GCC 11 or newer, Clang 14 or newer)',
-    next: 'read the log; then npx chestmnist setup --verbose',
+    next: `read the log; then ${SETUP_COMMAND} --verbose`,
   });
 }

@@ -2,18 +2,19 @@
  * What set-up finds on this machine and whether training can run, as data. It changes nothing; LibTorch is loaded in a
  * process of its own, so that a crash of it is a finding and not the end. Not here: wording (cli/doctor.ts).
  */
-import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 import path from 'node:path';
 import { CHESTMNIST } from '../data/catalogue';
 import { cacheDirectory, findDataFile } from '../data/places';
 import { ChestMnistError, type ErrorCode } from '../errors';
 import type { CudaStatus } from '../native';
+import { version } from '../version';
 import { findAddon, sourceHash, type Addon } from './addon';
 import type { LibTorch } from './inspect';
 import { locateSetUp, type Failure } from './locate';
 import { resolveAddon } from './load';
+import { load, type Loaded } from './probe';
 import { thisPlatform, type Platform } from './platform';
 import { PACKAGE_ROOT } from './versions';
 
@@ -26,9 +27,14 @@ export interface Problem {
 }
 
 export interface DoctorReport {
+  /** The package itself. */
+  chestmnist: { version: string; path: string };
   node: { version: string; path: string };
   platform: Platform;
   cpu: { model: string; threads: number; /** e.g. `AVX2`; when the addon loads. */ capability?: string };
+  memory: { bytes: number };
+  /** Variables that matter here and are set; of proxies only that they are, since they may hold a password. */
+  environment: Record<string, string>;
   /** The addon's file and what it was built against; `current` is false when its sources changed since. */
   addon?: Addon & { current: boolean };
   /** LibTorch by its files; `loaded` is what it says of itself once loaded. */
@@ -63,6 +69,7 @@ export async function doctor(): Promise<DoctorReport> {
   }
   const data = findData();
   return {
+    chestmnist: { version, path: PACKAGE_ROOT },
     node: { version: process.version, path: process.execPath },
     platform: thisPlatform(),
     cpu: {
@@ -70,6 +77,8 @@ export async function doctor(): Promise<DoctorReport> {
       threads: availableParallelism(),
       ...(loaded ? { capability: loaded.capability } : {}),
     },
+    memory: { bytes: totalmem() },
+    environment: environment(),
     ...(addon ? { addon: { ...addon, current: addon.sources === sourceHash(PACKAGE_ROOT) } } : {}),
     ...(libtorch ? { libtorch: { ...libtorch, ...(loaded ? { loaded: loaded.version } : {}) } } : {}),
     looked,
@@ -84,43 +93,15 @@ export async function doctor(): Promise<DoctorReport> {
   };
 }
 
-interface Loaded {
-  version: string;
-  capability: string;
-  cuda: CudaStatus;
-}
+const VARIABLE =
+  /^(CHESTMNIST_\w+|XDG_CACHE_HOME|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH|LD_PRELOAD|(OMP|MKL)_NUM_THREADS|PIP_\w+|(https?|no|all)_proxy)$/i;
 
-/** Errors keep their code; a death without one (a signal, an illegal instruction) is ERR_NATIVE_MISSING with its name. */
-const PROBE = `
-const { native } = require(process.argv[1]);
-const say = (value) => require('fs').writeSync(3, JSON.stringify(value));
-try {
-  const addon = native();
-  say({ version: addon.torchVersion(), capability: addon.cpuCapability(), cuda: addon.cudaStatus() });
-} catch (error) {
-  say({ error: { code: error.code, found: error.found ?? String(error), needed: error.needed, next: error.next } });
-}`;
-
-/** What the addon says of itself, asked in a process of its own. Throws the ChestMnistError that loading gives. */
-async function load(): Promise<Loaded> {
-  const program = path.join(PACKAGE_ROOT, 'dist', 'native.js');
-  const child = spawn(process.execPath, ['-e', PROBE, program], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
-  let answer = '';
-  let chatter = '';
-  child.stdio[3]?.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-  child.stderr?.on('data', (chunk: Buffer) => (chatter = (chatter + chunk.toString()).slice(-2_000)));
-  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (...end) => resolve(end));
-  });
-  const said = (answer ? JSON.parse(answer) : { error: {} }) as Loaded | { error: Partial<Problem> };
-  if (!('error' in said)) return said;
-  const { code: errorCode, found, needed, next } = said.error;
-  throw new ChestMnistError(errorCode ?? 'ERR_NATIVE_MISSING', {
-    found: found ?? `loading the addon ended its process (${signal ?? `exit ${code}`}) ${chatter.trim()}`.trim(),
-    needed: needed ?? 'an addon and a LibTorch that load on this machine',
-    next: next ?? 'npx chestmnist setup --rebuild',
-  });
+function environment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).flatMap(([name, value]) =>
+      value && VARIABLE.test(name) ? [[name, /proxy$|^pip_/i.test(name) ? 'set' : value]] : [],
+    ),
+  );
 }
 
 function findData(): DoctorReport['data'] {

@@ -2,25 +2,26 @@
  * Set-up: a LibTorch that this package can use, the link to it, and an addon that fits it. Running it again changes
  * nothing and is quick; killed at any moment, the next run repairs. Not here: the command line (cli/setup.ts).
  */
-import { execFile } from 'node:child_process';
-import { lstatSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { ChestMnistError } from '../errors';
-import { findAddon, sourceHash } from './addon';
-import { buildAddon } from './build';
+import { findAddon, sourceHash, type Addon } from './addon';
+import { buildAddon, checkTools } from './build';
 import { fits, type LibTorch } from './inspect';
 import { locateInPython, locateSetUp, type Failure } from './locate';
 import { withLock } from '../lock';
-import { obtain } from './obtain';
+import { load } from './probe';
+import { obtain, obtainFromFile } from './obtain';
 import { checkPlatform } from './platform';
-import { libtorchLink, PACKAGE_ROOT, PINNED } from './versions';
+import { libtorchLink, PACKAGE_ROOT, PINNED, releaseOf, SETUP_COMMAND } from './versions';
 
 export { doctor, type DoctorReport } from './doctor';
 
 export interface SetupOptions {
   /** Insist on a CUDA build of LibTorch; gets a large download when there is none. */
   cuda?: boolean;
+  /** A torch wheel or LibTorch zip on this machine to take LibTorch from, instead of looking for one. */
+  from?: string;
   /** Build the addon even when the one there fits. */
   rebuild?: boolean;
   /** Lines for people: what is being done. */
@@ -46,69 +47,106 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const { log = () => undefined, signal } = options;
   checkPlatform();
   const root = PACKAGE_ROOT;
-  checkWritable(root);
+  const blocked = unwritable(root);
   const waiting = (holder: string): void => log(`waiting for another setup of this package: ${holder}`);
-  return withLock(
-    path.join(root, 'build', 'setup.lock'),
-    async () => {
-      const libtorch = await findOrGet(root, options);
-      log(`LibTorch ${libtorch.version} in ${libtorch.directory} (${libtorch.source})`);
-      const relinked = link(root, libtorch.directory);
-      const there = findAddon(root);
-      if (there && !options.rebuild && fits(there.libtorch, libtorch) && there.sources === sourceHash(root)) {
-        if (relinked) await tryLoading();
-        return { libtorch, addon: there.file, built: false };
-      }
-      log(`building the addon${there ? '' : ' (about a minute)'}; log in ${path.join(root, 'build', 'build.log')}`);
-      const addon = await buildAddon({
-        root,
-        libtorch,
-        ...(options.verbose ? { verbose: options.verbose } : {}),
-        ...(signal ? { signal } : {}),
-      });
-      await tryLoading();
-      return { libtorch, addon: addon.file, built: true };
-    },
-    { waiting, signal },
-  );
+  const work = async (): Promise<SetupResult> => {
+    const there = usableAddon(root, options);
+    const libtorch = await findOrGet(root, there, options);
+    log(`LibTorch ${libtorch.version} in ${libtorch.directory} (${libtorch.source})`);
+    if (!blocked) link(root, libtorch.directory);
+    if (there && fits(there.libtorch, libtorch)) {
+      const wrong = await tryLoading();
+      if (wrong === undefined) return { libtorch, addon: there.file, built: false };
+      if (wrong.code === 'ERR_LIBTORCH_NOT_FOUND') throw wrong; // building does not mend that
+      log(`the addon does not load here: ${wrong.found}`);
+    }
+    if (blocked) throw blocked;
+    const logFile = path.join(root, 'build', 'build.log');
+    const why = there ? `${there.file} does not fit, ` : '';
+    log(`${why}building the addon: takes CMake, a C++20 compiler and about a minute; log in ${logFile}`);
+    const addon = await buildAddon({
+      root,
+      libtorch,
+      ...(options.verbose ? { verbose: options.verbose } : {}),
+      ...(signal ? { signal } : {}),
+    });
+    const wrong = await tryLoading();
+    if (wrong) throw wrong;
+    return { libtorch, addon: addon.file, built: true };
+  };
+  // A package that another user installed can be used with a LibTorch of one's own, as long as nothing is to be built.
+  if (blocked) return work();
+  return withLock(path.join(root, 'build', 'setup.lock'), work, { waiting, signal });
 }
 
+/** The addon here, unless its sources changed or it is to be built anyway. What a killed build left is taken away. */
+function usableAddon(root: string, { rebuild }: SetupOptions): Addon | undefined {
+  // It would hide the prebuilt one.
+  const partial = path.join(root, 'build', 'Release', 'chestmnist.node');
+  if (!findAddon(root) && existsSync(partial)) rmSync(partial);
+  const addon = findAddon(root);
+  return rebuild || addon?.sources !== sourceHash(root) ? undefined : addon;
+}
+
+/**
+ * LibTorch: one that fits the addon here comes before any other, and is got from a network when none is found, so that
+ * no compiler is needed; one that takes a build is the last resort.
+ */
 async function findOrGet(
   root: string,
-  { cuda = false, log = () => undefined, signal }: SetupOptions,
+  addon: Addon | undefined,
+  { cuda = false, from, log = () => undefined, signal }: SetupOptions,
 ): Promise<LibTorch> {
   const env = process.env;
   const failures: Failure[] = [];
   const refuse = (libtorch: LibTorch): string | undefined =>
     cuda && !libtorch.cuda ? `${libtorch.directory} is LibTorch ${libtorch.version}, a CPU build` : undefined;
-  const wanted = { root, env, refuse };
+  const refuseUnfit = (libtorch: LibTorch): string | undefined =>
+    refuse(libtorch) ??
+    (addon && !fits(addon.libtorch, libtorch)
+      ? `${libtorch.directory} is LibTorch ${libtorch.version}; the addon here is for ${releaseOf(addon.libtorch)}`
+      : undefined);
+  if (from !== undefined) return obtainFromFile({ file: from, refuse, log, signal });
+  const any = { root, env, refuse };
+  // One that is named is used whatever it takes.
+  const wanted = env.CHESTMNIST_LIBTORCH ? any : { root, env, refuse: refuseUnfit };
+  const get = async (): Promise<LibTorch | undefined> => {
+    const version = PINNED[cuda ? 'cuda' : 'cpu'];
+    // Before a large download, not after it.
+    if (!addon || releaseOf(addon.libtorch) !== version) checkTools({ version, source: 'to be downloaded' });
+    return obtain({ cuda, env, log, signal, again: () => locateSetUp(wanted, []) }, failures);
+  };
   const libtorch =
     locateSetUp(wanted, failures) ??
     locateInPython(wanted, failures) ??
-    (await obtain({ cuda, env, log, signal, again: () => locateSetUp(wanted, []) }, failures));
+    (await get()) ??
+    locateSetUp(any, []) ??
+    locateInPython(any, []);
   if (libtorch) return libtorch;
   throw new ChestMnistError('ERR_LIBTORCH_NOT_FOUND', {
     found: `no LibTorch from any source:\n${failures.map(({ source, reason }) => `  ${source}: ${reason}`).join('\n')}\n`,
     needed: `LibTorch ${cuda ? `${PINNED.cuda} (CUDA)` : PINNED.cpu}, from one of these`,
     next:
-      'with a network (HTTPS_PROXY is honoured) run npx chestmnist setup again; without one, ' +
-      'pip install torch on this machine or set CHESTMNIST_LIBTORCH to an unpacked LibTorch',
+      `with a network run ${SETUP_COMMAND} again (HTTPS_PROXY, PIP_INDEX_URL and CHESTMNIST_LIBTORCH_MIRROR are honoured); ` +
+      `without one, copy a torch wheel or LibTorch zip here and run ${SETUP_COMMAND} --from FILE`,
   });
 }
 
-function checkWritable(root: string): void {
+/** The error to end with when something has to be written into a package that cannot be written. */
+function unwritable(root: string): ChestMnistError | undefined {
   try {
     mkdirSync(path.join(root, 'build'), { recursive: true });
     const probe = path.join(root, 'build', `.${process.pid}`);
     mkdirSync(probe);
     rmSync(probe, { recursive: true });
+    return undefined;
   } catch (error) {
-    throw new ChestMnistError(
+    return new ChestMnistError(
       'ERR_NATIVE_MISSING',
       {
-        found: `${root} cannot be written (${(error as Error).message})`,
-        needed: 'to put the addon and the link to LibTorch there',
-        next: 'run setup as the user who installed the package',
+        found: `${root} cannot be written (${(error as Error).message}), and the addon has to be built there`,
+        needed: 'a package folder that can be written, or an addon in it that fits',
+        next: `run ${SETUP_COMMAND} as the user who installed the package`,
       },
       { cause: error },
     );
@@ -133,21 +171,13 @@ export function link(root: string, directory: string): boolean {
   return true;
 }
 
-/** Loads the addon in a process of its own: a crash there is a message here. */
-async function tryLoading(): Promise<void> {
-  const program = 'require(process.argv[1]).loadAddon()';
+/** Loads the addon in a process of its own, where a crash is a message here; the error when it does not load. */
+async function tryLoading(): Promise<ChestMnistError | undefined> {
   try {
-    await promisify(execFile)(process.execPath, ['-e', program, path.join(__dirname, 'load.js')]);
+    await load();
+    return undefined;
   } catch (error) {
-    const { stderr = '', message } = error as { stderr?: string; message: string };
-    throw new ChestMnistError(
-      'ERR_NATIVE_MISSING',
-      {
-        found: `the addon does not load: ${/^ChestMnistError: .*$/m.exec(stderr)?.[0] ?? stderr.trim().split('\n').at(-1) ?? message}`,
-        needed: 'an addon and a LibTorch that load',
-        next: 'npx chestmnist doctor',
-      },
-      { cause: error },
-    );
+    if (error instanceof ChestMnistError) return error;
+    throw error;
   }
 }

@@ -4,7 +4,7 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import { realpathSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { ChestMnistError } from '../errors';
 import { findAddon, type Addon } from './addon';
 import { fits, type LibTorch } from './inspect';
@@ -32,9 +32,10 @@ export function resolveAddon(root = PACKAGE_ROOT, env = process.env): { addon: A
   checkPlatform();
   const addon = findAddon(root);
   if (!addon) {
+    checkPlace(root);
     throw new ChestMnistError('ERR_NATIVE_MISSING', {
-      found: `no native addon in ${root}`,
-      needed: 'the addon built for this machine, and LibTorch',
+      found: `chestmnist is installed in ${root}, but has no native addon for ${process.platform}-${process.arch} yet`,
+      needed: 'the addon and LibTorch, which one command sets up',
       next: SETUP_COMMAND,
     });
   }
@@ -48,9 +49,26 @@ export function resolveAddon(root = PACKAGE_ROOT, env = process.env): { addon: A
   const mismatch = failures.find(({ reason }) => reason.includes('the addon was built for'));
   throw new ChestMnistError(mismatch ? 'ERR_LIBTORCH_MISMATCH' : 'ERR_LIBTORCH_NOT_FOUND', {
     found:
-      mismatch?.reason ?? `no LibTorch (${failures.map(({ source, reason }) => `${source}: ${reason}`).join('; ')})`,
+      mismatch?.reason ??
+      `LibTorch is not set up yet (${failures.map(({ source, reason }) => `${source}: ${reason}`).join('; ')})`,
     needed: `LibTorch ${releaseOf(addon.libtorch)}, for which the addon was built`,
     next: SETUP_COMMAND,
+  });
+}
+
+/** Code that a bundler moved out of the package cannot find the addon: ERR_NATIVE_MISSING says what to tell the bundler. */
+function checkPlace(root: string): void {
+  let name: unknown;
+  try {
+    name = (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as { name?: unknown }).name;
+  } catch {
+    // No package.json: not the package's folder.
+  }
+  if (name === 'chestmnist') return;
+  throw new ChestMnistError('ERR_NATIVE_MISSING', {
+    found: `the code of chestmnist runs outside of its package, for it is not in ${root}; it seems to be bundled`,
+    needed: 'the package in node_modules, since its native addon cannot be bundled',
+    next: 'mark chestmnist as external: esbuild --external:chestmnist, webpack externals, Next.js serverExternalPackages',
   });
 }
 
@@ -91,8 +109,23 @@ export function explain(error: unknown, addon: Addon, libtorch: LibTorch): Chest
       'ERR_PLATFORM_UNSUPPORTED',
       {
         found: what,
-        needed: 'a newer C or C++ library than this system has (glibc 2.28 and the libstdc++ of GCC 11)',
-        next: 'use a newer system image, or build here: npx chestmnist setup --rebuild',
+        needed:
+          'a newer C or C++ library than this system has: LibTorch needs glibc 2.28, the prebuilt addon glibc 2.34 and the libstdc++ of GCC 12',
+        next: `build the addon here: ${SETUP_COMMAND} --rebuild (takes CMake and a C++20 compiler); or use a newer system, such as Debian 12`,
+      },
+      { cause: error },
+    );
+  }
+  if (
+    /file too short|invalid ELF header|cannot map|truncated/i.test(message) &&
+    !message.includes(path.basename(addon.file))
+  ) {
+    return new ChestMnistError(
+      'ERR_LIBTORCH_NOT_FOUND',
+      {
+        found: what,
+        needed: 'a LibTorch with whole files',
+        next: `remove ${libtorch.directory}, then ${SETUP_COMMAND}`,
       },
       { cause: error },
     );
@@ -100,7 +133,7 @@ export function explain(error: unknown, addon: Addon, libtorch: LibTorch): Chest
   if (/undefined symbol|symbol not found|procedure could not be found/i.test(message)) {
     return new ChestMnistError(
       'ERR_LIBTORCH_MISMATCH',
-      { found: what, needed: 'an addon built against this LibTorch', next: 'npx chestmnist setup --rebuild' },
+      { found: what, needed: 'an addon built against this LibTorch', next: `${SETUP_COMMAND} --rebuild` },
       { cause: error },
     );
   }
@@ -110,14 +143,14 @@ export function explain(error: unknown, addon: Addon, libtorch: LibTorch): Chest
       {
         found: what,
         needed: 'every library LibTorch depends on',
-        next: 'npx chestmnist setup, then npx chestmnist doctor',
+        next: `${SETUP_COMMAND}, then npx chestmnist doctor`,
       },
       { cause: error },
     );
   }
   return new ChestMnistError(
     'ERR_NATIVE_MISSING',
-    { found: what, needed: 'an addon that loads', next: 'npx chestmnist setup --rebuild' },
+    { found: what, needed: 'an addon that loads', next: `${SETUP_COMMAND} --rebuild` },
     { cause: error },
   );
 }

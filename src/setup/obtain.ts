@@ -2,7 +2,17 @@
  * Gets a LibTorch from a network: the official archive, else a wheel through pip (a wheel is a zip with LibTorch inside).
  * With `cuda`, pip's CUDA build and the NVIDIA libraries it names. It ends in the user's cache, whole or not at all.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { download } from '../data/download';
 import { openZip } from '../data/zip';
@@ -12,7 +22,7 @@ import { inspectLibTorch, type LibTorch } from './inspect';
 import type { Failure } from './locate';
 import { withLock } from '../lock';
 import { pipDownload } from './pip';
-import { libtorchCache, MANIFEST, PINNED } from './versions';
+import { libtorchCache, MANIFEST, PINNED, SETUP_COMMAND } from './versions';
 
 export interface ObtainOptions {
   cuda: boolean;
@@ -23,14 +33,23 @@ export interface ObtainOptions {
   again: () => LibTorch | undefined;
 }
 
+export interface FileOptions extends Pick<ObtainOptions, 'log' | 'signal'> {
+  /** A torch wheel, or LibTorch's archive. */
+  file: string;
+  /** Says no, with a reason, to a LibTorch that is not wanted. */
+  refuse: (libtorch: LibTorch) => string | undefined;
+}
+
 /** Bytes on disk while it is got: what is downloaded and what is extracted from it. Measured. */
 const DISK_BYTES = { cpu: 0.8e9, cuda: 7e9 } as const;
 
 /** What `setup --cuda` says before it starts. Measured for torch 2.14.1 on Linux x64. */
 export const CUDA_SIZES = 'downloads 2.7 GB (PyTorch 0.55 GB, NVIDIA libraries 2.2 GB) and takes 4.3 GB of disk';
 
-/** Archives of the CPU build by platform; there is none for other platforms. */
+/** Where the archives are; CHESTMNIST_LIBTORCH_MIRROR names another place with the same files. */
 const ARCHIVE_HOST = 'https://download.pytorch.org/libtorch/cpu';
+
+/** Archives of the CPU build by platform; there is none for other platforms. */
 const ARCHIVES: Record<string, string> = {
   'linux-x64': `libtorch-shared-with-deps-${PINNED.cpu}%2Bcpu.zip`,
   'darwin-arm64': `libtorch-macos-arm64-${PINNED.cpu}.zip`,
@@ -39,25 +58,77 @@ const ARCHIVES: Record<string, string> = {
 
 /** The LibTorch that was got, or undefined with the failures added. */
 export async function obtain(options: ObtainOptions, failures: Failure[]): Promise<LibTorch | undefined> {
-  const { log, signal, cuda } = options;
+  const { signal, cuda } = options;
+  return withCache(options, cuda, async () => {
+    const there = options.again();
+    if (there) return there;
+    if (cuda) return attempt('pip (CUDA build)', () => fromCudaWheels(options), failures, signal);
+    return (
+      (await attempt('official archive', () => fromArchive(options), failures, signal)) ??
+      (await attempt('pip', () => fromWheel(options), failures, signal))
+    );
+  });
+}
+
+/** Takes LibTorch out of a wheel or zip on this machine. Throws ERR_LIBTORCH_NOT_FOUND when it is none that can be used. */
+export async function obtainFromFile({ file, refuse, log, signal }: FileOptions): Promise<LibTorch> {
+  const archive = path.resolve(file);
+  return withCache({ log, signal }, false, async () => {
+    log(`extracting LibTorch from ${archive}`);
+    try {
+      return await inCache(archive, async (staging) => {
+        await extract(archive, staging, libtorchEntries, signal);
+        const found = inspectLibTorch(path.join(staging, 'torch'), archive);
+        if (typeof found === 'string') throw new Error(found.replace(path.join(staging, 'torch'), 'it'));
+        const refusal = refuse(found);
+        if (refusal !== undefined) throw new Error(refusal);
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw new ChestMnistError(
+        'ERR_LIBTORCH_NOT_FOUND',
+        {
+          found: `${archive}: ${error instanceof ChestMnistError ? error.found : (error as Error).message}`,
+          needed: `a whole torch wheel (.whl) or LibTorch archive (.zip) for ${process.platform}-${process.arch}, version ${PINNED.cpu}`,
+          next: `copy the file again, then ${SETUP_COMMAND} --from FILE`,
+        },
+        { cause: error },
+      );
+    }
+  });
+}
+
+/** Work on the cache, by one process at a time, with room for it. Throws ERR_LIBTORCH_NOT_FOUND when it cannot be written. */
+async function withCache<T>(
+  { log, signal }: Pick<ObtainOptions, 'log' | 'signal'>,
+  cuda: boolean,
+  work: () => Promise<T>,
+): Promise<T> {
   const cache = libtorchCache();
-  mkdirSync(cache, { recursive: true });
+  try {
+    mkdirSync(cache, { recursive: true });
+    accessSync(cache, constants.W_OK);
+  } catch (error) {
+    throw new ChestMnistError(
+      'ERR_LIBTORCH_NOT_FOUND',
+      {
+        found: `the cache ${cache} cannot be written (${(error as Error).message})`,
+        needed: 'a folder to keep LibTorch in, shared by all projects',
+        next: `XDG_CACHE_HOME=FOLDER ${SETUP_COMMAND}, with a folder that you can write; keep the variable set afterwards`,
+      },
+      { cause: error },
+    );
+  }
   const waiting = (holder: string): void => log(`waiting for ${holder}, which is getting LibTorch too`);
   return withLock(
     path.join(cache, 'setup.lock'),
     async () => {
-      const there = options.again();
-      if (there) return there;
       for (const name of readdirSync(cache)) {
         // Left by a set-up that was killed.
         if (name.endsWith('.tmp')) rmSync(path.join(cache, name), { recursive: true, force: true });
       }
       checkRoom(cache, DISK_BYTES[cuda ? 'cuda' : 'cpu']);
-      if (cuda) return attempt('pip (CUDA build)', () => fromCudaWheels(options), failures, signal);
-      return (
-        (await attempt('official archive', () => fromArchive(options), failures, signal)) ??
-        (await attempt('pip', () => fromWheel(options), failures, signal))
-      );
+      return work();
     },
     { waiting, signal },
   );
@@ -87,7 +158,7 @@ function checkRoom(folder: string, needed: number): void {
   throw new ChestMnistError('ERR_LIBTORCH_NOT_FOUND', {
     found: `${((bavail * bsize) / 1e9).toFixed(1)} GB free in ${folder}`,
     needed: `${(needed / 1e9).toFixed(1)} GB to get LibTorch`,
-    next: 'free some space, or set XDG_CACHE_HOME to a folder on a larger disk',
+    next: `free some space, or XDG_CACHE_HOME=FOLDER ${SETUP_COMMAND}, with a folder on a larger disk; keep the variable set afterwards`,
   });
 }
 
@@ -102,33 +173,38 @@ async function inCache(source: string, fill: (staging: string) => Promise<void>)
     writeFileSync(path.join(staging, MANIFEST), JSON.stringify({ version: found.version, source }));
     const flavour = found.cuda ? `cu${found.cuda.replace('.', '')}` : 'cpu';
     const home = path.join(libtorchCache(), `${found.version.split('+')[0]}-${flavour}`);
-    rmSync(home, { recursive: true, force: true }); // not complete, or it would have been found
-    renameSync(staging, home);
+    if (!existsSync(path.join(home, MANIFEST))) {
+      rmSync(home, { recursive: true, force: true });
+      renameSync(staging, home);
+    }
     return { ...found, directory: path.join(home, 'torch') };
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
 }
 
-async function fromArchive({ log, signal }: ObtainOptions): Promise<LibTorch> {
+async function fromArchive({ env, log, signal }: ObtainOptions): Promise<LibTorch> {
   const name = ARCHIVES[`${process.platform}-${process.arch}`];
   if (!name) throw new Error(`there is none for ${process.platform}-${process.arch}`);
+  const url = `${(env.CHESTMNIST_LIBTORCH_MIRROR || ARCHIVE_HOST).replace(/\/+$/, '')}/${name}`;
   const file = path.join(libtorchCache(), 'downloads', decodeURIComponent(name));
-  log(`LibTorch ${PINNED.cpu} (CPU): downloading ${ARCHIVE_HOST}/${name}`);
-  await download(`${ARCHIVE_HOST}/${name}`, file, {
-    onProgress: progressLog(log),
-    // A machine without a way there is told at once, and pip is tried; a line that breaks midway is resumed.
-    attempts: 2,
-    retryDelayMs: 500,
-    stallTimeoutMs: 20_000,
-    ...(signal ? { signal } : {}),
-  });
-  const libtorch = await inCache('official archive', async (staging) => {
-    log('extracting LibTorch');
-    await extract(file, staging, libtorchEntries, signal);
-  });
-  rmSync(file, { force: true });
-  return libtorch;
+  log(`LibTorch ${PINNED.cpu} (CPU): downloading ${url}`);
+  try {
+    await download(url, file, {
+      onProgress: progressLog(log),
+      // A machine without a way there is told at once, and pip is tried; a line that breaks midway is resumed.
+      attempts: 2,
+      retryDelayMs: 500,
+      stallTimeoutMs: 20_000,
+      ...(signal ? { signal } : {}),
+    });
+    return await inCache('official archive', async (staging) => {
+      log('extracting LibTorch');
+      await extract(file, staging, libtorchEntries, signal);
+    });
+  } finally {
+    rmSync(file, { force: true });
+  }
 }
 
 /** A line every tenth of the way. */

@@ -27,7 +27,7 @@ export const IMAGENET1K_V1: PublishedWeights = {
 export type FetchOptions = Omit<DownloadOptions, 'md5' | 'sha256' | 'size'>;
 
 /** torch.hub's folder for checkpoints: below TORCH_HOME, else below XDG_CACHE_HOME or ~/.cache. */
-export function hubDirectory(environment: NodeJS.ProcessEnv = process.env): string {
+export function hubDirectory(environment: Readonly<Record<string, string | undefined>> = process.env): string {
   const cache = environment.XDG_CACHE_HOME || path.join(homedir(), '.cache');
   return path.join(environment.TORCH_HOME || path.join(cache, 'torch'), 'hub', 'checkpoints');
 }

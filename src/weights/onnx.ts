@@ -3,8 +3,7 @@
  * (x/255 - 0.5)/0.5, to `logits` float32 [N, L]. The graph is torchvision's forward, node for node, with its names.
  * Source: onnx.proto3 for the field numbers, the ONNX operator schemas for the attributes.
  */
-import { writeFile } from 'node:fs/promises';
-import { writeAtomically } from '../data/atomic';
+import { writeAtomically, writeChunks } from '../data/atomic';
 import type { StateDict, StateEntry, Stem } from '../native';
 import { bytes, float, integer, message, nested, string, type Encoded } from './protobuf';
 import { BLOCKS, FEATURES, recognise } from './state';
@@ -147,5 +146,5 @@ export async function writeOnnx(file: string, state: StateDict, options: OnnxOpt
     nested(8, integer(2, OPSET)),
     Object.entries(metadata).map(([name, text]) => nested(14, message(string(1, name), string(2, text)))),
   );
-  await writeAtomically(file, (handle) => writeFile(handle, model.chunks));
+  await writeAtomically(file, (handle) => writeChunks(handle, model.chunks));
 }

@@ -2,9 +2,8 @@
  * Writes a state dict as the .pth that torch.load(weights_only=True) reads: a zip whose records are stored and start at
  * multiples of 64 bytes, so that torch.load(mmap=True) can map them. Source: torch/serialization.py, PyTorchStreamWriter.
  */
-import { writeFile } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import { writeAtomically } from '../data/atomic';
+import { writeAtomically, writeChunks } from '../data/atomic';
 import type { StateDict } from '../native';
 import { bytesOf, checkSavable } from './tensor';
 
@@ -110,5 +109,5 @@ export async function writePth(file: string, state: StateDict): Promise<void> {
     ...storages,
     [`${ROOT}/version`, Buffer.from('3\n')],
   ];
-  await writeAtomically(file, (handle) => writeFile(handle, zipOf(records)));
+  await writeAtomically(file, (handle) => writeChunks(handle, zipOf(records)));
 }

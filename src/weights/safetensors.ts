@@ -3,8 +3,7 @@
  * The reader trusts nothing: ranges must lie in the file, tile it without gap or overlap, and agree with dtype and shape.
  * Source: the format description of huggingface/safetensors.
  */
-import { writeFile } from 'node:fs/promises';
-import { writeAtomically } from '../data/atomic';
+import { writeAtomically, writeChunks } from '../data/atomic';
 import type { StateDict } from '../native';
 import { incompatible, reasonOf, shown } from './errors';
 import { readBytes, withFile } from './file';
@@ -138,7 +137,7 @@ export async function writeSafetensors(
   metadata: Record<string, string> = {},
 ): Promise<void> {
   const pieces = encodeSafetensors(state, metadata);
-  await writeAtomically(file, (handle) => writeFile(handle, pieces));
+  await writeAtomically(file, (handle) => writeChunks(handle, pieces));
 }
 
 /** The bytes of a safetensors file: length, header, then one piece a tensor, views of the tensors' own memory. */

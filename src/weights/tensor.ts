@@ -2,6 +2,7 @@
  * Raw little-endian tensor bytes -> state dict entries. Float32 and int64 stay as they are; float16, bfloat16 and
  * float64 become float32 (the first two exactly, float64 rounded to nearest). Other dtypes do not occur in a resnet18.
  */
+import { types } from 'node:util';
 import type { StateEntry } from '../native';
 import { incompatible, shown } from './errors';
 
@@ -108,7 +109,8 @@ export function toEntry(name: string, dtype: ReadDtype, shape: readonly number[]
 /** The values of an entry as bytes, sharing memory. ERR_CHECKPOINT_INCOMPATIBLE when dtype, shape and data disagree. */
 export function bytesOf({ name, dtype, shape, data }: StateEntry): Uint8Array {
   const count = elementCount([...shape]);
-  const kind = data instanceof Float32Array ? 'F32' : data instanceof BigInt64Array ? 'I64' : 'neither';
+  // Not instanceof: in a test runner's context, arrays of the addon have other constructors.
+  const kind = types.isFloat32Array(data) ? 'F32' : types.isBigInt64Array(data) ? 'I64' : 'neither';
   if (kind !== dtype || count !== data.length) {
     throw incompatible({
       found: `${shown(name)}: ${data.length} values (${data.constructor.name}) for dtype ${dtype} and shape [${shape.join(', ')}]`,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chestmnist, eventsOf, MAIN, PACKAGE, start } from './chestmnist';
 
 test('help names every verb and loads neither the addon nor a chart', async () => {
@@ -14,6 +15,7 @@ test('help names every verb and loads neither the addon nor a chart', async () =
     'setup',
     'doctor',
     'bench',
+    'completion',
   ]) {
     expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
   }
@@ -22,15 +24,34 @@ test('help names every verb and loads neither the addon nor a chart', async () =
   expect((await start(['-e', script]).done).stderr).toBe('0\n');
 });
 
-test.each(['train', 'evaluate', 'predict', 'bench', 'metrics', 'report', 'export', 'data', 'setup', 'doctor'])(
-  '%s --help shows its flags, the global ones and an example',
-  async (verb) => {
-    const { code, stdout, stderr } = await chestmnist([verb, '--help']);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain(`Usage: chestmnist ${verb}`);
-    expect(stdout).toContain('--json');
-  },
-);
+const VERBS = ['train', 'evaluate', 'metrics', 'report', 'predict', 'export', 'data', 'setup', 'doctor', 'bench'];
+test.each([...VERBS, 'completion'])('%s --help shows its flags, the global ones and an example', async (verb) => {
+  const { code, stdout, stderr } = await chestmnist([verb, '--help']);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout).toContain(`Usage: chestmnist ${verb}`);
+  expect(stdout).toContain('--json');
+  expect(stdout).toMatch(new RegExp(`^Examples:\n  (.*\\W)?chestmnist ${verb}`, 'm'));
+});
+
+test.each([
+  [['tr'], 'train'],
+  [['data', 'ver'], 'verify'],
+  [['train', '--batch'], '--batch-size'],
+  [['--json', 'doctor', '--qu'], '--quiet'],
+])('bash completes %j to %s', async (typed, completed) => {
+  const { stdout } = await chestmnist(['completion', 'bash']);
+  const words = ['chestmnist', ...typed].join(' ');
+  const program = `${stdout}\nCOMP_WORDS=(${words}); COMP_CWORD=${typed.length}; _chestmnist; echo "\${COMPREPLY[*]}"`;
+  expect(execFileSync('bash', ['-c', program], { encoding: 'utf8' })).toBe(`${completed}\n`);
+});
+
+test('completion for fish and zsh knows every verb', async () => {
+  for (const shell of ['fish', 'zsh']) {
+    const { code, stdout } = await chestmnist(['completion', shell]);
+    expect(code).toBe(0);
+    for (const verb of VERBS) expect(stdout).toMatch(new RegExp(`\\b${verb}\\b`));
+  }
+});
 
 test('--version', async () => {
   expect((await chestmnist(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);

@@ -1,7 +1,7 @@
 /** `setup`, `doctor` and the loading of the addon, as a user meets them. They need a package that is set up. */
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { REPOSITORY } from '../reference';
 import { fakeLibTorch, fakePython } from '../unit/setup-fakes';
@@ -54,7 +54,9 @@ describe('doctor', () => {
   test('a package that is set up: what was found, usable, exit 0', () => {
     const { status, json } = chestmnist(['doctor', '--json']);
     expect(json()).toMatchObject({
+      chestmnist: { version: expect.stringMatching(/^\d+\.\d+\.\d+$/), path: REPOSITORY },
       node: { version: process.version },
+      memory: { bytes: totalmem() },
       addon: { file: path.join(REPOSITORY, 'build', 'Release', 'chestmnist.node'), current: true },
       libtorch: {
         version: expect.stringMatching(/^2\.\d+/),
@@ -70,6 +72,15 @@ describe('doctor', () => {
     const text = chestmnist(['doctor']);
     expect(text.stdout).toMatch(/^verdict +training can run$/m);
     expect(text.stdout).toMatch(/^next +chestmnist train/m);
+  });
+
+  test('variables that matter are shown, and no password of a proxy', () => {
+    const env = { ...process.env, HTTPS_PROXY: 'http://user:secret@127.0.0.1:9', OMP_NUM_THREADS: '1' };
+    const { stdout } = chestmnist(['doctor'], env);
+    expect(stdout).toMatch(/^variable +HTTPS_PROXY=set$/m);
+    expect(stdout).toMatch(/^variable +OMP_NUM_THREADS=1$/m);
+    expect(stdout).not.toContain('secret');
+    expect(stdout).not.toMatch(/^variable +PATH/m);
   });
 
   test('no LibTorch: exit 4, every source with its reason, the next command', () => {

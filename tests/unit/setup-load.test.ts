@@ -173,6 +173,7 @@ describe("the dynamic linker's messages", () => {
     ["/lib/libc.so.6: version `GLIBC_2.38' not found", 'ERR_PLATFORM_UNSUPPORTED'],
     ["libstdc++.so.6: version `GLIBCXX_3.4.30' not found", 'ERR_PLATFORM_UNSUPPORTED'],
     ['chestmnist.node: file too short', 'ERR_NATIVE_MISSING'],
+    ['/l/lib/libtorch_cpu.so: file too short', 'ERR_LIBTORCH_NOT_FOUND'],
   ])('%s', (message, code) => {
     const error = explain(new Error(message), addon, libtorch);
     expect(error.code).toBe(code);

@@ -1,4 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { extract, libtorchEntries, nvidiaEntries } from '../../src/setup/extract';
 import { locateSetUp, type Failure } from '../../src/setup/locate';
@@ -52,6 +54,40 @@ describe('getting LibTorch', () => {
     expect(failures.map(({ source }) => source)).toEqual(['official archive', 'pip']);
     expect(failures[0]?.reason).toMatch(/download\.pytorch\.org/);
     expect(failures[1]?.reason).toMatch(/No route/);
+  });
+
+  test('a mirror takes the place of the archive; what arrives truncated is not used, and the next run repairs', async () => {
+    const zip = await fakeWheel(
+      path.join(folder, 'archive.zip'),
+      Object.fromEntries(Object.entries(torchFiles('2.13.0+cpu')).map(([name, text]) => [`lib${name}`, text])),
+    );
+    let body = readFileSync(zip).subarray(0, -40);
+    const asked: (string | undefined)[] = [];
+    const server = http.createServer((request, response) => {
+      asked.push(request.url);
+      response.end(body);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    process.env.CHESTMNIST_LIBTORCH_MIRROR = `http://127.0.0.1:${(server.address() as AddressInfo).port}/torch/`;
+    try {
+      const first = await get(fakePython(folder));
+      expect(first.found).toBeUndefined();
+      expect(first.failures[0]).toMatchObject({ source: 'official archive', reason: expect.stringMatching(/zip/i) });
+      expect(readdirSync(libtorch, { recursive: true })).toEqual(['downloads']);
+      body = readFileSync(zip);
+      expect((await get(fakePython(folder))).found).toMatchObject({
+        source: 'official archive',
+        version: '2.13.0+cpu',
+      });
+      expect(new Set(asked)).toEqual(
+        new Set([expect.stringMatching(/^\/torch\/libtorch-[\w-]+-2\.13\.0(%2Bcpu)?\.zip$/)]),
+      );
+      expect(readdirSync(path.join(libtorch, 'downloads'))).toEqual([]);
+    } finally {
+      delete process.env.CHESTMNIST_LIBTORCH_MIRROR;
+      server.closeAllConnections();
+      server.close();
+    }
   });
 
   test('a truncated wheel leaves nothing behind, and the next run repairs', async () => {

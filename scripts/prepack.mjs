@@ -1,0 +1,18 @@
+/**
+ * Before `npm pack`: compiles, and puts echarts' one-file build in the place of dist/report/echarts.js, with the licences
+ * of what is inside, so that the package does not depend on all of echarts.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { ROOT, step } from './steps.mjs';
+
+step('compile TypeScript', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+
+const read = (file) => readFileSync(path.join(ROOT, 'node_modules', file), 'utf8');
+const report = path.join(ROOT, 'dist', 'report');
+writeFileSync(path.join(report, 'echarts.js'), read('echarts/dist/echarts.min.js'));
+const licences = ['echarts/NOTICE', 'echarts/LICENSE', 'echarts/licenses/LICENSE-d3', 'zrender/LICENSE'];
+writeFileSync(
+  path.join(report, 'echarts.LICENSE.txt'),
+  licences.map((file) => `== ${file}\n\n${read(file).trim()}\n`).join('\n'),
+);

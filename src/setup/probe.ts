@@ -1,0 +1,49 @@
+/**
+ * Loads the addon in a process of its own and asks what it is, so that a crash of it is a message here. Not here:
+ * loading it for use (load.ts).
+ */
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { ChestMnistError, type ErrorCode, type ErrorParts } from '../errors';
+import type { CudaStatus } from '../native';
+import { PACKAGE_ROOT, SETUP_COMMAND } from './versions';
+
+export interface Loaded {
+  version: string;
+  capability: string;
+  cuda: CudaStatus;
+}
+
+/** Errors keep their code; a death without one (a signal, an illegal instruction) is ERR_NATIVE_MISSING with its name. */
+const PROBE = `
+const { native } = require(process.argv[1]);
+const say = (value) => require('fs').writeSync(3, JSON.stringify(value));
+try {
+  const addon = native();
+  say({ version: addon.torchVersion(), capability: addon.cpuCapability(), cuda: addon.cudaStatus() });
+} catch (error) {
+  say({ error: { code: error.code, found: error.found ?? String(error), needed: error.needed, next: error.next } });
+}`;
+
+/** Throws the ChestMnistError that loading gives, or ERR_NATIVE_MISSING when the process dies of it. */
+export async function load(): Promise<Loaded> {
+  const program = path.join(PACKAGE_ROOT, 'dist', 'native.js');
+  const child = spawn(process.execPath, ['-e', PROBE, program], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+  let answer = '';
+  let chatter = '';
+  child.stdio[3]?.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (chatter = (chatter + chunk.toString()).slice(-2_000)));
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (...end) => resolve(end));
+  });
+  const said = (answer ? JSON.parse(answer) : { error: {} }) as
+    Loaded | { error: Partial<ErrorParts & { code: ErrorCode }> };
+  if (!('error' in said)) return said;
+  const { code: errorCode, found, needed, next } = said.error;
+  throw new ChestMnistError(errorCode ?? 'ERR_NATIVE_MISSING', {
+    found: found ?? `loading the addon ended its process (${signal ?? `exit ${code}`}) ${chatter.trim()}`.trim(),
+    needed: needed ?? 'an addon and a LibTorch that load on this machine',
+    next: next ?? `${SETUP_COMMAND} --rebuild`,
+  });
+}
