@@ -108,7 +108,9 @@ function decodePng(bytes: Buffer): Rgba {
 
 function decodeJpeg(bytes: Buffer): Rgba {
   const pixels = Math.min(MAX_PIXELS, bytes.length * MAX_JPEG_PIXELS_A_BYTE);
-  return decodeJpegData(bytes, { useTArray: true, maxResolutionInMP: pixels / 1e6, maxMemoryUsageInMB: 2048 });
+  // Three components of four bytes and their samples, and the picture; sampling factors can ask for far more.
+  const megabytes = 1 + (pixels * 24) / 2 ** 20;
+  return decodeJpegData(bytes, { useTArray: true, maxResolutionInMP: pixels / 1e6, maxMemoryUsageInMB: megabytes });
 }
 
 async function readNpy(file: string): Promise<NpyArray> {

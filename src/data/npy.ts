@@ -66,7 +66,7 @@ export function parseNpyHeader(bytes: Uint8Array, name: string, file: string): N
   const [descr, order, tuple] = [items?.get('descr'), items?.get('fortran_order'), items?.get('shape')];
   if (items?.size !== 3 || !descr || !order || !tuple)
     throw broken(`unreadable header ${JSON.stringify(text.slice(0, 100))}`);
-  if (order !== 'True' && order !== 'False') throw broken(`fortran_order ${order}`);
+  if (order !== 'True' && order !== 'False') throw broken(`fortran_order ${order.slice(0, 100)}`);
   const shape = parseShape(tuple);
   if (!shape) throw broken(`shape ${tuple.slice(0, 100)}`);
   const length = shape.reduce((product, n) => product * n, 1);
@@ -128,9 +128,12 @@ function checkDtype(descr: string, name: string, file: string): string {
     );
   }
   if (/^>/.test(dtype))
-    throw wrongLayout(file, name, `is big-endian (${dtype})`, needed, "array.astype(array.dtype.newbyteorder('<'))");
-  throw wrongLayout(file, name, `has dtype ${JSON.stringify(dtype)}`, needed, 'array.astype');
+    throw wrongLayout(file, name, `is big-endian (${shown(dtype)})`, needed, "array.astype(array.dtype.newbyteorder('<'))");
+  throw wrongLayout(file, name, `has dtype ${JSON.stringify(shown(dtype))}`, needed, 'array.astype');
 }
+
+/** A header has room for a dtype of 64 kB. */
+const shown = (dtype: string): string => (dtype.length > 60 ? `${dtype.slice(0, 57)}...` : dtype);
 
 function wrongLayout(file: string, name: string, found: string, needed: string, remedy: string): ChestMnistError {
   return new ChestMnistError('ERR_DATA_SHAPE', {

@@ -32,7 +32,7 @@ const gradientBatch = ({ stem, size }: Case) => (stem === 'cifar' ? 2 : size > 3
 const GRADIENT_TOLERANCE = 3e-5;
 const countOf = ({ batch }: Case) => Math.max(40, batch + 3);
 
-async function makeTrainer(config: Case, exact: boolean): Promise<Trainer> {
+async function makeTrainer(config: Case, exact: boolean, threads = 1): Promise<Trainer> {
   const { stem, size, labels, weightDecay, optimizer } = config;
   const count = countOf(config);
   const trainer = new (native().Trainer)({
@@ -42,7 +42,7 @@ async function makeTrainer(config: Case, exact: boolean): Promise<Trainer> {
     inputSize: size,
     device: 'cpu',
     precision: 'fp32',
-    threads: 1,
+    threads,
     seed: 11,
     optimizer,
     learningRate: 1e-3,
@@ -118,6 +118,29 @@ const base: Case = {
   optimizer: 'adam',
   steps: 20,
 };
+test('the threads change nothing, not a bit; and who executes is told', async () => {
+  const config: Case = { ...base, batch: 24 };
+  const results = await Promise.all(
+    [1, 2, 5].map(async (threads) => {
+      const trainer = await makeTrainer(config, false, threads);
+      const all = Int32Array.from({ length: 3 * config.batch }, (_, i) => (i * 7) % countOf(config));
+      const { loss } = await trainer.trainEpoch({ order: all, batchSize: config.batch });
+      const state = await trainer.stateDict();
+      const { execution } = trainer;
+      await trainer.dispose();
+      return { loss, state, execution };
+    }),
+  );
+  for (const { loss, state, execution } of results) {
+    expect(execution).toBe('fast');
+    expect(loss).toBe(results[0].loss);
+    expect(worst(state, results[0].state, relativeDifference).difference).toBe(0);
+  }
+  const plain = await makeTrainer(config, true);
+  expect(plain.execution).toBe('plain');
+  await plain.dispose();
+});
+
 const cases: Case[] = [
   { ...base, batch: 8, steps: 50 },
   { ...base, batch: 129, labels: 1, steps: 4 },

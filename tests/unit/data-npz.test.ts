@@ -54,6 +54,7 @@ describe('refused arrays', () => {
     ['big-endian', npyBytes(header("'>i2'", '(3,)'), bytes), 'ERR_DATA_SHAPE', /big-endian/],
     ['a structured dtype', npyBytes(header("[('x', '|u1')]", '(6,)'), bytes), 'ERR_DATA_SHAPE', /structured/],
     ['text', npyBytes(header("'<U1'", '(1,)'), bytes), 'ERR_DATA_SHAPE', /<U1/],
+    ['a long dtype', npyBytes(header(`'${'x'.repeat(9000)}'`, '(6,)'), bytes), 'ERR_DATA_SHAPE', /"x{57}\.\.\."/],
     ['Fortran order', npyBytes(header("'|u1'", '(2, 3)', 'True'), bytes), 'ERR_DATA_SHAPE', /Fortran/],
     ['an inherited name', npyBytes(header("'constructor'", '(6,)'), bytes), 'ERR_DATA_SHAPE', /constructor/],
     ['too few elements', npyBytes(header("'|u1'", '(7,)'), bytes), 'ERR_DATA_CORRUPT', /bytes for/],

@@ -154,6 +154,14 @@ test('a JPEG that declares pixels which so few bytes cannot hold is refused', as
   });
 });
 
+test('a JPEG whose sampling factors ask for far more memory than its pixels take is refused', async () => {
+  const found = 'ffd8ffffc0104a46494600010100ffd9000100010000ffdb0084000d090a0b0a080d0b0a0b0e0e0d0f13';
+  await expect(readImages(await file('factors.jpg', Buffer.from(found, 'hex')), 28)).rejects.toMatchObject({
+    code: 'ERR_DATA_CORRUPT',
+    found: expect.stringContaining('maxMemoryUsageInMB'),
+  });
+});
+
 test('pictures of one colour, which compress the most, are read', async () => {
   const { data } = encode({ width: 400, height: 400, data: rgba(400, 400, () => 0) }, 1);
   expect(new Set((await readImages(await file('black.jpg', data), 28)).images).size).toBe(1);

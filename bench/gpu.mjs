@@ -1,0 +1,117 @@
+/**
+ * `npm run bench:gpu`: on a machine with a CUDA device, first that it computes what the CPU computes, then rates beside
+ * PyTorch, the whole 100-epoch run, and the device's memory. Prints Markdown; without a device it says why and measures nothing.
+ *
+ * Usage, after `npx chestmnist setup --cuda` and `npm run build`: npm run bench:gpu [-- --steps 200 --repeats 3]
+ * The peers need CHESTMNIST_PYTHON: a Python with a CUDA torch and torchvision.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { train } from '../dist/index.mjs';
+import { native } from '../dist/native.js';
+import { BATCH, compare, hasPython, images, ours, peersOn, python, trainerOn } from './sides.mjs';
+
+const { values } = parseArgs({
+  options: { steps: { type: 'string', default: '200' }, repeats: { type: 'string', default: '3' } },
+});
+const [steps, repeats] = [Number(values.steps), Number(values.repeats)];
+const status = native().cudaStatus();
+if (!status.available) {
+  console.log(`no CUDA device can be used here (${status.reason}): nothing measured`);
+  process.exit(4);
+}
+const device = 'cuda';
+console.log(
+  `${new Date().toISOString().slice(0, 10)}, ${status.devices[0].name}, CUDA ${status.builtWith} (driver ${status.driver}), ` +
+    `Node ${process.versions.node}, LibTorch ${native().torchVersion()}; batch ${BATCH}\n`,
+);
+
+/** Losses of 20 steps from one seed, and logits after them. */
+async function follow(data, config) {
+  const trainer = await trainerOn(data, { learningRate: 1e-5, ...config });
+  const losses = [];
+  for (let step = 0; step < 20; step++) {
+    const order = Int32Array.from({ length: BATCH }, (_, i) => (step * 37 + i * 7) % 1024);
+    losses.push((await trainer.trainEpoch({ order, batchSize: BATCH })).loss);
+  }
+  const { logits } = await trainer.predict({ split: 'train', batchSize: BATCH });
+  const { execution } = trainer;
+  await trainer.dispose();
+  return { losses, logits, execution };
+}
+
+/** Largest difference of the losses; differences of the logits relative to their size, in the square. */
+function apart(a, b) {
+  let difference = 0;
+  let size = 0;
+  for (let i = 0; i < b.logits.length; i++) {
+    difference += (a.logits[i] - b.logits[i]) ** 2;
+    size += b.logits[i] ** 2;
+  }
+  const loss = Math.max(...a.losses.map((value, i) => Math.abs(value - b.losses[i])));
+  return { loss, logits: Math.sqrt(difference / size) };
+}
+
+const data = images(28);
+console.log('Parity, 20 steps from one seed at learning rate 1e-5:\n');
+console.log('| | execution | largest difference of a loss | logits, relative |\n|---|---|---|---|');
+const reference = await follow(data, { device: 'cpu', exact: true });
+let failed = false;
+for (const [name, config, most] of [
+  ['CUDA fp32, plain, against the CPU', { exact: true }, 1e-4],
+  ['CUDA fp32 against the CPU', {}, 1e-4],
+  ['CUDA bf16 against the CPU in fp32', { precision: 'bf16' }, 2e-2],
+]) {
+  const result = await follow(data, { device, ...config });
+  const { loss, logits } = apart(result, reference);
+  failed ||= !(loss < most);
+  console.log(`| ${name} | ${result.execution} | ${loss.toExponential(1)} | ${logits.toExponential(1)} |`);
+}
+if (failed) {
+  console.log('\nFAILED: a loss differs by more than it may (1e-4 in fp32, 2e-2 in bf16)');
+  process.exit(1);
+}
+
+const sizes = [
+  ['28 px', 28, steps],
+  ['224 px, what --resize 224 trains on', 224, Math.max(10, Math.floor(steps / 10))],
+];
+for (const [title, size, count] of sizes) {
+  const large = size === 28 ? data : images(size);
+  const sides = {
+    'chestmnist bf16': () => ours(large, { device, precision: 'bf16' }, count),
+    'chestmnist fp32': () => ours(large, { device }, count),
+    'chestmnist bf16 --exact': () => ours(large, { device, precision: 'bf16', exact: true }, count),
+  };
+  const peers = hasPython ? await peersOn(large) : undefined;
+  if (!peers) console.error(`no Python with torch at ${python}: ours alone`);
+  for (const mode of peers ? ['medmnist', 'tuned', 'compiled', 'bf16', 'bf16c'] : []) {
+    sides[`PyTorch ${mode}`] = () =>
+      peers.run(mode, { steps: count, threads: os.availableParallelism(), stem: 'torchvision', device });
+  }
+  console.log(`\n${title}; median of ${repeats} alternated repeats of ${count} steps\n`);
+  await compare(sides, repeats);
+  peers?.remove();
+}
+
+const out = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-bench-'));
+const began = performance.now();
+const run = train({ data: 'synthetic', epochs: 100, device, precision: 'bf16', out });
+let [trained, memory] = [0, 'not measured'];
+for await (const event of run) {
+  if (event.type === 'start') trained = performance.now();
+  if (event.type === 'epoch' && event.epoch === 50) {
+    const query = ['--query-compute-apps=pid,used_memory', '--format=csv,noheader'];
+    const line = execFileSync('nvidia-smi', query, { encoding: 'utf8' }).split('\n');
+    memory = line.find((text) => text.startsWith(`${process.pid},`))?.split(', ')[1] ?? memory;
+  }
+}
+const [whole, epochs] = [began, trained].map((start) => ((performance.now() - start) / 1e3).toFixed(1));
+console.log(
+  `\n100 epochs over 78,468 synthetic images, validation every epoch, bf16: ${epochs} s from the start of the`,
+);
+console.log(`training to the report, ${whole} s with making the data; device memory ${memory}`);
+rmSync(out, { recursive: true });
