@@ -128,7 +128,13 @@ function checkDtype(descr: string, name: string, file: string): string {
     );
   }
   if (/^>/.test(dtype))
-    throw wrongLayout(file, name, `is big-endian (${shown(dtype)})`, needed, "array.astype(array.dtype.newbyteorder('<'))");
+    throw wrongLayout(
+      file,
+      name,
+      `is big-endian (${shown(dtype)})`,
+      needed,
+      "array.astype(array.dtype.newbyteorder('<'))",
+    );
   throw wrongLayout(file, name, `has dtype ${JSON.stringify(shown(dtype))}`, needed, 'array.astype');
 }
 
