@@ -6,6 +6,10 @@
 #include <algorithm>
 #include <cstring>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include "device.h"
 #include "error.h"
 
@@ -424,6 +428,9 @@ Napi::Value Trainer::dispose(const Napi::CallbackInfo& info) {
         info.Env(),
         [session = std::move(session_)](const Hooks&) mutable {
           session.reset();
+#if defined(__GLIBC__)
+          malloc_trim(0);  // glibc would keep what was freed
+#endif
           return Nothing{};
         },
         undefined);

@@ -80,6 +80,8 @@ async function runInDirectory(
       emit({ type: 'stop', runDirectory: directory, epoch, samples, resume: `chestmnist train --resume ${directory}` });
       return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
     }
+    // The network is done: the report is drawn in the memory it leaves.
+    await trainer.dispose();
     const ending = run.ending('finished', progress);
     const { drawReport } = await import('./report/index.js');
     await drawReport(directory, { dataset, run: { ...ending } });
