@@ -69,6 +69,8 @@ async function runInDirectory(
       const { images, labels, count, size } = dataset.splits[name];
       await trainer.loadSplit(name, expandView(images, count, size), labels);
     }
+    // The trainer has copies, and nothing else looks at the images trained on: the largest array is let go.
+    Object.assign(dataset.splits, { train: { ...dataset.splits.train, images: new Uint8Array(0) } });
     await trainEpochs(session, state, run);
     const { best, progress } = state;
     const bestEpoch = progress.best_epoch;
