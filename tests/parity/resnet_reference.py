@@ -2,8 +2,10 @@
 
 Reads a folder with config.json, images.bin [N, S, S] uint8, labels.bin [N, L] uint8 and order.bin int32; writes
 initial.json (SHA-256 of every entry of the initial state dict), logits.bin (evaluation mode), gradients.bin (of the
-first batch, in parameters() order), losses.json, logits_trained.bin and state.pth (after all steps).
+first batch, in parameters() order), exact.bin (gradients of a few smaller batches, computed in float64), losses.json,
+logits_trained.bin and state.pth (after all steps).
 """
+import copy
 import hashlib
 import json
 import pathlib
@@ -85,6 +87,14 @@ def main():
     torch.cat(flat).numpy().tofile(folder / "gradients.bin")
     model.zero_grad(set_to_none=True)
     model.load_state_dict(kept)
+
+    exact = copy.deepcopy(model).to(torch.float64, memory_format=torch.contiguous_format)
+    with open(folder / "exact.bin", "wb") as file:
+        for start in range(0, config["exactBatches"] * batch, batch):
+            index = order[start:start + config["exactBatch"]]
+            exact.zero_grad()
+            criterion(exact(prepare(index).double()), y[index].double()).backward()
+            file.write(torch.cat([p.grad.flatten() for p in exact.parameters()]).float().numpy().tobytes())
 
     optimizer = getattr(torch.optim, config["optimizer"])(
         model.parameters(), lr=1e-3, weight_decay=config["weightDecay"], fused=True)
