@@ -77,13 +77,24 @@ const hasCheckpoint = (directory) =>
 const history = (directory) =>
   readFileSync(path.join(directory, 'history.csv'), 'utf8').replace(/,[^,\n]*,[^,\n]*$/gm, '');
 
-function compare(directory, whole) {
+/** Killed between its last write and its end, a run is finished: there is nothing to resume. */
+function isFinished(directory) {
+  try {
+    return JSON.parse(readFileSync(path.join(directory, 'run.json'), 'utf8')).status === 'finished';
+  } catch {
+    return false;
+  }
+}
+
+function compare(directory, whole, killed) {
   for (const name of ['weights/best.safetensors', 'weights/last.safetensors', 'metrics.json', 'predictions/test.npz']) {
     if (!readFileSync(path.join(directory, name)).equals(readFileSync(path.join(whole, name))))
       fail(`${directory}: ${name} is not that of the uninterrupted run`);
   }
   if (history(directory) !== history(whole)) fail(`${directory}: history.csv is not that of the uninterrupted run`);
-  const left = readdirSync(directory, { recursive: true }).filter((name) => /\.tmp$|^lock$/.test(name));
+  const left = readdirSync(directory, { recursive: true }).filter((name) =>
+    (killed ? /\.tmp$/ : /\.tmp$|^lock$/).test(name),
+  );
   if (left.length > 0) fail(`${directory}: left behind: ${left.join(', ')}`);
 }
 
@@ -104,10 +115,9 @@ for (let directory = path.join(out, 'run-1'); ;) {
     if (!text.includes('"type":"start"')) counts.starting++;
     else if (temporary(path.join(directory, 'checkpoint'))) counts.writing++;
     if (counts.kills % 10 === 0) say(`${counts.kills} kills, ${secondsSince()} s`);
-    continue;
-  }
-  if (code !== 0) fail(`${directory} ended with exit code ${code}: ${text.slice(-2000)}`);
-  compare(directory, whole);
+    if (!isFinished(directory)) continue;
+  } else if (code !== 0) fail(`${directory} ended with exit code ${code}: ${text.slice(-2000)}`);
+  compare(directory, whole, signal === 'SIGKILL');
   counts.runs++;
   if (last) break;
   directory = path.join(out, `run-${counts.runs + 1}`);
