@@ -8,12 +8,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { synthesize } from '../dist/data/index.js';
 import { readNpz, writeNpz } from '../dist/data/npz.js';
+import { median, python } from './sides.mjs';
 
 const repeats = Number(process.argv[2] ?? 5);
-const root = path.resolve(import.meta.dirname, '..');
-const python = process.env.CHESTMNIST_PYTHON ?? path.join(root, '.venv-reference', 'bin', 'python');
 const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-reading-'));
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 const numpy = (script, ...args) => {
   const { status, stdout, stderr } = spawnSync(python, ['-c', script, ...args], { encoding: 'utf8' });

@@ -7,12 +7,12 @@ import os from 'node:os';
 import path from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { train } from '../dist/index.mjs';
+import { median } from './sides.mjs';
 
 const epochs = Number(process.argv[2] ?? 100);
 const limitTrain = Number(process.argv[3] ?? 1280);
 const out = mkdtempSync(path.join(os.tmpdir(), 'bench-run-'));
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) / 1024;
-const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 const rows = [];
 const delay = monitorEventLoopDelay({ resolution: 5 });
