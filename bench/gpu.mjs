@@ -5,12 +5,13 @@
  * Usage, after `npx chestmnist setup --cuda` and `npm run build`: npm run bench:gpu [-- --steps 200 --repeats 3]
  * The peers need CHESTMNIST_PYTHON: a Python with a CUDA torch and torchvision.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { train } from '../dist/index.mjs';
 import { native } from '../dist/native.js';
 import { BATCH, compare, hasPython, images, ours, peersOn, python, trainerOn } from './sides.mjs';
 
@@ -97,21 +98,34 @@ for (const [title, size, count] of sizes) {
   peers?.remove();
 }
 
-const out = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-bench-'));
-const began = performance.now();
-const run = train({ data: 'synthetic', epochs: 100, device, precision: 'bf16', out });
-let [trained, memory] = [0, 'not measured'];
-for await (const event of run) {
-  if (event.type === 'start') trained = performance.now();
-  if (event.type === 'epoch' && event.epoch === 50) {
-    const query = ['--query-compute-apps=pid,used_memory', '--format=csv,noheader'];
-    const line = execFileSync('nvidia-smi', query, { encoding: 'utf8' }).split('\n');
-    memory = line.find((text) => text.startsWith(`${process.pid},`))?.split(', ')[1] ?? memory;
-  }
+/** Memory of the first device that is taken, in MiB: of all processes, since a container does not see them one by one. */
+function memoryUsed() {
+  const query = ['--id=0', '--query-gpu=memory.used', '--format=csv,noheader,nounits'];
+  return Number(execFileSync('nvidia-smi', query, { encoding: 'utf8' }));
 }
-const [whole, epochs] = [began, trained].map((start) => ((performance.now() - start) / 1e3).toFixed(1));
+
+// In a process of its own, as a user runs it; what this one holds of the device is taken off.
+const out = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-bench-'));
+const before = memoryUsed();
+const main = path.join(import.meta.dirname, '..', 'dist', 'cli', 'main.js');
+const began = performance.now();
+const run = spawn(
+  process.execPath,
+  [main, 'train', '--json', '--data', 'synthetic', '--device', device, '--precision', 'bf16', '--out', out],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
+const ended = once(run, 'close');
+let [started, memory] = [0, 0];
+for await (const line of createInterface(run.stdout)) {
+  const event = JSON.parse(line);
+  if (event.type === 'start') started = performance.now();
+  if (event.type === 'epoch') memory = Math.max(memory, memoryUsed() - before);
+}
+const [code] = await ended;
+if (code !== 0) throw new Error(`the run ended with exit code ${code}`);
+const [whole, epochs] = [began, started].map((start) => ((performance.now() - start) / 1e3).toFixed(1));
 console.log(
   `\n100 epochs over 78,468 synthetic images, validation every epoch, bf16: ${epochs} s from the start of the`,
 );
-console.log(`training to the report, ${whole} s with making the data; device memory ${memory}`);
+console.log(`training to the report, ${whole} s with making the data; device memory ${memory} MiB at most`);
 rmSync(out, { recursive: true });

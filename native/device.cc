@@ -53,29 +53,12 @@ std::string version_text(long version) {
 
 CudaStatus cuda_status() {
   CudaStatus status;
-  const auto& hooks = at::detail::getCUDAHooks();
-  if (!hooks.hasCUDART()) {
-    status.reason = "cpu-build";
-    return status;
-  }
-  const long built_with = hooks.versionCUDART();
-  status.built_with = version_text(built_with);
-
   const Driver driver;
   int version = 0, count = 0;
   if (driver.found() && driver.call("cuDriverGetVersion", &version)) status.driver = version_text(version);
-  if (!driver.found()) {
-    status.reason = "no-driver";
-  } else if (version / 1000 < built_with / 1000) {  // minor versions of one major are compatible
-    status.reason = "driver-too-old";
-  } else if (!driver.call("cuInit", 0U) || !driver.call("cuDeviceGetCount", &count) || count == 0 ||
-             torch::cuda::device_count() == 0) {
-    status.reason = "no-device";
-  }
-  if (!status.reason.empty()) return status;
-
-  status.available = true;
-  for (int i = 0; i < std::min<int>(count, torch::cuda::device_count()); ++i) {
+  // Asked beside a CPU build too: a device that goes unused is worth a word.
+  if (!driver.call("cuInit", 0U) || !driver.call("cuDeviceGetCount", &count)) count = 0;
+  for (int i = 0; i < count; ++i) {
     char name[256] = "unknown";
     size_t memory = 0;
     int device = 0;
@@ -84,6 +67,21 @@ CudaStatus cuda_status() {
     driver.call("cuDeviceTotalMem_v2", &memory, device);
     status.devices.push_back({i, name, static_cast<double>(memory)});
   }
+
+  const auto& hooks = at::detail::getCUDAHooks();
+  const long built_with = hooks.hasCUDART() ? hooks.versionCUDART() : 0;
+  if (built_with != 0) status.built_with = version_text(built_with);
+  if (built_with == 0) {
+    status.reason = "cpu-build";
+  } else if (!driver.found()) {
+    status.reason = "no-driver";
+  } else if (version / 1000 < built_with / 1000) {  // minor versions of one major are compatible
+    status.reason = "driver-too-old";
+  } else {
+    status.devices.resize(std::min<size_t>(count, torch::cuda::device_count()));
+    if (status.devices.empty()) status.reason = "no-device";
+  }
+  status.available = status.reason.empty();
   return status;
 }
 

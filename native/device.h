@@ -20,7 +20,7 @@ struct CudaStatus {
   std::string reason;      // cpu-build, no-driver, driver-too-old or no-device; empty when available
   std::string built_with;  // "13.0"; empty for a CPU build
   std::string driver;      // newest CUDA version the driver supports; empty without a driver
-  std::vector<CudaDevice> devices;
+  std::vector<CudaDevice> devices;  // that the driver shows, whether or not they can be used
 };
 
 CudaStatus cuda_status();

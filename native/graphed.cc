@@ -13,12 +13,12 @@ constexpr int kWarmUp = 3;
 }  // namespace
 
 bool GraphedExecution::replay(Recorded& recorded, const Split& split, const at::Tensor& index, const Work& work) {
-  const bool other_data = !recorded.split.images.defined() || !recorded.split.images.is_same(split.images);
-  if (other_data) {
+  const bool same_data = recorded.split.images.defined() && recorded.split.images.is_same(split.images);
+  if (!same_data || recorded.index.numel() < index.numel()) {
     recorded = {};
     recorded.split = split;
+    recorded.index = at::empty_like(index);
   }
-  if (!recorded.index.defined()) recorded.index = at::empty_like(index);
   if (recorded.index.numel() != index.numel()) return false;  // the last batch of an epoch
   if (recorded.warm < kWarmUp) {
     ++recorded.warm;

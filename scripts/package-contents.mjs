@@ -22,29 +22,33 @@ const NEEDED = [
   ...['README.md', 'LICENSE', `prebuilds/${process.platform}-${process.arch}/chestmnist.json`],
 ];
 const ALLOWED =
-  /^(dist|native|prebuilds\/[a-z\d]+-[a-z\d]+)\/|^(README\.md|LICENSE|package\.json|CMakeLists\.txt|binding\.gyp|scripts\/install\.js)$/;
+  /^(dist|native|(cuda\/)?prebuilds\/[a-z\d]+-[a-z\d]+)\/|^(README\.md|LICENSE|package\.json|CMakeLists\.txt|binding\.gyp|scripts\/install\.js)$/;
+const OWN_BINARY =
+  /^(cuda\/)?prebuilds\/[^/]+\/chestmnist(\.glibc)?\.node$|^cuda\/prebuilds\/[^/]+\/chestmnist_cuda\.so$/;
 const LARGEST = 1.5e6;
 
 /** Problems of the tarball; none when it is as it should be. */
 export function problemsOf({ files, unpackedSize }) {
   const paths = files.map((file) => file.path);
   const addons = paths.filter((file) => file.endsWith('.node'));
+  const binaries = paths.filter((file) => /\.(node|so|dylib|dll)(\.|$)/.test(file));
   const libc = process.platform === 'linux' ? '.glibc' : '';
   return [
     ...NEEDED.filter((file) => !paths.includes(file)).map((file) => `${file} is missing`),
     ...paths.filter((file) => !ALLOWED.test(file)).map((file) => `${file} does not belong in it`),
-    ...paths.filter((file) => /\.(so|dylib|dll|map|tsbuildinfo)(\.|$)/.test(file)).map((file) => `${file} is in it`),
+    ...paths.filter((file) => /\.(map|tsbuildinfo)$/.test(file)).map((file) => `${file} is in it`),
+    ...binaries.filter((file) => !OWN_BINARY.test(file)).map((file) => `${file} is no binary of ours`),
     ...files.filter(({ size }) => size > LARGEST).map(({ path, size }) => `${path} has ${size} bytes`),
     ...(addons.includes(`prebuilds/${process.platform}-${process.arch}/chestmnist${libc}.node`)
       ? []
       : [`no addon for this platform, with its C library in its name, among ${addons.join(' ') || 'no addon'}`]),
-    ...addons.flatMap(problemsOfAddon),
+    ...binaries.flatMap(problemsOfBinary),
     ...(unpackedSize > 6e6 ? [`it unpacks to ${unpackedSize} bytes`] : []),
   ];
 }
 
 /** A binary must not say where it was built, and carries no symbols but the dynamic ones. */
-function problemsOfAddon(file) {
+function problemsOfBinary(file) {
   const bytes = readFileSync(path.join(ROOT, file));
   const text = bytes.toString('latin1');
   const paths = [ROOT, homedir(), '/node_modules/', '/home/', '/root/', '/Users/', '/tmp/'].filter((place) =>

@@ -2,6 +2,7 @@
  * `npm run test:package`: packs the package, installs the tarball into empty projects with every package manager, with
  * and without install scripts, on every supported Node, and does the main job in each, without a compiler on the path.
  * One LibTorch serves them all. `--short` is one npm project on this Node, with what is built already: part of npm test.
+ * `--cuda` adds a project that changes to the CUDA LibTorch (2.7 GB to download), without a compiler too.
  * Names of managers and numbers of Node as arguments choose among the installations: `pnpm yarn4 22`.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, lstatSync, rmSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { pack, problemsOf } from './package-contents.mjs';
 import { checkTypes, makeProject, pathWithoutCompiler, run } from './package-projects.mjs';
 import { npm, ROOT, say, secondsSince, step, stop } from './steps.mjs';
 
-const short = process.argv.includes('--short');
+const [short, cuda] = ['--short', '--cuda'].map((flag) => process.argv.includes(flag));
 const MANAGERS = { npm: [], pnpm: ['pnpm@12.21.0'], yarn1: ['yarn@1.22.22'], yarn4: ['@yarnpkg/cli-dist@4.18.1'] };
 const NODES = ['20', '22', '24'];
 const chosen = (names) => names.filter((name) => process.argv.includes(name));
@@ -101,11 +102,24 @@ function tryConsumers({ go, add: [program, [cli]], exec, node }) {
   });
 }
 
-/** True when the prebuilt addon is of the sources here. */
-function isCurrent(record) {
+/** From the CPU's LibTorch to CUDA's in one command, and the main job on it; a device is not needed for that. */
+function tryCuda({ go, add, exec }) {
+  attempt('setup --cuda, without a compiler', () => {
+    go(add);
+    go(exec('chestmnist', 'setup', '--cuda'));
+    const said = go(exec('chestmnist', 'doctor', '--json'));
+    const { libtorch, addon } = JSON.parse(said.slice(said.indexOf('{'), said.lastIndexOf('}') + 1));
+    if (!libtorch.cuda) throw new Error(`LibTorch is ${libtorch.version}`);
+    if (!addon.file.includes(path.join('cuda', 'prebuilds'))) throw new Error(`the addon is ${addon.file}`);
+    go(exec(...TRAIN));
+  });
+}
+
+/** True when the prebuilt addon in `folder` is of the sources here. */
+function isCurrent(folder) {
   try {
     const { sourceHash } = createRequire(import.meta.url)('../dist/setup/addon.js');
-    return JSON.parse(readFileSync(record, 'utf8')).sources === sourceHash(ROOT);
+    return JSON.parse(readFileSync(path.join(folder, 'chestmnist.json'), 'utf8')).sources === sourceHash(ROOT);
   } catch {
     return false; // Nothing is compiled, or there is no prebuilt addon.
   }
@@ -128,15 +142,17 @@ function table() {
 }
 
 // --- The tarball ---
-const prebuilt = path.join(ROOT, 'prebuilds', `${process.platform}-${process.arch}`);
+const [prebuilt, prebuiltForCuda] = [ROOT, path.join(ROOT, 'cuda')].map((root) =>
+  path.join(root, 'prebuilds', `${process.platform}-${process.arch}`),
+);
 if (short) {
   mkdirSync(prebuilt, { recursive: true });
   const release = (name) => path.join(ROOT, 'build', 'Release', name);
   copyFileSync(release('chestmnist.json'), path.join(prebuilt, 'chestmnist.json'));
   const libc = process.platform === 'linux' ? '.glibc' : '';
   copyFileSync(release('chestmnist.node'), path.join(prebuilt, `chestmnist${libc}.node`));
-} else if (!isCurrent(path.join(prebuilt, 'chestmnist.json'))) {
-  step('prebuild', process.execPath, ['scripts/prebuild.mjs']);
+} else if (![prebuilt, ...(cuda ? [prebuiltForCuda] : [])].every(isCurrent)) {
+  step('prebuild', process.execPath, ['scripts/prebuild.mjs', ...(cuda ? ['--cuda'] : [])]);
 }
 const tarball = pack(work);
 const problems = problemsOf(tarball);
@@ -162,9 +178,8 @@ if (!short) {
 const caches = short
   ? { XDG_CACHE_HOME: process.env.XDG_CACHE_HOME ?? '' }
   : { XDG_CACHE_HOME: path.join(work, 'cache'), npm_config_cache: path.join(work, 'npm') };
-const project = (manager, scripts, version) => {
+const project = (manager, scripts, version, name = `${manager}-${version}-${scripts ? 'scripts' : 'none'}`) => {
   const node = nodes.get(version);
-  const name = `${manager}-${version}-${scripts ? 'scripts' : 'none'}`;
   return makeProject({ work, name, manager, registry, userPath, caches, node, tools, file: tarball.file, scripts });
 };
 const first = project('npm', !short, own);
@@ -181,6 +196,7 @@ if (!short) {
     }
   }
   tryConsumers(first);
+  if (cuda) tryCuda(project('npm', true, own, 'cuda'));
   const npx = (...args) => run(npmProgram, [...npmArgs, 'exec', '--yes', '--', ...args], inTools);
   attempt('publint', () => npx('publint@0.3.25', tarball.file, '--strict'));
   attempt('are the types wrong', () => npx('@arethetypeswrong/cli@0.18.5', tarball.file, '--profile', 'node16'));

@@ -45,10 +45,16 @@ const REMEDY = {
   'no-device': 'a visible CUDA device (see CUDA_VISIBLE_DEVICES)',
 } as const;
 
+/** A device that a CPU build leaves unused; empty when there is none. */
+export const unusedDevice = ({ reason, devices }: CudaStatus): string | undefined =>
+  reason === 'cpu-build' ? devices.at(0)?.name : undefined;
+
 function reasonText(status: CudaStatus): string {
   switch (status.reason) {
     case 'cpu-build':
-      return 'this LibTorch is a CPU build';
+      return unusedDevice(status) === undefined
+        ? 'this LibTorch is a CPU build'
+        : `this LibTorch is a CPU build; ${unusedDevice(status)} is here, and npx chestmnist setup --cuda makes it usable`;
     case 'no-driver':
       return 'no NVIDIA driver was found';
     case 'driver-too-old':

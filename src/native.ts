@@ -115,6 +115,7 @@ export interface CudaStatus {
   builtWith?: string;
   /** CUDA version the driver supports, e.g. `12.8`. */
   driver?: string;
+  /** What the driver shows, whether or not LibTorch can use it; memory in bytes. */
   devices: { index: number; name: string; totalMemory: number }[];
 }
 

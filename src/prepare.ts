@@ -45,8 +45,7 @@ export async function prepare(
     onProgress,
     signal,
   });
-  const rounding = resumed && roundingNote(resumed, device, wanted);
-  notes.push(...[...(resumed?.notes ?? []), note, rounding].filter((text) => text !== undefined));
+  notes.push(...(resumed?.notes ?? []), ...(note === undefined ? [] : [note]));
   checkBatch(dataset, wanted.batchSize);
   if (resumed) checkSameData(factsOf(dataset), resumed);
   const options = { ...wanted, size: dataset.size, data: sourceOf(dataset, wanted.data) };
@@ -54,6 +53,8 @@ export async function prepare(
   const trainer = trainerOf(options, dataset, device);
   try {
     if (resumed) {
+      const rounding = roundingNote(resumed, device, options, trainer.execution);
+      if (rounding !== undefined) notes.push(rounding);
       await trainer.loadStateDict(resumed.checkpoint.model);
       await trainer.loadOptimizerState(resumed.checkpoint.optimizer);
     } else if (options.weights !== null) {
@@ -69,4 +70,4 @@ export async function prepare(
 }
 
 const NO_GRAPHS =
-  'CUDA without graphs: a step is launched kernel by kernel, since build/Release/chestmnist_cuda.so is not there; with a CUDA toolkit installed, npx chestmnist setup --rebuild makes it';
+  'CUDA without graphs: a step is launched kernel by kernel, since chestmnist_cuda.so is not beside the addon; with a CUDA toolkit installed, npx chestmnist setup --rebuild makes it';

@@ -9,6 +9,7 @@ import { loadCheckpoint, type Checkpoint } from './checkpoint';
 import { ChestMnistError } from './errors';
 import type { DataFacts } from './events';
 import { outOfPatience } from './history';
+import type { Trainer } from './native';
 import { resolveOptions, show, type OptionName, type ResolvedOptions, type TrainOptions } from './options';
 import { exists, readRunFile, runFiles } from './run';
 import { learningRate, milestoneEpochs } from './schedule';
@@ -117,7 +118,10 @@ export function roundingNote(
   { checkpoint }: Resumed,
   device: string,
   { threads }: ResolvedOptions,
+  execution: Trainer['execution'],
 ): string | undefined {
+  // No sum of the fast execution depends on the number of threads.
+  if (execution === 'fast' && checkpoint.device === device) return undefined;
   const before = `${checkpoint.device}, ${checkpoint.options.threads} threads`;
   const now = `${device}, ${threads} threads`;
   return before === now ? undefined : `trained on ${before} until now, on ${now} from here: equal but for rounding`;

@@ -97,12 +97,7 @@ function checkMemory(headers: ReadonlyMap<string, NpyHeader>, path: string): voi
 async function readArray(zip: ZipArchive, key: string, header: NpyHeader, path: string): Promise<NpyArray> {
   const { dtype, shape, fortranOrder, dataOffset, length } = header;
   const bytes = allocate(length * DTYPES[dtype].bytes, key, path);
-  let position = -dataOffset;
-  for await (const chunk of zip.chunks(`${key}.npy`)) {
-    const skip = Math.min(Math.max(-position, 0), chunk.length);
-    bytes.set(chunk.subarray(skip), position + skip);
-    position += chunk.length;
-  }
+  await zip.readInto(`${key}.npy`, dataOffset, bytes);
   const data = DTYPES[dtype].view(bytes.buffer) ?? fromInt64(bytes.buffer, dtype === '<i8', key, path);
   return { dtype, shape, fortranOrder, data };
 }

@@ -22,6 +22,8 @@ export interface ZipArchive {
   readonly entries: readonly ZipEntry[];
   /** A whole entry in memory of its own. `maxBytes` refuses a larger one before anything is allocated. */
   read(name: string, options?: { maxBytes?: number }): Promise<Uint8Array<ArrayBuffer>>;
+  /** What follows the first `skip` bytes of an entry, into `target`, which has room for exactly that. */
+  readInto(name: string, skip: number, target: Uint8Array): Promise<void>;
   /** An entry piece by piece; ends without error only when size and CRC are as the directory says. */
   chunks(name: string): AsyncGenerator<Uint8Array, void, undefined>;
   /** At most the first `bytes` of an entry, read without its CRC being checked. */
@@ -32,7 +34,11 @@ export interface ZipArchive {
 /** Deflate cannot expand by more than this (RFC 1951: 258 bytes from 2 bits); a directory that claims more lies. */
 const MAX_DEFLATE_RATIO = 1032;
 const MAX_ENTRIES = 65_536;
-const CHUNK_BYTES = 1 << 19;
+const FIRST_BYTES = 1 << 16;
+const CHUNK_BYTES = 1 << 20;
+const INFLATED_BYTES = 1 << 19;
+/** Reads under way at a time: most of their time goes into pages of memory that are touched for the first time. */
+const READ_AHEAD = 4;
 const LOCAL_HEADER_BYTES = 30;
 
 export function corrupt(file: string, found: string, needed: string, cause?: unknown): ChestMnistError {
@@ -157,13 +163,14 @@ function archiveOf(path: string, handle: FileHandle, directory: Directory): ZipA
     throw corrupt(path, `no entry ${name} among ${names.length} (${names.slice(0, 8).join(', ')})`, `an entry ${name}`);
   }
 
-  async function* chunks(name: string): AsyncGenerator<Uint8Array, void, undefined> {
+  async function* chunks(name: string, place?: Place): AsyncGenerator<Uint8Array, void, undefined> {
     const entry = find(name);
     let length = 0;
     let crc = 0;
     try {
       if (entry.isEncrypted()) throw new Error('it is encrypted');
-      const raw = rawChunks(handle, await directory.dataStart(entry), entry.compressedSize);
+      const stored = entry.compressionMethod === 0;
+      const raw = rawChunks(handle, await directory.dataStart(entry), entry.compressedSize, stored ? place : undefined);
       for await (const chunk of decode(raw, entry.compressionMethod)) {
         length += chunk.length;
         if (length > entry.uncompressedSize)
@@ -189,12 +196,23 @@ function archiveOf(path: string, handle: FileHandle, directory: Directory): ZipA
     if (uncompressedSize > limit)
       throw corrupt(path, `${name} has ${uncompressedSize} bytes`, `at most ${limit} bytes`);
     const bytes = new Uint8Array(uncompressedSize);
-    let length = 0;
-    for await (const chunk of chunks(name)) {
-      bytes.set(chunk, length);
-      length += chunk.length;
-    }
+    await readInto(name, 0, bytes);
     return bytes;
+  }
+
+  async function readInto(name: string, skip: number, target: Uint8Array): Promise<void> {
+    const { uncompressedSize } = find(name);
+    const expected = skip + target.length;
+    if (uncompressedSize !== expected)
+      throw corrupt(path, `${name} has ${uncompressedSize} bytes`, `${expected} bytes`);
+    // A stored entry is read to where it belongs, without a copy.
+    const place: Place = (from, size) =>
+      from < skip ? Buffer.allocUnsafe(Math.min(size, skip - from)) : target.subarray(from - skip, from - skip + size);
+    let position = -skip;
+    for await (const chunk of chunks(name, place)) {
+      if (chunk.buffer !== target.buffer) target.set(chunk.subarray(Math.max(-position, 0)), Math.max(position, 0));
+      position += chunk.length;
+    }
   }
 
   async function head(name: string, bytes: number): Promise<Uint8Array> {
@@ -214,23 +232,54 @@ function archiveOf(path: string, handle: FileHandle, directory: Directory): ZipA
     compressedSize: entry.compressedSize,
     uncompressedSize: entry.uncompressedSize,
   }));
-  return { entries, read, chunks, head, close: () => handle.close() };
+  return { entries, read, readInto, chunks, head, close: () => handle.close() };
 }
 
-async function* rawChunks(handle: FileHandle, start: number, length: number): AsyncGenerator<Buffer, void, undefined> {
-  for (let done = 0; done < length;) {
-    const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, length - done));
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, start + done);
-    if (bytesRead === 0) throw new Error('the file ends inside it');
-    done += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+/** Where up to `size` bytes that begin at offset `from` of an entry are to be read to. */
+type Place = (from: number, size: number) => Uint8Array;
+
+/** The bytes of the file. Often only the first are wanted: reading ahead begins when more are asked for. */
+async function* rawChunks(
+  handle: FileHandle,
+  start: number,
+  length: number,
+  place: Place = (_, size) => Buffer.allocUnsafe(size),
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reads: Promise<Uint8Array>[] = [];
+  let from = 0;
+  const begin = (): void => {
+    const buffer = place(from, Math.min(from === 0 ? FIRST_BYTES : CHUNK_BYTES, length - from));
+    if (buffer.length === 0) throw new Error('it is longer than its directory says');
+    const read = readWhole(handle, buffer, start + from);
+    read.catch(() => undefined); // told where it is awaited, if it still is
+    reads.push(read);
+    from += buffer.length;
+  };
+  try {
+    for (let ahead = 1; ; ahead = READ_AHEAD) {
+      while (reads.length < ahead && from < length) begin();
+      const read = reads.shift();
+      if (!read) return;
+      yield await read;
+    }
+  } finally {
+    await Promise.allSettled(reads); // nothing may be written into memory that was given up
   }
 }
 
-function decode(raw: AsyncIterable<Buffer>, method: number): AsyncIterable<Buffer> {
+async function readWhole(handle: FileHandle, buffer: Uint8Array, position: number): Promise<Uint8Array> {
+  for (let done = 0; done < buffer.length;) {
+    const { bytesRead } = await handle.read(buffer, done, buffer.length - done, position + done);
+    if (bytesRead === 0) throw new Error('the file ends inside it');
+    done += bytesRead;
+  }
+  return buffer;
+}
+
+function decode(raw: AsyncIterable<Uint8Array>, method: number): AsyncIterable<Uint8Array> {
   if (method === 0) return raw;
   if (method !== 8) throw new Error(`compression method ${method}`);
-  const inflate = createInflateRaw({ chunkSize: CHUNK_BYTES });
+  const inflate = createInflateRaw({ chunkSize: INFLATED_BYTES });
   // An error of either side destroys `inflate` with it, and so surfaces where it is iterated.
   pipeline(Readable.from(raw), inflate, () => undefined);
   return inflate;

@@ -3,7 +3,6 @@ import type { LineSeriesOption } from 'echarts';
 import type { EpochRow } from '../history';
 import { draw, type Drawing, type EChartsOption } from './chart';
 import { figureText } from './format';
-
 import { ink } from './theme';
 
 const WIDTH = 420;
@@ -14,6 +13,11 @@ interface Line {
   color: string;
   dash: 'solid' | 'dashed';
   values: (number | null)[];
+}
+
+interface Range {
+  min: number;
+  max: number;
 }
 
 /** Mean loss of the training and the validation split after each epoch. */
@@ -35,9 +39,16 @@ export function aucCurve(history: readonly EpochRow[], chosen: number | null): D
   const description =
     `Macro AUC of the validation split over ${history.length} epochs. It goes from ${ends(values)}.` +
     chosenText(chosen);
-  return overEpochs(description, 'macro AUC', history, chosen, [
-    { name: 'validation', color: ink.val, dash: 'solid', values },
-  ]);
+  const line: Line = { name: 'validation', color: ink.val, dash: 'solid', values };
+  return overEpochs(description, 'macro AUC', history, chosen, [line], tenthAround(values));
+}
+
+/** The axis of a curve that is one value (a run of one epoch): left to itself it would reach beyond 1. */
+function tenthAround(values: readonly (number | null)[]): Range | undefined {
+  const [first, ...others] = values.filter((value) => value !== null);
+  if (first === undefined || others.some((value) => value !== first)) return undefined;
+  const top = Math.max(1, Math.ceil(10 * first));
+  return { min: (top - 1) / 10, max: top / 10 };
 }
 
 const chosenText = (chosen: number | null): string => (chosen === null ? '' : ` The chosen epoch is ${chosen}.`);
@@ -55,6 +66,7 @@ function overEpochs(
   history: readonly EpochRow[],
   chosen: number | null,
   lines: readonly Line[],
+  range?: Range,
 ): Drawing {
   const epochs = history.map((row) => row.epoch);
   const series = lines.map(({ name, color, dash, values }, i): LineSeriesOption => ({
@@ -75,6 +87,7 @@ function overEpochs(
       right: 12,
       top: 4,
       itemWidth: 28,
+      itemGap: 24,
       textStyle: { color: ink.ink, fontSize: 13 },
       inactiveColor: ink.muted,
     },
@@ -90,7 +103,11 @@ function overEpochs(
       ...AXIS,
       splitLine: { show: false },
     },
-    yAxis: { type: 'value', scale: true, name: yName, nameLocation: 'middle', nameGap: 44, splitNumber: 4, ...AXIS },
+    yAxis: {
+      ...{ type: 'value', scale: true, name: yName, nameLocation: 'middle', nameGap: 44, splitNumber: 4 },
+      ...range,
+      ...AXIS,
+    },
     series,
   };
   return draw(description, WIDTH, HEIGHT, option);

@@ -36,6 +36,7 @@ figcaption small{display:block;font-weight:400;font-size:.86rem}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.88rem;width:100%;overflow-wrap:normal}
 th,td{padding:6px 8px;text-align:right;border-top:1px solid var(--grid);white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
+.labels th,.labels td{padding:6px 5px}
 .labels th:first-child{position:sticky;left:0;background:var(--surface);z-index:1}
 .name{display:inline-block;width:max-content;max-width:11rem;white-space:normal;overflow-wrap:anywhere}
 thead th{border-top:0;white-space:normal;vertical-align:bottom}

@@ -190,9 +190,12 @@ function square({ description, names, caption, end = 1, series }: Square): Drawi
     graphic: {
       type: 'text',
       z: 1, // above the grid, below the data
-      ...(caption.right ? { right: GRID.right + 3 } : { left: GRID.left + 6 }),
-      ...(caption.top ? { top: GRID.top + 4 } : { bottom: GRID.bottom + 6 }),
+      // Anchored at its own end, since fonts differ in width.
+      x: caption.right ? WIDTH - GRID.right - 4 : GRID.left + 6,
+      y: caption.top ? GRID.top + 4 : HEIGHT - GRID.bottom - 6,
       style: {
+        align: caption.right ? 'right' : 'left',
+        verticalAlign: caption.top ? 'top' : 'bottom',
         text: series.length === 0 ? `${caption.text}:\none value only` : caption.text,
         fill: ink.ink,
         fontSize: 14,

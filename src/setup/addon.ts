@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import type { LibTorch } from './inspect';
+import { releaseOf } from './versions';
 
 export interface Addon {
   /** Absolute path of the .node file. */
@@ -19,7 +21,14 @@ export interface Addon {
 // eslint-disable-next-line @typescript-eslint/no-require-imports
 const nodeGypBuild = require('node-gyp-build') as { path(root: string): string };
 
-/** The addon of the package at `root`; undefined when there is none or it does not say what it is. */
+/**
+ * The addons of the package at `root`, the one to prefer first: its own, then the prebuilt one for the release of the CUDA
+ * LibTorch (scripts/prebuild.mjs), which lies like a package's inside `cuda`.
+ */
+export const findAddons = (root: string): Addon[] =>
+  [root, path.join(root, 'cuda')].map(findAddon).filter((addon) => addon !== undefined);
+
+/** The addon in `root`; undefined when there is none or it does not say what it is. */
 export function findAddon(root: string): Addon | undefined {
   try {
     const file = nodeGypBuild.path(root);
@@ -31,6 +40,14 @@ export function findAddon(root: string): Addon | undefined {
     return undefined;
   }
 }
+
+/** The addon among these that runs on `libtorch`: the C++ interface is stable within a release only. */
+export const fitting = (addons: readonly Addon[], libtorch: LibTorch): Addon | undefined =>
+  addons.find((addon) => releaseOf(addon.libtorch) === releaseOf(libtorch.version));
+
+/** The releases that the addons were built for, in words. */
+export const releasesOf = (addons: readonly Addon[]): string =>
+  addons.map(({ libtorch }) => releaseOf(libtorch)).join(' or ');
 
 /** Hash of all that the addon is built from; an addon with another hash is out of date. */
 export function sourceHash(root: string): string {

@@ -10,7 +10,7 @@ import { cacheDirectory, findDataFile } from '../data/places';
 import { ChestMnistError, type ErrorCode } from '../errors';
 import type { CudaStatus } from '../native';
 import { version } from '../version';
-import { findAddon, sourceHash, type Addon } from './addon';
+import { findAddons, sourceHash, type Addon } from './addon';
 import type { LibTorch } from './inspect';
 import { locateSetUp, type Failure } from './locate';
 import { resolveAddon } from './load';
@@ -55,13 +55,13 @@ export interface DoctorReport {
 /** Examines the installation. Never throws for what it finds wrong. */
 export async function doctor(): Promise<DoctorReport> {
   const looked: Failure[] = [];
-  const addon = findAddon(PACKAGE_ROOT);
+  let addon = findAddons(PACKAGE_ROOT).at(0);
   let problem: Problem | undefined;
   let libtorch: LibTorch | undefined;
   let loaded: Loaded | undefined;
   try {
     libtorch = locateSetUp({ root: PACKAGE_ROOT, env: process.env }, looked);
-    libtorch = resolveAddon().libtorch;
+    ({ addon, libtorch } = resolveAddon());
     loaded = await load();
   } catch (error) {
     if (!(error instanceof ChestMnistError)) throw error;

@@ -4,14 +4,15 @@
  */
 import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { unusedDevice } from '../device';
 import { ChestMnistError } from '../errors';
-import { findAddon, sourceHash, type Addon } from './addon';
+import { findAddon, findAddons, fitting, releasesOf, sourceHash, type Addon } from './addon';
 import { buildAddon, checkTools } from './build';
-import { fits, type LibTorch } from './inspect';
+import type { LibTorch } from './inspect';
 import { locateInPython, locateSetUp, type Failure } from './locate';
 import { withLock } from '../lock';
-import { load } from './probe';
-import { obtain, obtainFromFile } from './obtain';
+import { load, type Loaded } from './probe';
+import { CUDA_SIZES, obtain, obtainFromFile } from './obtain';
 import { checkPlatform } from './platform';
 import { libtorchLink, PACKAGE_ROOT, PINNED, releaseOf, SETUP_COMMAND } from './versions';
 
@@ -50,19 +51,25 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const blocked = unwritable(root);
   const waiting = (holder: string): void => log(`waiting for another setup of this package: ${holder}`);
   const work = async (): Promise<SetupResult> => {
-    const there = usableAddon(root, options);
-    const libtorch = await findOrGet(root, there, options);
+    const addons = usableAddons(root, options);
+    const libtorch = await findOrGet(root, addons, options);
     log(`LibTorch ${libtorch.version} in ${libtorch.directory} (${libtorch.source})`);
     if (!blocked) link(root, libtorch.directory);
-    if (there && fits(there.libtorch, libtorch)) {
-      const wrong = await tryLoading();
-      if (wrong === undefined) return { libtorch, addon: there.file, built: false };
-      if (wrong.code === 'ERR_LIBTORCH_NOT_FOUND') throw wrong; // building does not mend that
-      log(`the addon does not load here: ${wrong.found}`);
+    const ready = ({ file }: Addon, built: boolean, { cuda }: Loaded): SetupResult => {
+      const unused = unusedDevice(cuda);
+      if (unused !== undefined) log(`${unused} stays unused by this CPU build: ${SETUP_COMMAND} --cuda ${CUDA_SIZES}`);
+      return { libtorch, addon: file, built };
+    };
+    const there = fitting(addons, libtorch);
+    if (there) {
+      const loaded = await tryLoading();
+      if (!(loaded instanceof ChestMnistError)) return ready(there, false, loaded);
+      if (loaded.code === 'ERR_LIBTORCH_NOT_FOUND') throw loaded; // building does not mend that
+      log(`the addon does not load here: ${loaded.found}`);
     }
     if (blocked) throw blocked;
     const logFile = path.join(root, 'build', 'build.log');
-    const why = there ? `${there.file} does not fit, ` : '';
+    const why = !there && addons.length > 0 ? `the addon here is for LibTorch ${releasesOf(addons)}, ` : '';
     log(`${why}building the addon: takes CMake, a C++20 compiler and about a minute; log in ${logFile}`);
     const addon = await buildAddon({
       root,
@@ -70,31 +77,29 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
       ...(options.verbose ? { verbose: options.verbose } : {}),
       ...(signal ? { signal } : {}),
     });
-    const wrong = await tryLoading();
-    if (wrong) throw wrong;
-    return { libtorch, addon: addon.file, built: true };
+    return ready(addon, true, await load());
   };
   // A package that another user installed can be used with a LibTorch of one's own, as long as nothing is to be built.
   if (blocked) return work();
   return withLock(path.join(root, 'build', 'setup.lock'), work, { waiting, signal });
 }
 
-/** The addon here, unless its sources changed or it is to be built anyway. What a killed build left is taken away. */
-function usableAddon(root: string, { rebuild }: SetupOptions): Addon | undefined {
+/** The addons here, but for those whose sources changed; none when one is to be built anyway. What a killed build left is taken away. */
+function usableAddons(root: string, { rebuild }: SetupOptions): Addon[] {
   // It would hide the prebuilt one.
   const partial = path.join(root, 'build', 'Release', 'chestmnist.node');
   if (!findAddon(root) && existsSync(partial)) rmSync(partial);
-  const addon = findAddon(root);
-  return rebuild || addon?.sources !== sourceHash(root) ? undefined : addon;
+  const current = sourceHash(root);
+  return rebuild ? [] : findAddons(root).filter(({ sources }) => sources === current);
 }
 
 /**
- * LibTorch: one that fits the addon here comes before any other, and is got from a network when none is found, so that
+ * LibTorch: one that fits an addon here comes before any other, and is got from a network when none is found, so that
  * no compiler is needed; one that takes a build is the last resort.
  */
 async function findOrGet(
   root: string,
-  addon: Addon | undefined,
+  addons: readonly Addon[],
   { cuda = false, from, log = () => undefined, signal }: SetupOptions,
 ): Promise<LibTorch> {
   const env = process.env;
@@ -103,8 +108,8 @@ async function findOrGet(
     cuda && !libtorch.cuda ? `${libtorch.directory} is LibTorch ${libtorch.version}, a CPU build` : undefined;
   const refuseUnfit = (libtorch: LibTorch): string | undefined =>
     refuse(libtorch) ??
-    (addon && !fits(addon.libtorch, libtorch)
-      ? `${libtorch.directory} is LibTorch ${libtorch.version}; the addon here is for ${releaseOf(addon.libtorch)}`
+    (addons.length > 0 && !fitting(addons, libtorch)
+      ? `${libtorch.directory} is LibTorch ${libtorch.version}; the addon here is for ${releasesOf(addons)}`
       : undefined);
   if (from !== undefined) return obtainFromFile({ file: from, refuse, log, signal });
   const any = { root, env, refuse };
@@ -113,7 +118,8 @@ async function findOrGet(
   const get = async (): Promise<LibTorch | undefined> => {
     const version = PINNED[cuda ? 'cuda' : 'cpu'];
     // Before a large download, not after it.
-    if (!addon || releaseOf(addon.libtorch) !== version) checkTools({ version, source: 'to be downloaded' });
+    if (!addons.some(({ libtorch }) => releaseOf(libtorch) === version))
+      checkTools({ version, source: 'to be downloaded' });
     return obtain({ cuda, env, log, signal, again: () => locateSetUp(wanted, []) }, failures);
   };
   const libtorch =
@@ -172,10 +178,9 @@ export function link(root: string, directory: string): boolean {
 }
 
 /** Loads the addon in a process of its own, where a crash is a message here; the error when it does not load. */
-async function tryLoading(): Promise<ChestMnistError | undefined> {
+async function tryLoading(): Promise<Loaded | ChestMnistError> {
   try {
-    await load();
-    return undefined;
+    return await load();
   } catch (error) {
     if (error instanceof ChestMnistError) return error;
     throw error;

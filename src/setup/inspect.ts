@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { atLeast, OLDEST, releaseOf } from './versions';
+import { atLeast, OLDEST } from './versions';
 
 export interface LibTorch {
   /** Absolute path of the directory with lib/ and include/. */
@@ -66,6 +66,3 @@ function read(file: string): string {
     return '';
   }
 }
-
-/** True when an addon built against version `built` runs on `libtorch`: the C++ interface is stable within a release only. */
-export const fits = (built: string, libtorch: LibTorch): boolean => releaseOf(built) === releaseOf(libtorch.version);

@@ -6,11 +6,11 @@ import os from 'node:os';
 import path from 'node:path';
 import { readFileSync, realpathSync } from 'node:fs';
 import { ChestMnistError } from '../errors';
-import { findAddon, type Addon } from './addon';
-import { fits, type LibTorch } from './inspect';
+import { findAddons, fitting, releasesOf, type Addon } from './addon';
+import type { LibTorch } from './inspect';
 import { locateSetUp, type Failure } from './locate';
 import { checkPlatform } from './platform';
-import { libtorchLink, PACKAGE_ROOT, releaseOf, SETUP_COMMAND } from './versions';
+import { libtorchLink, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 
 /**
  * The addon's exports. Throws ERR_PLATFORM_UNSUPPORTED, ERR_NATIVE_MISSING, ERR_LIBTORCH_NOT_FOUND or
@@ -30,8 +30,8 @@ export function loadAddon(): unknown {
 /** The addon and the LibTorch it will run on, both checked by their files. Errors as loadAddon. */
 export function resolveAddon(root = PACKAGE_ROOT, env = process.env): { addon: Addon; libtorch: LibTorch } {
   checkPlatform();
-  const addon = findAddon(root);
-  if (!addon) {
+  const addons = findAddons(root);
+  if (addons.length === 0) {
     checkPlace(root);
     throw new ChestMnistError('ERR_NATIVE_MISSING', {
       found: `chestmnist is installed in ${root}, but has no native addon for ${process.platform}-${process.arch} yet`,
@@ -39,19 +39,21 @@ export function resolveAddon(root = PACKAGE_ROOT, env = process.env): { addon: A
       next: SETUP_COMMAND,
     });
   }
+  const releases = releasesOf(addons);
   const failures: Failure[] = [];
   const refuse = (libtorch: LibTorch): string | undefined =>
-    fits(addon.libtorch, libtorch)
+    fitting(addons, libtorch)
       ? undefined
-      : `LibTorch ${libtorch.version} in ${libtorch.directory}, but the addon was built for ${releaseOf(addon.libtorch)}`;
+      : `LibTorch ${libtorch.version} in ${libtorch.directory}, but the addon was built for ${releases}`;
   const libtorch = locateSetUp({ root, env, refuse }, failures);
-  if (libtorch) return { addon, libtorch };
+  const addon = libtorch && fitting(addons, libtorch);
+  if (addon) return { addon, libtorch };
   const mismatch = failures.find(({ reason }) => reason.includes('the addon was built for'));
   throw new ChestMnistError(mismatch ? 'ERR_LIBTORCH_MISMATCH' : 'ERR_LIBTORCH_NOT_FOUND', {
     found:
       mismatch?.reason ??
       `LibTorch is not set up yet (${failures.map(({ source, reason }) => `${source}: ${reason}`).join('; ')})`,
-    needed: `LibTorch ${releaseOf(addon.libtorch)}, for which the addon was built`,
+    needed: `LibTorch ${releases}, for which the addon was built`,
     next: SETUP_COMMAND,
   });
 }

@@ -24,22 +24,28 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const ADDON = path.join(REPOSITORY, 'build', 'Release');
 const PREBUILT = path.join('prebuilds', `${process.platform}-${process.arch}`);
+const FOR_CUDA = path.join('cuda', PREBUILT);
 const libtorch = (): string => realpathSync(path.join(REPOSITORY, 'libtorch'));
 let count = 0;
 const fresh = (name: string): string => path.join(folder, `${name}-${count++}`);
 
 /** The package as npm installs it, with the addon as prebuilt, and nothing set up. */
-function installed({ prebuilt = true } = {}): string {
+function installed({ prebuilt = true, places = [PREBUILT] } = {}): string {
   const root = fresh('package');
   for (const name of ['dist', 'native', 'package.json', 'CMakeLists.txt', 'scripts/install.js']) {
     cpSync(path.join(REPOSITORY, name), path.join(root, name), { recursive: true });
   }
   symlinkSync(path.join(REPOSITORY, 'node_modules'), path.join(root, 'node_modules'), 'junction');
-  if (prebuilt) {
-    cpSync(path.join(ADDON, 'chestmnist.node'), path.join(root, PREBUILT, 'chestmnist.node'));
-    cpSync(path.join(ADDON, 'chestmnist.json'), path.join(root, PREBUILT, 'chestmnist.json'));
+  for (const place of prebuilt ? places : []) {
+    cpSync(path.join(ADDON, 'chestmnist.node'), path.join(root, place, 'chestmnist.node'));
+    cpSync(path.join(ADDON, 'chestmnist.json'), path.join(root, place, 'chestmnist.json'));
   }
   return root;
+}
+/** Says of the addon in `place` that it was built for another release. */
+function recordOf(root: string, place: string, libtorch: string): void {
+  const file = path.join(root, place, 'chestmnist.json');
+  writeFileSync(file, JSON.stringify({ ...(JSON.parse(readFileSync(file, 'utf8')) as object), libtorch }));
 }
 const mainOf = (root: string): string => path.join(root, 'dist', 'cli', 'main.js');
 
@@ -78,6 +84,28 @@ describe('no compiler', () => {
     const { status, stdout } = chestmnist(installed(), ['setup', '--json'], env);
     expect(JSON.parse(stdout)).toMatchObject({ built: false, addon: expect.stringContaining('prebuilds') });
     expect(status).toBe(0);
+  });
+
+  test('the one for the release of the CUDA LibTorch neither: it is chosen by the LibTorch, and loads by the link', () => {
+    const root = installed({ places: [PREBUILT, FOR_CUDA] });
+    recordOf(root, PREBUILT, '2.99.0');
+    const env = nothing(noCompiler());
+    const { stdout } = chestmnist(root, ['setup', '--json'], { ...env, CHESTMNIST_LIBTORCH: libtorch() });
+    expect(JSON.parse(stdout)).toMatchObject({ built: false, addon: expect.stringContaining(FOR_CUDA) });
+    const doctor = chestmnist(root, ['doctor', '--json'], env);
+    expect(JSON.parse(doctor.stdout)).toMatchObject({
+      usable: true,
+      addon: { file: path.join(root, FOR_CUDA, 'chestmnist.node'), current: true },
+      libtorch: { source: 'set up for this package' },
+    });
+  });
+
+  test('with one for the CUDA LibTorch, setup --cuda goes on to the download', () => {
+    const root = installed({ places: [PREBUILT, FOR_CUDA] });
+    recordOf(root, FOR_CUDA, '2.14.1');
+    const { status, stderr } = chestmnist(root, ['setup', '--cuda'], nothing(noCompiler()));
+    expect(status).toBe(4);
+    expect(stderr).toMatch(/downloads 2\.7 GB .*\n.*pip download torch==2\.14\.1/);
   });
 
   test('a LibTorch of another version, named by the user: both ways out are told', () => {

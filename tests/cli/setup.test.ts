@@ -1,5 +1,5 @@
 /** `setup`, `doctor` and the loading of the addon, as a user meets them. They need a package that is set up. */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
@@ -24,6 +24,7 @@ const isolated = (): NodeJS.ProcessEnv => ({
 interface Output {
   libtorch: { directory: string; version: string; loaded: string };
   problem: { code: string; found: string };
+  cuda: object;
 }
 
 function chestmnist(args: string[], env: NodeJS.ProcessEnv = process.env, main = MAIN) {
@@ -46,6 +47,27 @@ function installedCopy({ addon = true } = {}): string {
   }
   symlinkSync(path.join(REPOSITORY, 'node_modules'), path.join(root, 'node_modules'), 'junction');
   return root;
+}
+/** A stand-in for NVIDIA's driver library: what it says of the machine. Returns its folder. */
+function driverOf({ version, devices }: { version: number; devices: number }): string {
+  const place = path.join(folder, `driver-${version}-${devices}`);
+  mkdirSync(place);
+  writeFileSync(
+    path.join(place, 'driver.cc'),
+    `#include <cstddef>
+     #include <cstring>
+     extern "C" {
+     int cuDriverGetVersion(int* version) { *version = ${version}; return 0; }
+     int cuInit(unsigned) { return 0; }
+     int cuDeviceGetCount(int* count) { *count = ${devices}; return 0; }
+     int cuDeviceGet(int* device, int index) { *device = index; return 0; }
+     int cuDeviceGetName(char* name, int, int) { std::strcpy(name, "Some GPU"); return 0; }
+     int cuDeviceTotalMem_v2(std::size_t* bytes, int) { *bytes = 8000000000; return 0; }
+     }`,
+  );
+  const args = ['-shared', '-fPIC', '-o', path.join(place, 'libcuda.so.1'), path.join(place, 'driver.cc')];
+  execFileSync(process.env.CXX ?? 'c++', args);
+  return place;
 }
 const mainOf = (root: string): string => path.join(root, 'dist', 'cli', 'main.js');
 const libtorch = (): { directory: string; version: string } => chestmnist(['doctor', '--json']).json().libtorch;
@@ -72,6 +94,40 @@ describe('doctor', () => {
     const text = chestmnist(['doctor']);
     expect(text.stdout).toMatch(/^verdict +training can run$/m);
     expect(text.stdout).toMatch(/^next +chestmnist train/m);
+  });
+
+  test('a GPU that a CPU build leaves unused is told by doctor, set-up and training, with the command', () => {
+    const env = { ...process.env, LD_LIBRARY_PATH: driverOf({ version: 13020, devices: 1 }) };
+    const { json } = chestmnist(['doctor', '--json'], env);
+    expect(json().cuda).toEqual({
+      available: false,
+      reason: 'cpu-build',
+      driver: '13.2',
+      devices: [{ index: 0, name: 'Some GPU', totalMemory: 8e9 }],
+    });
+    expect(chestmnist(['doctor'], env).stdout).toMatch(
+      /^cuda +not usable: .*setup --cuda.*\n +cuda:0 Some GPU, 8000 MB$/m,
+    );
+    expect(chestmnist(['setup'], env).stderr).toMatch(
+      /Some GPU stays unused by this CPU build: npx chestmnist setup --cuda downloads \d/,
+    );
+    const small = [
+      '--data',
+      'synthetic',
+      '--limit-train',
+      '64',
+      '--limit-val',
+      '16',
+      '--limit-test',
+      '16',
+      '--batch-size',
+      '32',
+    ];
+    const trained = chestmnist(['train', ...small, '--epochs', '1', '--out', path.join(folder, 'unused')], env);
+    expect(trained.stderr).toMatch(/^device: cpu, since .*; Some GPU is here, and npx chestmnist setup --cuda/m);
+    // Without a device, or without a driver, there is nothing to tell.
+    const none = { ...env, LD_LIBRARY_PATH: driverOf({ version: 13020, devices: 0 }) };
+    expect(chestmnist(['setup'], none).stderr).not.toContain('unused');
   });
 
   test('variables that matter are shown, and no password of a proxy', () => {

@@ -104,6 +104,23 @@ test.each([[['--precision', 'bf16']], [['--resize', '32']], [['--stem', 'cifar',
   },
 );
 
+test('on another number of threads it is resumed as exactly; the plain execution says what changes', async () => {
+  const whole = [...TINY, '--limit-train', '128'];
+  const resume = async (name: string, ...flags: string[]) => {
+    const args = [...whole, ...flags];
+    const stopped = await interrupt(name, 'SIGINT', (event) => event.type === 'progress' && event.epoch === 1, args);
+    expect(stopped.code).toBe(130);
+    return chestmnist(['train', '--resume', path.join(folder(), name), '--threads', '2']);
+  };
+  expect(await train('--name', 'one-thread', ...whole)).toMatchObject({ code: 0 });
+  expect(await resume('two-threads')).toMatchObject({ code: 0, stderr: expect.not.stringContaining('rounding') });
+  await expectSame('two-threads', 'one-thread');
+  expect(await resume('two-threads-plain', '--exact')).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining('trained on cpu, 1 threads until now, on cpu, 2 threads from here'),
+  });
+});
+
 test('checkpoints inside an epoch change nothing, and a killed run goes on from the newest', async () => {
   // Some ten a second.
   const often = ['--checkpoint-every', '0.0015'];

@@ -33,3 +33,8 @@ test('a device that is not there is refused, not replaced', () => {
     expect.objectContaining({ code: 'ERR_CUDA_UNAVAILABLE', reason: 'no-device' }),
   );
 });
+
+test('a device that a CPU build leaves unused is named, with the command that gets it used', () => {
+  status = { ...without('cpu-build'), devices: [gpu] };
+  expect(resolveDevice('auto').note).toMatch(/^device: cpu, since .* a GPU is here.* npx chestmnist setup --cuda/);
+});

@@ -91,6 +91,18 @@ describe('curves over epochs', () => {
     expect(textsOf(lossCurve(history, null).body).join()).not.toContain('chosen');
     expect(textsOf(lossCurve(history.slice(0, 1), 1).body)).toContain('epoch');
   });
+
+  test.each([
+    [0.965, '0.9', '1'],
+    [0.61, '0.6', '0.7'],
+    [1, '0.9', '1'],
+    [0, '0', '0.1'],
+  ])('one AUC of %d lies between %s and %s', (valAuc, low, high) => {
+    const texts = textsOf(aucCurve([{ ...history[0], valAuc }], 1).body);
+    const ticks = texts.filter((text) => /^\d\.?\d*$/.test(text)).map(Number);
+    expect(texts).toEqual(expect.arrayContaining([low, high]));
+    expect(Math.max(...ticks.filter((tick) => tick !== 2 && !(tick === 1 && high !== '1')))).toBe(Number(high));
+  });
 });
 
 describe('curves of a label', () => {

@@ -73,6 +73,25 @@ describe('before the addon is loaded', () => {
     expect(resolveAddon(root, env).libtorch.directory).toBe(directory);
   });
 
+  test('the addon for the release of the LibTorch is chosen; for neither, both releases are named', () => {
+    const forCuda = `cuda/prebuilds/${process.platform}-${process.arch}`;
+    addAddon('build/Release', '2.13.0+cpu');
+    addAddon(forCuda, '2.14.1');
+    const [of13, of14, of12] = ['2.13.0+cpu', '2.14.1+cu130', '2.12.1'].map((version) =>
+      fakeLibTorch(path.join(folder, `torch-${version}`), version),
+    );
+    expect(resolveAddon(root, { CHESTMNIST_LIBTORCH: of13 }).addon.libtorch).toBe('2.13.0+cpu');
+    expect(resolveAddon(root, { CHESTMNIST_LIBTORCH: of14 }).addon.file).toBe(
+      path.join(root, forCuda, 'chestmnist.node'),
+    );
+    expect(() => resolveAddon(root, { CHESTMNIST_LIBTORCH: of12 })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_LIBTORCH_MISMATCH',
+        found: expect.stringMatching(/2\.12\.1 .*built for 2\.13\.0 or 2\.14\.1/) as string,
+      }) as Error,
+    );
+  });
+
   test('a fitting LibTorch of the cache is used when the linked one is not fitting', () => {
     addAddon('build/Release', '2.13.0+cpu');
     linkTo('2.12.1+cpu');
