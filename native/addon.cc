@@ -18,6 +18,7 @@ Napi::Value cuda_status_js(const Napi::CallbackInfo& info) {
   if (!status.reason.empty()) object.Set("reason", status.reason);
   if (!status.built_with.empty()) object.Set("builtWith", status.built_with);
   if (!status.driver.empty()) object.Set("driver", status.driver);
+  if (!status.no_graphs.empty()) object.Set("noGraphs", status.no_graphs);
   auto devices = Napi::Array::New(env);
   for (const CudaDevice& device : status.devices) {
     auto entry = Napi::Object::New(env);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "error.h"
+#include "graph.h"
 
 #ifdef _WIN32
 #include <windows.h>
@@ -82,6 +83,7 @@ CudaStatus cuda_status() {
     if (status.devices.empty()) status.reason = "no-device";
   }
   status.available = status.reason.empty();
+  if (status.available) status.no_graphs = capture_graph().missing;
   return status;
 }
 

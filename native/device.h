@@ -17,9 +17,10 @@ struct CudaDevice {
 
 struct CudaStatus {
   bool available = false;
-  std::string reason;      // cpu-build, no-driver, driver-too-old or no-device; empty when available
-  std::string built_with;  // "13.0"; empty for a CPU build
-  std::string driver;      // newest CUDA version the driver supports; empty without a driver
+  std::string reason;               // cpu-build, no-driver, driver-too-old or no-device; empty when available
+  std::string built_with;           // "13.0"; empty for a CPU build
+  std::string driver;               // newest CUDA version the driver supports; empty without a driver
+  std::string no_graphs;            // why steps cannot be recorded as graphs; empty when they can
   std::vector<CudaDevice> devices;  // that the driver shows, whether or not they can be used
 };
 

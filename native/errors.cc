@@ -20,6 +20,14 @@ Napi::Value make_error(Napi::Env env, const Error& error) {
   return error_class.New({text(error.code), parts, options});
 }
 
+// Most of it comes from LibTorch's allocator; the CUDA libraries have allocators of their own.
+bool is_out_of_memory(const c10::Error& error, const std::string& what) {
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
+  const auto says = [&](const char* text) { return what.find(text) != std::string::npos; };
+  return says("CUDA error: out of memory") || says("CUBLAS_STATUS_ALLOC_FAILED") || says("CUDNN_STATUS_ALLOC_FAILED") ||
+         says("DEVICE_ALLOCATION_FAILED");
+}
+
 }  // namespace
 
 Napi::Value to_js_error(Napi::Env env, const std::exception_ptr& exception, const std::string& stack) {
@@ -28,11 +36,14 @@ Napi::Value to_js_error(Napi::Env env, const std::exception_ptr& exception, cons
     std::rethrow_exception(exception);
   } catch (const Error& error) {
     value = make_error(env, error);
-  } catch (const c10::OutOfMemoryError& error) {
-    value = make_error(env, {"ERR_CUDA_OUT_OF_MEMORY", error.what_without_backtrace(), "more free memory on the device",
-                             "use a smaller --batch-size, or another device"});
   } catch (const c10::Error& error) {
-    value = Napi::Error::New(env, std::string("LibTorch: ") + error.what_without_backtrace()).Value();
+    const std::string what = error.what_without_backtrace();
+    if (is_out_of_memory(error, what)) {
+      value = make_error(env, {"ERR_CUDA_OUT_OF_MEMORY", what, "more free memory on the device",
+                               "use a smaller --batch-size, or another device"});
+    } else {
+      value = Napi::Error::New(env, "LibTorch: " + what).Value();
+    }
   } catch (const std::exception& error) {
     value = Napi::Error::New(env, error.what()).Value();
   } catch (...) {

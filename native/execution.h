@@ -26,6 +26,8 @@ class Execution {
   // Sum over the epoch's samples so far of their loss; may wait for the device. Of float losses in double: exact, so
   // an epoch trained in parts has the same sum, unless losses differ by more than a factor of thousands.
   virtual double loss_sum() = 0;
+  // Before the first predict_batch of a pass: what one that failed left is forgotten.
+  virtual void begin_prediction() = 0;
   // Logits of samples [begin, end) in evaluation mode, [end - begin, L] float32 to host memory. Batches follow one
   // another, and so do their logits; they are all there after finish_prediction(), which may wait for the device.
   virtual void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) = 0;

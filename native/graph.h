@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 namespace chestmnist {
 
@@ -20,7 +21,12 @@ class Graph {
 using CaptureGraph = Graph*(at::Device device, const std::function<void()>& work);
 constexpr const char* kCaptureGraphName = "chestmnist_capture_graph";
 
-// From the library chestmnist_cuda beside the addon; null where it is not built.
-CaptureGraph* capture_graph();
+struct CaptureLibrary {
+  CaptureGraph* function = nullptr;
+  std::string missing;  // why there is none
+};
+
+// The library chestmnist_cuda beside the addon. Loads it: only beside a CUDA LibTorch.
+const CaptureLibrary& capture_graph();
 
 }  // namespace chestmnist

@@ -1,9 +1,9 @@
 // The plain network on CUDA with its steps recorded as graphs: at batch 128 a step is bound by launching some 400
-// kernels, and a graph launches them as one. The same operators on the same data; batches of another size run as they
-// are.
+// kernels, and a graph launches them as one. The same operators on the same data.
 #pragma once
 
 #include <map>
+#include <utility>
 
 #include "graph.h"
 #include "plain.h"
@@ -20,22 +20,26 @@ class GraphedExecution : public PlainExecution {
   void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) override;
 
  private:
-  // A recorded step. The tensors are its inputs and outputs: they stay where the graph reads and writes them.
+  using Weak = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
+  // A recorded step on batches of one size. The tensors are its inputs and outputs: they stay where the graph reads and
+  // writes them.
   struct Recorded {
-    Split split;
-    at::Tensor index;   // [B] int64, filled before each replay
-    at::Tensor logits;  // of a prediction
-    int warm = 0;       // steps that ran as they are: libraries set themselves up in the first ones
-    std::unique_ptr<Graph> graph;
+    // Whose memory the graph reads; not held, so that a split that is loaded anew can go.
+    Weak images;
+    at::Tensor index;        // [B] int64, filled before each replay
+    at::Tensor logits = {};  // of a prediction
+    int warm = 0;            // steps that ran as they are: libraries set themselves up in the first ones
+    std::unique_ptr<Graph> graph = {};
   };
   using Work = std::function<void(Recorded&)>;
+  // By the memory of the images and the size of the batch: an epoch's last batch, smaller or larger, has its own.
+  using Records = std::map<std::pair<const void*, int64_t>, Recorded>;
 
-  // Replays the work on `index`, or returns false where it is still to run as it is.
-  bool replay(Recorded& recorded, const Split& split, const at::Tensor& index, const Work& work);
+  // The recorded work after its replay on `index`, or null where the work is still to run as it is.
+  Recorded* replay(Records& records, const Split& split, const at::Tensor& index, const Work& work);
 
   CaptureGraph* capture_;
-  Recorded training_;
-  std::map<const void*, Recorded> predictions_;  // by the memory of their images
+  Records training_, predictions_;
 };
 
 }  // namespace chestmnist

@@ -26,6 +26,8 @@ Adam::Adam(const std::vector<NamedTensor>& parameters, AdamOptions options) : op
 }
 
 void Adam::prepare() {
+  // A step that failed half way, for want of memory for one, leaves gradients behind.
+  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
   if (learning_rate_.defined()) learning_rate_.fill_(options_.learning_rate);
 }
 

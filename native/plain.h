@@ -13,6 +13,7 @@ class PlainExecution : public Execution {
   void begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) override;
   void train_batch(int64_t begin, int64_t end) override;
   double loss_sum() override;
+  void begin_prediction() override { kept_.clear(); }
   void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) override;
   double backward(const Split& split, c10::ArrayRef<int32_t> order) override;
   void finish_prediction() override;

@@ -46,6 +46,7 @@ Prediction predict(Execution& execution, const Split& split, int64_t label_count
   const int64_t total = split.count();
   Prediction result;
   result.logits.resize(total * label_count);
+  execution.begin_prediction();
   while (result.samples < total && !(result.cancelled = hooks.cancelled())) {
     const int64_t end = std::min(result.samples + batch_size, total);
     execution.predict_batch(split, result.samples, end, result.logits.data() + result.samples * label_count);

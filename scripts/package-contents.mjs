@@ -1,6 +1,7 @@
 /** Packs the package and says what is wrong with the tarball: what is missing, what should not be there, and whose paths. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { npm, ROOT, stop } from './steps.mjs';
@@ -13,6 +14,16 @@ export function pack(folder) {
   // The prepack script prints before npm does.
   const [facts] = JSON.parse(stdout.slice(stdout.search(/^\[$/m)));
   return { ...facts, file: path.join(folder, facts.filename) };
+}
+
+/** True when the prebuilt addon in `folder` is of the sources here. */
+export function isCurrent(folder) {
+  try {
+    const { sourceHash } = createRequire(import.meta.url)('../dist/setup/addon.js');
+    return JSON.parse(readFileSync(path.join(folder, 'chestmnist.json'), 'utf8')).sources === sourceHash(ROOT);
+  } catch {
+    return false; // Nothing is compiled, or there is no prebuilt addon.
+  }
 }
 
 const NEEDED = [

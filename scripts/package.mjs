@@ -6,10 +6,9 @@
  * Names of managers and numbers of Node as arguments choose among the installations: `pnpm yarn4 22`.
  */
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, lstatSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
-import { pack, problemsOf } from './package-contents.mjs';
+import { isCurrent, pack, problemsOf } from './package-contents.mjs';
 import { checkTypes, makeProject, pathWithoutCompiler, run } from './package-projects.mjs';
 import { npm, ROOT, say, secondsSince, step, stop } from './steps.mjs';
 
@@ -115,16 +114,6 @@ function tryCuda({ go, add, exec }) {
   });
 }
 
-/** True when the prebuilt addon in `folder` is of the sources here. */
-function isCurrent(folder) {
-  try {
-    const { sourceHash } = createRequire(import.meta.url)('../dist/setup/addon.js');
-    return JSON.parse(readFileSync(path.join(folder, 'chestmnist.json'), 'utf8')).sources === sourceHash(ROOT);
-  } catch {
-    return false; // Nothing is compiled, or there is no prebuilt addon.
-  }
-}
-
 /** Bytes of all files under a folder; links are not followed. */
 function bytesUnder(folder) {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
@@ -151,6 +140,7 @@ if (short) {
   copyFileSync(release('chestmnist.json'), path.join(prebuilt, 'chestmnist.json'));
   const libc = process.platform === 'linux' ? '.glibc' : '';
   copyFileSync(release('chestmnist.node'), path.join(prebuilt, `chestmnist${libc}.node`));
+  if (!isCurrent(prebuiltForCuda)) rmSync(path.join(ROOT, 'cuda'), { recursive: true, force: true });
 } else if (![prebuilt, ...(cuda ? [prebuiltForCuda] : [])].every(isCurrent)) {
   step('prebuild', process.execPath, ['scripts/prebuild.mjs', ...(cuda ? ['--cuda'] : [])]);
 }

@@ -4,6 +4,7 @@
  */
 import { ChestMnistError } from './errors';
 import { native, type CudaStatus } from './native';
+import { PINNED_CUDA, SETUP_COMMAND } from './setup/versions';
 
 export interface Device {
   /** `cpu`, `cuda` or `cuda:N`. */
@@ -45,16 +46,22 @@ const REMEDY = {
   'no-device': 'a visible CUDA device (see CUDA_VISIBLE_DEVICES)',
 } as const;
 
-/** A device that a CPU build leaves unused; empty when there is none. */
-export const unusedDevice = ({ reason, devices }: CudaStatus): string | undefined =>
-  reason === 'cpu-build' ? devices.at(0)?.name : undefined;
+/** A device that a CPU build leaves unused, and what makes it usable; undefined when there is none. */
+export function unusedDevice({ reason, devices, driver }: CudaStatus): { name: string; remedy: string } | undefined {
+  if (reason !== 'cpu-build' || devices.length === 0) return undefined;
+  const command = `${SETUP_COMMAND} --cuda`;
+  const tooOld = driver !== undefined && Number.parseInt(driver, 10) < Number.parseInt(PINNED_CUDA, 10);
+  const remedy = tooOld ? `a driver for CUDA ${PINNED_CUDA} (this one is for ${driver}) and ${command}` : command;
+  return { name: devices[0].name, remedy };
+}
 
 function reasonText(status: CudaStatus): string {
+  const unused = unusedDevice(status);
   switch (status.reason) {
     case 'cpu-build':
-      return unusedDevice(status) === undefined
+      return unused === undefined
         ? 'this LibTorch is a CPU build'
-        : `this LibTorch is a CPU build; ${unusedDevice(status)} is here, and npx chestmnist setup --cuda makes it usable`;
+        : `this LibTorch is a CPU build; ${unused.name} is here, to be made usable by ${unused.remedy}`;
     case 'no-driver':
       return 'no NVIDIA driver was found';
     case 'driver-too-old':

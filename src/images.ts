@@ -8,7 +8,7 @@ import path from 'node:path';
 import { decode as decodeJpegData } from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { parseNpyHeader } from './data/npy';
-import { readNpz, type NpyArray } from './data/npz';
+import { npzKeys, readNpz, type NpyArray } from './data/npz';
 import { ChestMnistError } from './errors';
 
 /** Gray images of one file, each `side` x `side` uint8. */
@@ -124,14 +124,10 @@ async function readNpy(file: string): Promise<NpyArray> {
 }
 
 async function npzImages(file: string): Promise<[string, NpyArray][]> {
-  const arrays = [...(await readNpz(file))];
-  const found = arrays.filter(([key]) => key === 'images' || key.endsWith('_images'));
-  if (found.length > 0) return found;
-  throw shape(
-    file,
-    `has arrays ${arrays.map(([key]) => key).join(', ') || 'none'}`,
-    'an array called images, or *_images',
-  );
+  const all = await npzKeys(file);
+  const keys = all.filter((key) => key === 'images' || key.endsWith('_images'));
+  if (keys.length > 0) return [...(await readNpz(file, { keys }))];
+  throw shape(file, `has arrays ${all.join(', ') || 'none'}`, 'an array called images, or *_images');
 }
 
 function imageShape(

@@ -115,6 +115,8 @@ export interface CudaStatus {
   builtWith?: string;
   /** CUDA version the driver supports, e.g. `12.8`. */
   driver?: string;
+  /** Why steps cannot be recorded as CUDA graphs, and are launched kernel by kernel; absent when they can. */
+  noGraphs?: string;
   /** What the driver shows, whether or not LibTorch can use it; memory in bytes. */
   devices: { index: number; name: string; totalMemory: number }[];
 }

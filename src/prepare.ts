@@ -7,7 +7,7 @@ import { resolveDevice } from './device';
 import type { TrainEvent } from './events';
 import { checkBatch, factsOf, loadData, sourceOf } from './inputs';
 import { startFrom, trainerOf } from './model';
-import type { Trainer } from './native';
+import { native, type Trainer } from './native';
 import { resolveOptions, type ResolvedOptions, type TrainOptions } from './options';
 import { checkSameData, openRun, roundingNote, type Resumed } from './resume';
 import { checkOutput } from './run';
@@ -60,7 +60,7 @@ export async function prepare(
     } else if (options.weights !== null) {
       notes.push(...(await startFrom(trainer, options.weights, { signal, onProgress })));
     }
-    if (device.startsWith('cuda') && trainer.execution === 'plain' && !options.exact) notes.push(NO_GRAPHS);
+    if (device.startsWith('cuda') && trainer.execution === 'plain' && !options.exact) notes.push(noGraphs());
     signal.throwIfAborted();
     return { options, dataset, trainer, resumed, notes };
   } catch (error) {
@@ -69,5 +69,5 @@ export async function prepare(
   }
 }
 
-const NO_GRAPHS =
-  'CUDA without graphs: a step is launched kernel by kernel, since chestmnist_cuda.so is not beside the addon; with a CUDA toolkit installed, npx chestmnist setup --rebuild makes it';
+const noGraphs = (): string =>
+  `CUDA without graphs, so each step is launched kernel by kernel: ${native().cudaStatus().noGraphs ?? 'for no reason known'}`;

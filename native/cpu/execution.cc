@@ -1,5 +1,6 @@
 #include "execution.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
@@ -132,7 +133,9 @@ std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, cons
       return std::make_unique<cpu::FastExecution>(*kernels, model, optimizer, options);
     }
   }
-  CaptureGraph* const capture = device.is_cuda() && !options.exact ? capture_graph() : nullptr;
+  // float32 is float32: cuDNN would round its convolutions' inputs to TensorFloat-32, with 10 bits. For the process.
+  if (device.is_cuda()) at::globalContext().setAllowTF32CuDNN(false);
+  CaptureGraph* const capture = device.is_cuda() && !options.exact ? capture_graph().function : nullptr;
   if (capture != nullptr) return std::make_unique<GraphedExecution>(model, optimizer, options, capture);
   return std::make_unique<PlainExecution>(model, optimizer, options);
 }

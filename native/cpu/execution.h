@@ -17,6 +17,7 @@ class FastExecution : public Execution {
   void begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) override;
   void train_batch(int64_t begin, int64_t end) override;
   double loss_sum() override { return loss_sum_; }
+  void begin_prediction() override {}
   void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) override;
   void finish_prediction() override {}
   double backward(const Split& split, c10::ArrayRef<int32_t> order) override;

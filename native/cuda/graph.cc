@@ -3,9 +3,11 @@
 #include "../graph.h"
 
 #include <ATen/cuda/CUDAGraph.h>
-#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
+
+#include <mutex>
 
 namespace chestmnist {
 
@@ -14,8 +16,13 @@ namespace {
 class CudaGraph : public Graph {
  public:
   CudaGraph(at::Device device, const std::function<void()>& work) : device_(device) {
+    // Trainers have threads of their own and share the device's random generator, which a recording takes over.
+    static std::mutex one_at_a_time;
+    const std::lock_guard<std::mutex> lock(one_at_a_time);
     const c10::cuda::CUDAGuard on_device(device_);
-    c10::cuda::device_synchronize();
+    c10::cuda::getCurrentCUDAStream(device_.index()).synchronize();
+    // A graph has memory of its own: what the steps before it used is given back first.
+    c10::cuda::CUDACachingAllocator::emptyCache();
     // Not the default stream, which cannot be recorded.
     const c10::cuda::CUDAStreamGuard on_stream(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device_.index()));
     // Of this thread alone: another trainer may allocate meanwhile.

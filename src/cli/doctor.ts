@@ -71,6 +71,7 @@ function cudaRows({
   reason,
   builtWith,
   driver,
+  noGraphs,
   devices,
 }: NonNullable<DoctorReport['cuda']>): [string, string][] {
   const versions = [builtWith && `built with CUDA ${builtWith}`, driver && `driver for CUDA ${driver}`]
@@ -81,6 +82,7 @@ function cudaRows({
     : `not usable: ${reason ? REASONS[reason] : 'for a reason LibTorch does not give'}`;
   return [
     ['cuda', versions ? `${state} (${versions})` : state],
+    ...(noGraphs === undefined ? [] : [['', `without graphs, slower: ${noGraphs}`] as [string, string]]),
     ...devices.map(({ index, name, totalMemory }): [string, string] => [
       '',
       `cuda:${index} ${name}, ${megabytes(totalMemory)}`,

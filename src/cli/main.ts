@@ -59,7 +59,7 @@ function fail(error: unknown, argv: readonly string[]): void {
       `${JSON.stringify({ type: 'error', code: code ?? null, found: found ?? message ?? String(error), needed, next, reason })}\n`,
     );
   }
-  if (interrupted) process.stderr.write('interrupted; nothing was written\n');
+  if (interrupted) process.stderr.write('interrupted\n');
   else if (error instanceof ChestMnistError)
     process.stderr.write(`error ${code}\n  found   ${found}\n  needed  ${needed}\n  next    ${next}\n`);
   else process.stderr.write(`unexpected error: ${stack ?? String(error)}\n`);

@@ -31,6 +31,17 @@ export interface DownloadOptions {
   stallTimeoutMs?: number;
 }
 
+/** A text about a URL without the user and password in it, which are secret. */
+export const withoutCredentials = (text: string): string => text.replace(/(\w:\/\/)[^\s/@]+@/g, '$1');
+
+/** What a user and password in a URL become in a request, since fetch takes none there. */
+function authorization(url: string): Record<string, string> {
+  const { username, password } = new URL(url);
+  if (!username && !password) return {};
+  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(user).toString('base64')}` };
+}
+
 /** Thrown inside for what another attempt cannot mend. */
 class Permanent extends Error {}
 
@@ -61,7 +72,7 @@ export async function download(url: string, destination: string, options: Downlo
     throw new ChestMnistError(
       'ERR_DATA_MISSING',
       {
-        found: `${url} could not be downloaded (${reasonOf(error)})`,
+        found: `${withoutCredentials(url)} could not be downloaded (${reasonOf(error)})`,
         needed: 'a connection to it (https_proxy and no_proxy are respected) and room on the disk',
         next: `run the same command again to resume, or download the file by hand and place it at ${target}`,
       },
@@ -124,10 +135,14 @@ async function fetchRest(
     stallTimeoutMs,
   );
   try {
-    const response = await fetch(url, {
+    const response = await fetch(withoutCredentials(url), {
       dispatcher: agent,
       signal: signal ? AbortSignal.any([signal, stalled.signal]) : stalled.signal,
-      headers: { 'accept-encoding': 'identity', ...(have > 0 ? { range: `bytes=${have}-` } : {}) },
+      headers: {
+        'accept-encoding': 'identity',
+        ...authorization(url),
+        ...(have > 0 ? { range: `bytes=${have}-` } : {}),
+      },
     });
     const { start, total } = placeOf(response, have);
     if (response.status === 416 && start === have) return;
@@ -191,7 +206,7 @@ async function wrongChecksum(
 
 function checksumError(url: string, { found, needed }: { found: string; needed: string }): ChestMnistError {
   return new ChestMnistError('ERR_DATA_CHECKSUM', {
-    found: `what ${url} sent has ${found}`,
+    found: `what ${withoutCredentials(url)} sent has ${found}`,
     needed,
     next: 'try again later or through another network: something between you and the server changes the file',
   });

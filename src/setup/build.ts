@@ -32,7 +32,8 @@ export async function buildAddon({ root, libtorch, verbose, signal }: BuildOptio
   // recipe is built upon.
   const previous = existsSync(finishedMark) ? readFileSync(finishedMark, 'utf8') : '';
   rmSync(previous === recipe ? finishedMark : work, { recursive: true, force: true });
-  for (const name of ['chestmnist.node', 'chestmnist.json']) rmSync(path.join(release, name), { force: true });
+  for (const name of ['chestmnist.node', 'chestmnist.json', 'chestmnist_cuda.so'])
+    rmSync(path.join(release, name), { force: true });
   mkdirSync(work, { recursive: true });
 
   const log = path.join(root, 'build', 'build.log');

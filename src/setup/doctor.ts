@@ -2,10 +2,11 @@
  * What set-up finds on this machine and whether training can run, as data. It changes nothing; LibTorch is loaded in a
  * process of its own, so that a crash of it is a finding and not the end. Not here: wording (cli/doctor.ts).
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import path from 'node:path';
 import { CHESTMNIST } from '../data/catalogue';
+import { withoutCredentials } from '../data/download';
 import { cacheDirectory, findDataFile } from '../data/places';
 import { ChestMnistError, type ErrorCode } from '../errors';
 import type { CudaStatus } from '../native';
@@ -62,7 +63,7 @@ export async function doctor(): Promise<DoctorReport> {
   try {
     libtorch = locateSetUp({ root: PACKAGE_ROOT, env: process.env }, looked);
     ({ addon, libtorch } = resolveAddon());
-    loaded = await load();
+    loaded = await load({ addon, libtorch });
   } catch (error) {
     if (!(error instanceof ChestMnistError)) throw error;
     problem = { code: error.code, found: error.found, needed: error.needed, next: error.next };
@@ -99,7 +100,7 @@ const VARIABLE =
 function environment(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
-      value && VARIABLE.test(name) ? [[name, /proxy$|^pip_/i.test(name) ? 'set' : value]] : [],
+      value && VARIABLE.test(name) ? [[name, /proxy$|^pip_/i.test(name) ? 'set' : withoutCredentials(value)]] : [],
     ),
   );
 }
@@ -111,12 +112,15 @@ function findData(): DoctorReport['data'] {
   });
 }
 
-/** Bytes of all files under a folder; links are not followed. */
+/** Bytes of all files under a folder that can be read; links are not followed. Another process may change it meanwhile. */
 function bytesUnder(folder: string): number {
-  if (!existsSync(folder)) return 0;
-  return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
-    const file = path.join(folder, entry.name);
-    if (entry.isDirectory()) return sum + bytesUnder(file);
-    return sum + (entry.isFile() ? statSync(file).size : 0);
-  }, 0);
+  try {
+    return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
+      const file = path.join(folder, entry.name);
+      if (entry.isDirectory()) return sum + bytesUnder(file);
+      return sum + (entry.isFile() ? (statSync(file, { throwIfNoEntry: false })?.size ?? 0) : 0);
+    }, 0);
+  } catch {
+    return 0;
+  }
 }

@@ -12,14 +12,20 @@ import { locateSetUp, type Failure } from './locate';
 import { checkPlatform } from './platform';
 import { libtorchLink, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 
+/** An addon and the LibTorch it runs on. */
+export interface Resolved {
+  addon: Addon;
+  libtorch: LibTorch;
+}
+
 /**
  * The addon's exports. Throws ERR_PLATFORM_UNSUPPORTED, ERR_NATIVE_MISSING, ERR_LIBTORCH_NOT_FOUND or
  * ERR_LIBTORCH_MISMATCH. Loading takes about a second: LibTorch is large.
  */
-export function loadAddon(): unknown {
-  const { addon, libtorch } = resolveAddon();
+export function loadAddon({ addon, libtorch }: Resolved = resolveAddon()): unknown {
   try {
-    if (!isLinked(libtorch)) preload(libtorch);
+    // Windows has no run path: its libraries are found through PATH, linked or not.
+    if (process.platform === 'win32' || !isLinked(libtorch)) preload(libtorch);
     // eslint-disable-next-line @typescript-eslint/no-require-imports
     return require(addon.file);
   } catch (error) {
@@ -28,7 +34,7 @@ export function loadAddon(): unknown {
 }
 
 /** The addon and the LibTorch it will run on, both checked by their files. Errors as loadAddon. */
-export function resolveAddon(root = PACKAGE_ROOT, env = process.env): { addon: Addon; libtorch: LibTorch } {
+export function resolveAddon(root = PACKAGE_ROOT, env = process.env): Resolved {
   checkPlatform();
   const addons = findAddons(root);
   if (addons.length === 0) {

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { download } from '../data/download';
+import { download, withoutCredentials } from '../data/download';
 import { openZip } from '../data/zip';
 import { ChestMnistError } from '../errors';
 import { extract, libtorchEntries, nvidiaEntries } from './extract';
@@ -40,11 +40,15 @@ export interface FileOptions extends Pick<ObtainOptions, 'log' | 'signal'> {
   refuse: (libtorch: LibTorch) => string | undefined;
 }
 
-/** Bytes on disk while it is got: what is downloaded and what is extracted from it. Measured. */
+/** Bytes on disk while it is got: what is downloaded and what is extracted from it. Measured; pip's own cache is not in it. */
 const DISK_BYTES = { cpu: 0.8e9, cuda: 7e9 } as const;
 
 /** What `setup --cuda` says before it starts. Measured for torch 2.14.1 on Linux x64. */
-export const CUDA_SIZES = 'downloads 2.7 GB (PyTorch 0.55 GB, NVIDIA libraries 2.2 GB) and takes 4.3 GB of disk';
+export const CUDA_SIZES =
+  'downloads 2.7 GB (PyTorch 0.55 GB, NVIDIA libraries 2.2 GB) and takes 4.3 GB of disk, beside the copies in the cache of pip';
+
+/** The folder of the cache for archives while they are on their way. */
+const DOWNLOADS = 'downloads';
 
 /** Where the archives are; CHESTMNIST_LIBTORCH_MIRROR names another place with the same files. */
 const ARCHIVE_HOST = 'https://download.pytorch.org/libtorch/cpu';
@@ -73,6 +77,13 @@ export async function obtain(options: ObtainOptions, failures: Failure[]): Promi
 /** Takes LibTorch out of a wheel or zip on this machine. Throws ERR_LIBTORCH_NOT_FOUND when it is none that can be used. */
 export async function obtainFromFile({ file, refuse, log, signal }: FileOptions): Promise<LibTorch> {
   const archive = path.resolve(file);
+  if (!existsSync(archive)) {
+    throw new ChestMnistError('ERR_LIBTORCH_NOT_FOUND', {
+      found: `${archive}: no such file`,
+      needed: `a torch wheel (.whl) or LibTorch archive (.zip) for ${process.platform}-${process.arch}`,
+      next: `${SETUP_COMMAND} --from FILE, with the path of the file`,
+    });
+  }
   return withCache({ log, signal }, false, async () => {
     log(`extracting LibTorch from ${archive}`);
     try {
@@ -80,7 +91,7 @@ export async function obtainFromFile({ file, refuse, log, signal }: FileOptions)
         await extract(archive, staging, libtorchEntries, signal);
         const found = inspectLibTorch(path.join(staging, 'torch'), archive);
         if (typeof found === 'string') throw new Error(found.replace(path.join(staging, 'torch'), 'it'));
-        const refusal = refuse(found);
+        const refusal = refuse(found) ?? (await lacksLibraries(archive, found));
         if (refusal !== undefined) throw new Error(refusal);
       });
     } catch (error) {
@@ -96,6 +107,15 @@ export async function obtainFromFile({ file, refuse, log, signal }: FileOptions)
       );
     }
   });
+}
+
+/** Why a wheel alone is not enough: a CUDA build whose NVIDIA libraries are in wheels of their own. */
+async function lacksLibraries(archive: string, { cuda, version }: LibTorch): Promise<string | undefined> {
+  if (!cuda || !archive.endsWith('.whl') || (await nvidiaRequirements(archive)).length === 0) return undefined;
+  return (
+    `it is LibTorch ${version}, a CUDA build whose NVIDIA libraries are in other wheels; ${SETUP_COMMAND} --cuda gets ` +
+    `${PINNED.cuda} with them, without a network from a folder of wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER`
+  );
 }
 
 /** Work on the cache, by one process at a time, with room for it. Throws ERR_LIBTORCH_NOT_FOUND when it cannot be written. */
@@ -125,7 +145,8 @@ async function withCache<T>(
     async () => {
       for (const name of readdirSync(cache)) {
         // Left by a set-up that was killed.
-        if (name.endsWith('.tmp')) rmSync(path.join(cache, name), { recursive: true, force: true });
+        if (name.endsWith('.tmp') || name === DOWNLOADS)
+          rmSync(path.join(cache, name), { recursive: true, force: true });
       }
       checkRoom(cache, DISK_BYTES[cuda ? 'cuda' : 'cpu']);
       return work();
@@ -187,8 +208,9 @@ async function fromArchive({ env, log, signal }: ObtainOptions): Promise<LibTorc
   const name = ARCHIVES[`${process.platform}-${process.arch}`];
   if (!name) throw new Error(`there is none for ${process.platform}-${process.arch}`);
   const url = `${(env.CHESTMNIST_LIBTORCH_MIRROR || ARCHIVE_HOST).replace(/\/+$/, '')}/${name}`;
-  const file = path.join(libtorchCache(), 'downloads', decodeURIComponent(name));
-  log(`LibTorch ${PINNED.cpu} (CPU): downloading ${url}`);
+  const folder = path.join(libtorchCache(), DOWNLOADS);
+  const file = path.join(folder, decodeURIComponent(name));
+  log(`LibTorch ${PINNED.cpu} (CPU): downloading ${withoutCredentials(url)}`);
   try {
     await download(url, file, {
       onProgress: progressLog(log),
@@ -203,7 +225,7 @@ async function fromArchive({ env, log, signal }: ObtainOptions): Promise<LibTorc
       await extract(file, staging, libtorchEntries, signal);
     });
   } finally {
-    rmSync(file, { force: true });
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -222,7 +244,7 @@ async function fromWheel({ env, log, signal }: ObtainOptions): Promise<LibTorch>
   const requirement = `torch==${PINNED.cpu}${process.platform === 'linux' && process.arch === 'x64' ? '+cpu' : ''}`;
   return inCache(`pip download ${requirement}`, async (staging) => {
     log(`LibTorch ${PINNED.cpu} (CPU): pip download ${requirement}`);
-    const [wheel] = await pipDownload([requirement], path.join(staging, 'wheels'), { env, signal, deps: false });
+    const [wheel] = await pipDownload([requirement], path.join(staging, 'wheels'), { env, log, signal, deps: false });
     if (!wheel) throw new Error('pip saved no wheel');
     log('extracting LibTorch');
     await extract(wheel, staging, libtorchEntries, signal);
@@ -241,14 +263,14 @@ async function fromCudaWheels({ env, log, signal }: ObtainOptions): Promise<LibT
     log(`LibTorch ${PINNED.cuda} (CUDA): ${CUDA_SIZES}`);
     const wheels = path.join(staging, 'wheels');
     log(`pip download ${requirement}`);
-    const [torch] = await pipDownload([requirement], wheels, { env, signal, deps: false });
+    const [torch] = await pipDownload([requirement], wheels, { env, log, signal, deps: false });
     if (!torch) throw new Error('pip saved no wheel');
     const libraries = await nvidiaRequirements(torch);
     if (libraries.length === 0) throw new Error(`${path.basename(torch)} names no NVIDIA library: it is no CUDA build`);
     await extract(torch, staging, libtorchEntries, signal);
     rmSync(torch);
     log(`pip download ${libraries.map((name) => name.split(/[[<=>]/)[0]).join(' ')}`);
-    for (const wheel of await pipDownload(libraries, wheels, { env, signal, deps: true })) {
+    for (const wheel of await pipDownload(libraries, wheels, { env, log, signal, deps: true })) {
       log(`extracting ${path.basename(wheel)}`);
       await extract(wheel, staging, nvidiaEntries, signal);
       rmSync(wheel);

@@ -5,10 +5,13 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { pythons } from './locate';
 
 export interface PipOptions {
   env: NodeJS.ProcessEnv;
+  /** Told of each file that pip starts to download. */
+  log: (line: string) => void;
   signal?: AbortSignal | undefined;
   /** Whether the packages that these depend on are downloaded too. */
   deps: boolean;
@@ -53,7 +56,7 @@ function reasonOf(text: string): string {
 async function run(
   program: string,
   args: string[],
-  { env, signal }: PipOptions,
+  { env, log, signal }: PipOptions,
 ): Promise<{ code: number; text: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'], ...(signal ? { signal } : {}) });
@@ -62,6 +65,11 @@ async function run(
       text = (text + chunk).slice(-65_536);
     };
     child.stdout.setEncoding('utf8').on('data', collect);
+    createInterface(child.stdout).on('line', (line) => {
+      // The last part of a URL with the size behind it, on every version of pip.
+      const file = /^\s*Downloading (?:\S*\/)?([^\s/]+\.whl)(?:\s+(\([^)]*\)))?/.exec(line);
+      if (file && !/\.metadata/.test(line)) log(`  ${[file[1], file[2]].filter(Boolean).join(' ')}`);
+    });
     child.stderr.setEncoding('utf8').on('data', collect);
     child.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') resolve({ code: -1, text: 'no such Python' });

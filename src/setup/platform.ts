@@ -18,8 +18,11 @@ export function thisPlatform(): Platform {
 /** Node's report names the glibc it runs on; on musl there is none. Without the network part it costs a millisecond. */
 function libc(): Platform['libc'] {
   const report = process.report as typeof process.report & { excludeNetwork?: boolean };
+  const before = report.excludeNetwork;
   report.excludeNetwork = true;
   const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  // The setting is the process's, and so the application's.
+  if (before !== undefined) report.excludeNetwork = before;
   return header.glibcVersionRuntime ? 'glibc' : 'musl';
 }
 

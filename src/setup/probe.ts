@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { ChestMnistError, type ErrorCode, type ErrorParts } from '../errors';
 import type { CudaStatus } from '../native';
+import type { Resolved } from './load';
 import { PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 
 export interface Loaded {
@@ -16,19 +17,21 @@ export interface Loaded {
 
 /** Errors keep their code; a death without one (a signal, an illegal instruction) is ERR_NATIVE_MISSING with its name. */
 const PROBE = `
-const { native } = require(process.argv[1]);
+const { loadAddon } = require(process.argv[1]);
 const say = (value) => require('fs').writeSync(3, JSON.stringify(value));
 try {
-  const addon = native();
+  const addon = loadAddon(JSON.parse(process.argv[2]));
   say({ version: addon.torchVersion(), capability: addon.cpuCapability(), cuda: addon.cudaStatus() });
 } catch (error) {
   say({ error: { code: error.code, found: error.found ?? String(error), needed: error.needed, next: error.next } });
 }`;
 
 /** Throws the ChestMnistError that loading gives, or ERR_NATIVE_MISSING when the process dies of it. */
-export async function load(): Promise<Loaded> {
-  const program = path.join(PACKAGE_ROOT, 'dist', 'native.js');
-  const child = spawn(process.execPath, ['-e', PROBE, program], { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] });
+export async function load(resolved: Resolved): Promise<Loaded> {
+  const program = path.join(PACKAGE_ROOT, 'dist', 'setup', 'load.js');
+  const child = spawn(process.execPath, ['-e', PROBE, program, JSON.stringify(resolved)], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  });
   let answer = '';
   let chatter = '';
   child.stdio[3]?.on('data', (chunk: Buffer) => (answer += chunk.toString()));

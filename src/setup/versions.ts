@@ -11,6 +11,9 @@ export const PACKAGE_ROOT = path.resolve(__dirname, '..', '..');
 /** What set-up gets when nothing usable is there: the CPU build, and with --cuda the CUDA build. */
 export const PINNED = { cpu: '2.13.0', cuda: '2.14.1' } as const;
 
+/** The CUDA version of that build: the driver has to support its major version. */
+export const PINNED_CUDA = '13.0';
+
 /** The oldest LibTorch whose C++ interface the addon is written for. */
 export const OLDEST = '2.11.0';
 

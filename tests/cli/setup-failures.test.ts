@@ -136,9 +136,11 @@ describe('no compiler', () => {
       nothing({ CHESTMNIST_PYTHON: python, ...noCompiler() }),
     );
     expect(status).toBe(4);
-    // It asked the network first, and only then fell back to what has to be built for.
+    // It asked the network first, and only then fell back to what has to be built for. All ways out are told.
     expect(stderr).toMatch(/pip download torch==/);
-    expect(stderr).toMatch(/no addon here fits LibTorch 2\.99\.0/);
+    expect(stderr).toMatch(/no addon here fits LibTorch 2\.99\.0.* lacks CMake/);
+    expect(stderr).toMatch(/one that fits came from no source:\n(.*\n)*.* pip: .*asked/);
+    expect(stderr).toMatch(/next +apt-get install cmake.*--from FILE/);
   });
 });
 
@@ -163,6 +165,19 @@ describe('a place that cannot be written', () => {
     expect(status).toBe(4);
     expect(stderr).toMatch(/cannot be written .*\n +needed +a package folder that can be written/);
   });
+
+  test("nor can a Python's torch be linked into it then: the variable that names it is told", () => {
+    const root = installed();
+    writeFileSync(path.join(root, 'build'), '');
+    const env = nothing({ CHESTMNIST_PYTHON: fakePython(folder, { torch: libtorch() }) });
+    const { status, stderr } = chestmnist(root, ['setup'], env);
+    expect(status).toBe(4);
+    expect(stderr).toMatch(/ERR_LIBTORCH_MISMATCH\n +found +LibTorch .* loads, but a run would take none/);
+    const variable = new RegExp(`next +CHESTMNIST_LIBTORCH=(\\S+),`).exec(stderr)?.[1];
+    expect(variable).toBe(libtorch());
+    expect(chestmnist(root, ['setup'], { ...env, CHESTMNIST_LIBTORCH: variable }).status).toBe(0);
+    expect(chestmnist(root, ['doctor'], { ...env, CHESTMNIST_LIBTORCH: variable }).status).toBe(0);
+  });
 });
 
 describe('from a local file', () => {
@@ -176,7 +191,7 @@ describe('from a local file', () => {
       const { status, stderr } = chestmnist(installed(), ['setup', '--from', file], env);
       expect(status).toBe(4);
       expect(stderr).toContain(`found   ${file}: `);
-      expect(stderr).toMatch(/needed +a whole torch wheel .* or LibTorch archive/);
+      expect(stderr).toMatch(/needed +a (whole )?torch wheel .* or LibTorch archive/);
       expect(inCache(env)).toEqual([]);
     }
   });
@@ -187,6 +202,77 @@ describe('from a local file', () => {
     const { stderr } = chestmnist(installed(), ['setup', '--from', wheel], env);
     expect(stderr).toMatch(/LibTorch 2\.13\.0\+cpu in .*2\.13\.0-cpu/);
     expect(inCache(env)).toEqual(['2.13.0-cpu']);
+  });
+});
+
+describe('one that does not load', () => {
+  test('a CUDA wheel without its NVIDIA libraries is refused, and leaves nothing', async () => {
+    const env = nothing();
+    const wheel = await fakeWheel(fresh('torch') + '.whl', {
+      ...torchFiles('2.13.0+cu130', '13.0'),
+      'torch-2.13.0.dist-info/METADATA':
+        'Name: torch\nRequires-Dist: nvidia-cudnn-cu13==9.1; platform_system == "Linux"\n',
+    });
+    const { status, stderr } = chestmnist(installed(), ['setup', '--from', wheel], env);
+    expect(status).toBe(4);
+    expect(stderr).toMatch(/a CUDA build whose NVIDIA libraries are in other wheels; npx chestmnist setup --cuda/);
+    expect(inCache(env)).toEqual([]);
+  });
+
+  test('a torch of Python is passed over for one that does, and is never linked', () => {
+    const root = installed();
+    const hollow = fakeLibTorch(fresh('site'), '2.13.0');
+    const env = nothing({ CHESTMNIST_PYTHON: fakePython(folder, { torch: hollow }) });
+    const before = chestmnist(root, ['setup'], env);
+    expect(before.status).toBe(4);
+    expect(before.stderr).toMatch(/it does not load here: .*libtorch\.so(.*\n)*LibTorch 2\.13\.0 \(CPU\): downloading/);
+    expect(before.stderr).toMatch(/error ERR_LIBTORCH_NOT_FOUND\n +found +.*libtorch\.so/);
+    expect(existsSync(path.join(root, 'libtorch'))).toBe(false);
+
+    const whole = path.join(cacheOf(env), '2.13.0-cpu');
+    mkdirSync(whole, { recursive: true });
+    symlinkSync(libtorch(), path.join(whole, 'torch'));
+    writeFileSync(path.join(whole, 'libtorch.json'), '{}');
+    const after = chestmnist(root, ['setup'], env);
+    expect(after.stderr).toMatch(/user cache/);
+    expect(after.status).toBe(0);
+    expect(chestmnist(root, ['doctor'], env).status).toBe(0);
+  });
+
+  test('one that was linked gives way to one in the cache', () => {
+    const root = installed();
+    symlinkSync(fakeLibTorch(fresh('gone-bad'), '2.13.0'), path.join(root, 'libtorch'));
+    const env = nothing();
+    const whole = path.join(cacheOf(env), '2.13.0-cpu');
+    mkdirSync(whole, { recursive: true });
+    symlinkSync(libtorch(), path.join(whole, 'torch'));
+    writeFileSync(path.join(whole, 'libtorch.json'), '{}');
+    const { status, stderr } = chestmnist(root, ['setup'], env);
+    expect(stderr).toMatch(/set up for this package\)\nit does not load here: /);
+    expect(status).toBe(0);
+    expect(realpathSync(path.join(root, 'libtorch'))).toBe(libtorch());
+  });
+
+  test('one in the cache that does not load is not downloaded again and again', async () => {
+    const asked = fresh('asked');
+    const wheel = await fakeWheel(fresh('torch') + '.whl', torchFiles('2.13.0+cpu'));
+    const pip = `echo x >> '${asked}'; cp '${wheel}' "$DEST/"`;
+    const env = nothing({ CHESTMNIST_PYTHON: fakePython(folder, { pip }) });
+    const root = installed();
+    for (let i = 0; i < 2; i++) {
+      const { status, stderr } = chestmnist(root, ['setup'], env);
+      expect(status).toBe(4);
+      expect(stderr).toMatch(/error ERR_LIBTORCH_NOT_FOUND\n +found +.*libtorch\.so/);
+    }
+    expect(readFileSync(asked, 'utf8')).toBe('x\n');
+  });
+
+  test('--from is not hidden by a CHESTMNIST_LIBTORCH that is set as well', async () => {
+    const wheel = await fakeWheel(fresh('torch') + '.whl', torchFiles('2.13.0+cpu'));
+    const env = nothing({ CHESTMNIST_LIBTORCH: libtorch() });
+    const { status, stderr } = chestmnist(installed(), ['setup', '--from', wheel], env);
+    expect(status).toBe(4);
+    expect(stderr).toMatch(/error ERR_LIBTORCH_NOT_FOUND\n +found .*2\.13\.0-cpu/);
   });
 });
 
@@ -216,7 +302,7 @@ describe('killed', () => {
     expect(inCache(env)).not.toContain('2.13.0-cpu');
 
     chestmnist(root, ['setup'], { ...env, CHESTMNIST_PYTHON: quick });
-    expect(inCache(env).filter((name) => name !== 'downloads')).toEqual(whole);
+    expect(inCache(env)).toEqual(whole);
     const headers = path.join(cacheOf(env), '2.13.0-cpu', 'torch', 'include', 'torch');
     expect(readdirSync(headers)).toHaveLength(1501);
     expect(existsSync(path.join(root, 'build', 'setup.lock'))).toBe(false);
@@ -266,7 +352,7 @@ test('two installations at once download once, and share what they got', async (
     }),
   );
   expect(readFileSync(asked, 'utf8')).toBe('x\n');
-  expect(inCache(env).filter((name) => name !== 'downloads')).toEqual(['2.13.0-cpu']);
+  expect(inCache(env)).toEqual(['2.13.0-cpu']);
   for (const text of said) expect(text).toMatch(/LibTorch 2\.13\.0\+cpu in/);
   expect(said.join('')).toMatch(/waiting for process \d+ on .*, which is getting LibTorch too/);
 });

@@ -109,7 +109,7 @@ describe('doctor', () => {
       /^cuda +not usable: .*setup --cuda.*\n +cuda:0 Some GPU, 8000 MB$/m,
     );
     expect(chestmnist(['setup'], env).stderr).toMatch(
-      /Some GPU stays unused by this CPU build: npx chestmnist setup --cuda downloads \d/,
+      /Some GPU stays unused by this CPU build: npx chestmnist setup --cuda, which downloads \d/,
     );
     const small = [
       '--data',
@@ -124,17 +124,29 @@ describe('doctor', () => {
       '32',
     ];
     const trained = chestmnist(['train', ...small, '--epochs', '1', '--out', path.join(folder, 'unused')], env);
-    expect(trained.stderr).toMatch(/^device: cpu, since .*; Some GPU is here, and npx chestmnist setup --cuda/m);
+    expect(trained.stderr).toMatch(
+      /^device: cpu, since .*; Some GPU is here, to be made usable by npx chestmnist setup --cuda$/m,
+    );
+    const older = { ...env, LD_LIBRARY_PATH: driverOf({ version: 12040, devices: 1 }) };
+    expect(chestmnist(['setup'], older).stderr).toMatch(
+      /Some GPU stays unused .*: a driver for CUDA 13\.0 \(this one is for 12\.4\) and npx/,
+    );
     // Without a device, or without a driver, there is nothing to tell.
     const none = { ...env, LD_LIBRARY_PATH: driverOf({ version: 13020, devices: 0 }) };
     expect(chestmnist(['setup'], none).stderr).not.toContain('unused');
   });
 
   test('variables that matter are shown, and no password of a proxy', () => {
-    const env = { ...process.env, HTTPS_PROXY: 'http://user:secret@127.0.0.1:9', OMP_NUM_THREADS: '1' };
+    const env = {
+      ...process.env,
+      HTTPS_PROXY: 'http://user:secret@127.0.0.1:9',
+      OMP_NUM_THREADS: '1',
+      CHESTMNIST_LIBTORCH_MIRROR: 'https://user:secret@mirror.example/torch',
+    };
     const { stdout } = chestmnist(['doctor'], env);
     expect(stdout).toMatch(/^variable +HTTPS_PROXY=set$/m);
     expect(stdout).toMatch(/^variable +OMP_NUM_THREADS=1$/m);
+    expect(stdout).toMatch(/^variable +CHESTMNIST_LIBTORCH_MIRROR=https:\/\/mirror\.example\/torch$/m);
     expect(stdout).not.toContain('secret');
     expect(stdout).not.toMatch(/^variable +PATH/m);
   });
@@ -179,8 +191,12 @@ describe('doctor', () => {
 
   test('an addon whose loading kills its process is a finding', () => {
     const root = installedCopy();
+    const source = path.join(root, 'addon.cc');
+    writeFileSync(source, '#include <csignal>\n__attribute__((constructor)) static void die() { raise(SIGSEGV); }');
+    const addon = path.join(root, 'build', 'Release', 'chestmnist.node');
+    rmSync(addon);
+    execFileSync(process.env.CXX ?? 'c++', ['-shared', '-fPIC', '-o', addon, source]);
     symlinkSync(libtorch().directory, path.join(root, 'libtorch'), 'junction');
-    writeFileSync(path.join(root, 'dist', 'native.js'), "process.kill(process.pid, 'SIGSEGV')");
     const { status, json } = chestmnist(['doctor', '--json'], isolated(), mainOf(root));
     expect(status).toBe(4);
     expect(json().problem.found).toMatch(/SIGSEGV/);

@@ -65,6 +65,17 @@ async function expectWhole(): Promise<void> {
   expect(await folder()).toEqual(['file.npz']);
 }
 
+test('a user and password in the URL are sent as a header, and are in no message', async () => {
+  answer = (request, response) => serve(request, response);
+  await download(url.replace('//', '//user:p%40ss@'), destination, quick);
+  await expectWhole();
+  expect(requests[0].headers.authorization).toBe(`Basic ${Buffer.from('user:p@ss').toString('base64')}`);
+  answer = (_, response) => response.writeHead(401).end();
+  const error = await refusal(download(url.replace('//', '//user:p%40ss@'), at('other'), quick));
+  expect(error.found).toContain(url);
+  expect(`${error.found} ${error.message} ${error.stack}`).not.toMatch(/p%40ss|p@ss/);
+});
+
 test('downloads whole, reports progress, and does not ask again when the checksum fits', async () => {
   answer = (request, response) => serve(request, response);
   const seen: [number, number?][] = [];

@@ -48,6 +48,14 @@ describe('getting LibTorch', () => {
     expect((await get(path.join(folder, 'no-python'))).found?.version).toBe('2.13.0+cpu');
   });
 
+  test('what a killed set-up left is taken away by the next', async () => {
+    mkdirSync(path.join(libtorch, 'downloads'), { recursive: true });
+    writeFileSync(path.join(libtorch, 'downloads', 'libtorch.zip.123.part'), 'half');
+    mkdirSync(path.join(libtorch, '.123.tmp'));
+    await get(fakePython(folder));
+    expect(readdirSync(libtorch)).toEqual([]);
+  });
+
   test('nothing reachable: every source is named with what it said', async () => {
     const { found, failures } = await get(fakePython(folder, { pip: 'echo "ERROR: No route" >&2; exit 1' }));
     expect(found).toBeUndefined();
@@ -73,7 +81,7 @@ describe('getting LibTorch', () => {
       const first = await get(fakePython(folder));
       expect(first.found).toBeUndefined();
       expect(first.failures[0]).toMatchObject({ source: 'official archive', reason: expect.stringMatching(/zip/i) });
-      expect(readdirSync(libtorch, { recursive: true })).toEqual(['downloads']);
+      expect(readdirSync(libtorch)).toEqual([]);
       body = readFileSync(zip);
       expect((await get(fakePython(folder))).found).toMatchObject({
         source: 'official archive',
@@ -82,7 +90,7 @@ describe('getting LibTorch', () => {
       expect(new Set(asked)).toEqual(
         new Set([expect.stringMatching(/^\/torch\/libtorch-[\w-]+-2\.13\.0(%2Bcpu)?\.zip$/)]),
       );
-      expect(readdirSync(path.join(libtorch, 'downloads'))).toEqual([]);
+      expect(readdirSync(libtorch)).toEqual(['2.13.0-cpu']);
     } finally {
       delete process.env.CHESTMNIST_LIBTORCH_MIRROR;
       server.closeAllConnections();
