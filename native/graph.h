@@ -2,6 +2,7 @@
 // and is the library native/cuda; here is only what both sides know.
 #pragma once
 
+#include <c10/core/CachingDeviceAllocator.h>
 #include <c10/core/Device.h>
 
 #include <functional>
@@ -17,8 +18,9 @@ class Graph {
   virtual void replay() = 0;
 };
 
-// Records what `work` launches; nothing of it runs. The caller owns the result.
-using CaptureGraph = Graph*(at::Device device, const std::function<void()>& work);
+// Records what `work` launches; nothing of it runs. The caller owns the result. The graphs of one `pool` share memory,
+// so they are replayed one after the other; {0, 0} becomes a new pool.
+using CaptureGraph = Graph*(at::Device device, c10::MempoolId_t& pool, const std::function<void()>& work);
 constexpr const char* kCaptureGraphName = "chestmnist_capture_graph";
 
 struct CaptureLibrary {

@@ -15,7 +15,7 @@ class GraphedExecution : public PlainExecution {
   GraphedExecution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options, CaptureGraph* capture)
       : PlainExecution(model, optimizer, options), capture_(capture) {}
 
-  const char* name() const override { return "graphed"; }
+  const char* name() const override { return capture_ ? "graphed" : "plain"; }
   void train_batch(int64_t begin, int64_t end) override;
   void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) override;
 
@@ -37,8 +37,12 @@ class GraphedExecution : public PlainExecution {
 
   // The recorded work after its replay on `index`, or null where the work is still to run as it is.
   Recorded* replay(Records& records, const Split& split, const at::Tensor& index, const Work& work);
+  // Records the work; where that fails, no other is recorded, and false is returned.
+  bool record(Recorded& recorded, const Work& work);
+  void forget_unloaded();
 
   CaptureGraph* capture_;
+  c10::MempoolId_t pool_{0, 0};
   Records training_, predictions_;
 };
 

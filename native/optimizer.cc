@@ -26,9 +26,12 @@ Adam::Adam(const std::vector<NamedTensor>& parameters, AdamOptions options) : op
 }
 
 void Adam::prepare() {
-  // A step that failed half way, for want of memory for one, leaves gradients behind.
-  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+  discard_gradients();
   if (learning_rate_.defined()) learning_rate_.fill_(options_.learning_rate);
+}
+
+void Adam::discard_gradients() {
+  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
 }
 
 void Adam::step() {
@@ -57,7 +60,7 @@ void Adam::step() {
   } else {
     update(options_.learning_rate);
   }
-  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+  discard_gradients();
 }
 
 }  // namespace chestmnist

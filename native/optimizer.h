@@ -17,8 +17,11 @@ class Adam {
 
   const AdamOptions& options() const { return options_; }
   void set_learning_rate(double learning_rate) { options_.learning_rate = learning_rate; }
-  // Brings the learning rate to the device. Before the first step after it was set; never in a recorded step.
+  // Brings the learning rate to the device, and discards gradients. Before the first step after the rate was set; never
+  // in a recorded step.
   void prepare();
+  // Gradients that a step left which failed half way, for want of memory for one.
+  void discard_gradients();
   // One update from the parameters' gradients, which are then released.
   void step();
 

@@ -28,6 +28,8 @@ class PlainExecution : public Execution {
   void step(const Split& split, const at::Tensor& index);
   // Logits [B, L] in evaluation mode.
   at::Tensor evaluate(const Split& split, const at::Tensor& index) const;
+  // What a step that failed half way left on the parameters.
+  void discard_gradients() { optimizer_.discard_gradients(); }
   // Logits on the device go to `logits` by finish_prediction() at the latest.
   void keep(const at::Tensor& on_device, float* logits);
 

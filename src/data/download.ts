@@ -31,8 +31,14 @@ export interface DownloadOptions {
   stallTimeoutMs?: number;
 }
 
-/** A text about a URL without the user and password in it, which are secret. */
-export const withoutCredentials = (text: string): string => text.replace(/(\w:\/\/)[^\s/@]+@/g, '$1');
+/** A URL as it may be shown: without the user and password in it. What is no URL may hold them anywhere. */
+export function withoutCredentials(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed) return 'an address that is no URL';
+  if (!parsed.username && !parsed.password) return url;
+  parsed.username = parsed.password = '';
+  return parsed.href;
+}
 
 /** What a user and password in a URL become in a request, since fetch takes none there. */
 function authorization(url: string): Record<string, string> {
@@ -40,6 +46,14 @@ function authorization(url: string): Record<string, string> {
   if (!username && !password) return {};
   const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
   return { authorization: `Basic ${Buffer.from(user).toString('base64')}` };
+}
+
+function checkUrl(url: string): void {
+  try {
+    authorization(url);
+  } catch {
+    throw new Permanent('no URL; in a user and password, what is no letter or digit has to be percent-encoded');
+  }
 }
 
 /** Thrown inside for what another attempt cannot mend. */
@@ -83,6 +97,7 @@ export async function download(url: string, destination: string, options: Downlo
 
 /** Attempts until the part is the whole, checked file. */
 async function complete(url: string, part: Part, options: DownloadOptions): Promise<void> {
+  checkUrl(url);
   const { attempts = 5, retryDelayMs = 1000, signal } = options;
   const agent = new EnvHttpProxyAgent();
   const file = await open(part.path, 'a+');

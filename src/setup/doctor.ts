@@ -100,10 +100,13 @@ const VARIABLE =
 function environment(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
-      value && VARIABLE.test(name) ? [[name, /proxy$|^pip_/i.test(name) ? 'set' : withoutCredentials(value)]] : [],
+      value && VARIABLE.test(name) ? [[name, /proxy$|^pip_/i.test(name) ? 'set' : shown(value)]] : [],
     ),
   );
 }
+
+/** An address without the password that may be in it. */
+const shown = (value: string): string => (/^\w+:\//.test(value) ? withoutCredentials(value) : value);
 
 function findData(): DoctorReport['data'] {
   return CHESTMNIST.files.flatMap(({ size, file }) => {

@@ -7,15 +7,15 @@ import path from 'node:path';
 import { unusedDevice } from '../device';
 import { ChestMnistError } from '../errors';
 import { findAddon, findAddons, fitting, releasesOf, sourceHash, type Addon } from './addon';
-import { buildAddon, checkTools } from './build';
+import { buildAddon } from './build';
+import { choose, isNamed, isSame, type Broken } from './choose';
 import type { LibTorch } from './inspect';
-import { locateInPython, locateSetUp, type Failure } from './locate';
+import { resolveAddon, type Resolved } from './load';
 import { withLock } from '../lock';
-import { load, type Loaded } from './probe';
-import { CUDA_SIZES, obtain, obtainFromFile } from './obtain';
-import { resolveAddon } from './load';
+import { CUDA_SIZES } from './obtain';
 import { checkPlatform } from './platform';
-import { libtorchCache, libtorchLink, PACKAGE_ROOT, PINNED, releaseOf, SETUP_COMMAND } from './versions';
+import { load, type Loaded } from './probe';
+import { libtorchLink, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 
 export { doctor, type DoctorReport } from './doctor';
 
@@ -43,11 +43,19 @@ export interface SetupResult {
 
 /**
  * Finds or gets LibTorch, links it, and builds the addon unless one that fits is there. Two calls at once wait for each
- * other. Throws ERR_PLATFORM_UNSUPPORTED, ERR_LIBTORCH_NOT_FOUND (each source with its reason) or ERR_NATIVE_MISSING.
+ * other. Throws ERR_PLATFORM_UNSUPPORTED, ERR_LIBTORCH_NOT_FOUND (each source with its reason), ERR_LIBTORCH_MISMATCH,
+ * ERR_NATIVE_MISSING or ERR_CONFIG.
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const { log = () => undefined, signal } = options;
   checkPlatform();
+  if (options.from !== undefined && process.env.CHESTMNIST_LIBTORCH) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `--from ${options.from}, and CHESTMNIST_LIBTORCH=${process.env.CHESTMNIST_LIBTORCH}, which every run would take`,
+      needed: 'one of them',
+      next: 'unset CHESTMNIST_LIBTORCH, then the same command',
+    });
+  }
   const root = PACKAGE_ROOT;
   const blocked = unwritable(root);
   const waiting = (holder: string): void => log(`waiting for another setup of this package: ${holder}`);
@@ -73,15 +81,9 @@ interface Ready {
   loaded: Loaded;
 }
 
-/** A LibTorch that does not load here. */
-interface Broken {
-  directory: string;
-  error: ChestMnistError;
-}
-
 /**
  * Tries one LibTorch after the other: only one that loads may be linked, or the next set-up would find it first again.
- * One that the user named is never passed over.
+ * Each is tried once, and once more with an addon built for it.
  */
 async function firstThatLoads(
   root: string,
@@ -89,66 +91,64 @@ async function firstThatLoads(
   blocked: ChestMnistError | undefined,
   options: SetupOptions,
 ): Promise<Ready> {
-  const { log = () => undefined, from } = options;
-  const named = from !== undefined || Boolean(process.env.CHESTMNIST_LIBTORCH);
-  for (const broken: Broken[] = []; ;) {
-    const libtorch = await findOrGet(root, addons, broken, options);
+  const { log = () => undefined, cuda = false, from, signal } = options;
+  let broken: Broken[] = [];
+  for (;;) {
+    const { libtorch, build } = await choose({ root, addons, broken, cuda, from, log, signal });
     log(`LibTorch ${libtorch.version} in ${libtorch.directory} (${libtorch.source})`);
-    try {
-      return await withAddon(root, libtorch, addons, blocked, options);
-    } catch (error) {
-      if (named || !(error instanceof ChestMnistError) || error.code !== 'ERR_LIBTORCH_NOT_FOUND') throw error;
-      log(`it does not load here: ${error.found}`);
-      broken.push({ directory: realpathSync(libtorch.directory), error });
-    }
+    const there = build ? undefined : fitting(addons, libtorch);
+    const addon = there ?? (await buildFor(libtorch, { root, addons, blocked }, options));
+    const loaded = await tryLoading({ addon, libtorch });
+    if (!(loaded instanceof ChestMnistError)) return { libtorch, addon, built: !there, loaded };
+    log(`it does not load here: ${loaded.found}`);
+    // Building does not mend a LibTorch that is not whole.
+    const mendable = there !== undefined && loaded.code !== 'ERR_LIBTORCH_NOT_FOUND';
+    const tried = broken.find((one) => isSame(one.libtorch.directory, libtorch.directory));
+    if ((tried && !tried.mendable) || (isNamed(from) && !mendable)) throw loaded;
+    broken = [...broken.filter((one) => one !== tried), { libtorch, error: loaded, mendable }];
   }
 }
 
-/** Loads `libtorch` with the addon that fits it, else with one that is built now. */
-async function withAddon(
-  root: string,
+async function buildFor(
   libtorch: LibTorch,
-  addons: readonly Addon[],
-  blocked: ChestMnistError | undefined,
+  { root, addons, blocked }: { root: string; addons: readonly Addon[]; blocked: ChestMnistError | undefined },
   { log = () => undefined, verbose, signal }: SetupOptions,
-): Promise<Ready> {
-  const there = fitting(addons, libtorch);
-  if (there) {
-    try {
-      return { libtorch, addon: there, built: false, loaded: await load({ addon: there, libtorch }) };
-    } catch (error) {
-      // Building does not mend a LibTorch that does not load.
-      if (!(error instanceof ChestMnistError) || error.code === 'ERR_LIBTORCH_NOT_FOUND') throw error;
-      log(`the addon does not load here: ${error.found}`);
-    }
-  }
+): Promise<Addon> {
   if (blocked) throw blocked;
   const logFile = path.join(root, 'build', 'build.log');
-  const why = !there && addons.length > 0 ? `the addon here is for LibTorch ${releasesOf(addons)}, ` : '';
+  const why =
+    addons.length > 0 && !fitting(addons, libtorch) ? `the addon here is for LibTorch ${releasesOf(addons)}, ` : '';
   log(`${why}building the addon: takes CMake, a C++20 compiler and about a minute; log in ${logFile}`);
-  const addon = await buildAddon({
-    root,
-    libtorch,
-    ...(verbose ? { verbose } : {}),
-    ...(signal ? { signal } : {}),
-  });
-  return { libtorch, addon, built: true, loaded: await load({ addon, libtorch }) };
+  return buildAddon({ root, libtorch, ...(verbose ? { verbose } : {}), ...(signal ? { signal } : {}) });
 }
 
-/** What was set up has to be what a run finds. Where it is not, the way out is told: ERR_LIBTORCH_MISMATCH. */
+/** Loads in a process of its own; the error when it does not load. */
+async function tryLoading(resolved: Resolved): Promise<Loaded | ChestMnistError> {
+  try {
+    return await load(resolved);
+  } catch (error) {
+    if (error instanceof ChestMnistError) return error;
+    throw error;
+  }
+}
+
+/** What was set up has to be what a run finds, or the way out is told: ERR_LIBTORCH_MISMATCH. */
 function confirmUsed(root: string, { directory, version, source }: LibTorch): void {
-  let used: string;
+  let used = 'none';
   try {
     used = resolveAddon(root).libtorch.directory;
   } catch (error) {
     if (!(error instanceof ChestMnistError)) throw error;
-    used = 'none';
   }
-  if (used !== 'none' && realpathSync(used) === realpathSync(directory)) return;
+  if (isSame(used, directory)) return;
+  const place = libtorchLink(root);
+  const byHand = lstatSync(place, { throwIfNoEntry: false })?.isDirectory();
   throw new ChestMnistError('ERR_LIBTORCH_MISMATCH', {
     found: `LibTorch ${version} in ${directory} (${source}) loads, but a run would take ${used}`,
-    needed: `the link ${libtorchLink(root)} to it, which could not be made, or a variable that names it`,
-    next: `CHESTMNIST_LIBTORCH=${directory}, set whenever chestmnist is used; or ${SETUP_COMMAND} as the user who installed the package, without CHESTMNIST_LIBTORCH`,
+    needed: `the link ${place} to it, which ${byHand ? 'is a folder' : 'could not be made'}, or a variable that names it`,
+    next: byHand
+      ? `move ${place} away, then ${SETUP_COMMAND}`
+      : `CHESTMNIST_LIBTORCH=${directory}, set whenever chestmnist is used; or ${SETUP_COMMAND} as the user who installed the package`,
   });
 }
 
@@ -160,69 +160,6 @@ function usableAddons(root: string, { rebuild }: SetupOptions): Addon[] {
   const current = sourceHash(root);
   return rebuild ? [] : findAddons(root).filter(({ sources }) => sources === current);
 }
-
-/**
- * LibTorch: one that fits an addon here comes before any other, and is got from a network when none is found, so that
- * no compiler is needed; one that takes a build is the last resort.
- */
-async function findOrGet(
-  root: string,
-  addons: readonly Addon[],
-  broken: readonly Broken[],
-  { cuda = false, from, log = () => undefined, signal }: SetupOptions,
-): Promise<LibTorch> {
-  const env = process.env;
-  const failures: Failure[] = [];
-  const refuse = ({ directory, version, cuda: build }: LibTorch): string | undefined =>
-    broken.find((one) => one.directory === realpathSync(directory))?.error.found ??
-    (cuda && !build ? `${directory} is LibTorch ${version}, a CPU build` : undefined);
-  const refuseUnfit = (libtorch: LibTorch): string | undefined =>
-    refuse(libtorch) ??
-    (addons.length > 0 && !fitting(addons, libtorch)
-      ? `${libtorch.directory} is LibTorch ${libtorch.version}; the addon here is for ${releasesOf(addons)}`
-      : undefined);
-  if (from !== undefined) return obtainFromFile({ file: from, refuse, log, signal });
-  const any = { root, env, refuse };
-  // One that is named is used whatever it takes.
-  const wanted = env.CHESTMNIST_LIBTORCH ? any : { root, env, refuse: refuseUnfit };
-  const get = async (): Promise<LibTorch | undefined> => {
-    const version = PINNED[cuda ? 'cuda' : 'cpu'];
-    // The cache has it already, and it does not load.
-    if (broken.some(({ directory }) => isCached(directory, `${version}-${cuda ? 'cu' : 'cpu'}`))) return undefined;
-    // Before a large download, not after it.
-    if (!addons.some(({ libtorch }) => releaseOf(libtorch) === version))
-      checkTools({ version, source: 'to be downloaded' });
-    return obtain({ cuda, env, log, signal, again: () => locateSetUp(wanted, []) }, failures);
-  };
-  const fit = locateSetUp(wanted, failures) ?? locateInPython(wanted, failures) ?? (await get());
-  if (fit) return fit;
-  const lastResort = locateSetUp(any, []) ?? locateInPython(any, []);
-  const sources = failures.map(({ source, reason }) => `  ${source}: ${reason}`).join('\n');
-  if (lastResort) {
-    try {
-      checkTools(lastResort);
-      return lastResort;
-    } catch (error) {
-      if (!(error instanceof ChestMnistError)) throw error;
-      const found = `${error.found}; one that fits came from no source:\n${sources}\n`;
-      throw new ChestMnistError(error.code, { found, needed: error.needed, next: `${error.next}; or ${OTHER_WAYS}` });
-    }
-  }
-  if (broken.length > 0) throw broken[0].error;
-  throw new ChestMnistError('ERR_LIBTORCH_NOT_FOUND', {
-    found: `no LibTorch from any source:\n${sources}\n`,
-    needed: `LibTorch ${cuda ? `${PINNED.cuda} (CUDA)` : PINNED.cpu}, from one of these`,
-    next: OTHER_WAYS,
-  });
-}
-
-const OTHER_WAYS =
-  `with a network run ${SETUP_COMMAND} again (HTTPS_PROXY, PIP_INDEX_URL and CHESTMNIST_LIBTORCH_MIRROR are honoured); ` +
-  `without one, copy a torch wheel or LibTorch zip here and run ${SETUP_COMMAND} --from FILE`;
-
-/** True for a LibTorch in a folder of the cache whose name starts with `name`. */
-const isCached = (directory: string, name: string): boolean =>
-  existsSync(libtorchCache()) && path.relative(realpathSync(libtorchCache()), directory).startsWith(name);
 
 /** The error to end with when something has to be written into a package that cannot be written. */
 function unwritable(root: string): ChestMnistError | undefined {

@@ -4,13 +4,13 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import { readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { ChestMnistError } from '../errors';
 import { findAddons, fitting, releasesOf, type Addon } from './addon';
 import type { LibTorch } from './inspect';
 import { locateSetUp, type Failure } from './locate';
 import { checkPlatform } from './platform';
-import { libtorchLink, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
+import { libtorchLink, MANIFEST, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 
 /** An addon and the LibTorch it runs on. */
 export interface Resolved {
@@ -108,6 +108,10 @@ function preload({ directory }: LibTorch): void {
   }
 }
 
+/** In the user's cache a LibTorch is removed with the record that calls it complete. */
+const entryOf = ({ directory }: LibTorch): string =>
+  existsSync(path.join(directory, '..', MANIFEST)) ? path.dirname(directory) : directory;
+
 /** The dynamic linker's message, with what it means and what to do. */
 export function explain(error: unknown, addon: Addon, libtorch: LibTorch): ChestMnistError {
   const message = error instanceof Error ? error.message : String(error);
@@ -133,7 +137,7 @@ export function explain(error: unknown, addon: Addon, libtorch: LibTorch): Chest
       {
         found: what,
         needed: 'a LibTorch with whole files',
-        next: `remove ${libtorch.directory}, then ${SETUP_COMMAND}`,
+        next: `remove ${entryOf(libtorch)}, then ${SETUP_COMMAND}`,
       },
       { cause: error },
     );

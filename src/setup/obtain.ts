@@ -6,6 +6,7 @@ import {
   accessSync,
   constants,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -22,7 +23,7 @@ import { inspectLibTorch, type LibTorch } from './inspect';
 import type { Failure } from './locate';
 import { withLock } from '../lock';
 import { pipDownload } from './pip';
-import { libtorchCache, MANIFEST, PINNED, SETUP_COMMAND } from './versions';
+import { libtorchCache, MANIFEST, PINNED, releaseOf, SETUP_COMMAND } from './versions';
 
 export interface ObtainOptions {
   cuda: boolean;
@@ -74,7 +75,7 @@ export async function obtain(options: ObtainOptions, failures: Failure[]): Promi
   });
 }
 
-/** Takes LibTorch out of a wheel or zip on this machine. Throws ERR_LIBTORCH_NOT_FOUND when it is none that can be used. */
+/** Takes LibTorch out of a wheel or zip on this machine. Throws ERR_LIBTORCH_NOT_FOUND or ERR_LIBTORCH_MISMATCH when it is none that can be used. */
 export async function obtainFromFile({ file, refuse, log, signal }: FileOptions): Promise<LibTorch> {
   const archive = path.resolve(file);
   if (!existsSync(archive)) {
@@ -89,13 +90,15 @@ export async function obtainFromFile({ file, refuse, log, signal }: FileOptions)
     try {
       return await inCache(archive, async (staging) => {
         await extract(archive, staging, libtorchEntries, signal);
-        const found = inspectLibTorch(path.join(staging, 'torch'), archive);
-        if (typeof found === 'string') throw new Error(found.replace(path.join(staging, 'torch'), 'it'));
-        const refusal = refuse(found) ?? (await lacksLibraries(archive, found));
-        if (refusal !== undefined) throw new Error(refusal);
+        const place = path.join(staging, 'torch');
+        const found = inspectLibTorch(place, archive);
+        if (typeof found === 'string') throw new Error(found.replace(place, 'it'));
+        const refusal = refuse(found)?.replace(place, 'it') ?? (await lacksLibraries(archive, found));
+        if (refusal !== undefined) throw refused(archive, refusal);
       });
     } catch (error) {
       signal?.throwIfAborted();
+      if (error instanceof ChestMnistError && error.code === 'ERR_LIBTORCH_MISMATCH') throw error;
       throw new ChestMnistError(
         'ERR_LIBTORCH_NOT_FOUND',
         {
@@ -109,13 +112,19 @@ export async function obtainFromFile({ file, refuse, log, signal }: FileOptions)
   });
 }
 
+const refused = (archive: string, reason: string): ChestMnistError =>
+  new ChestMnistError('ERR_LIBTORCH_MISMATCH', {
+    found: `${archive}: ${reason}`,
+    needed: 'a LibTorch of the kind that was asked for, whole in one file',
+    next:
+      `${SETUP_COMMAND} --from FILE with a CPU build; or ${SETUP_COMMAND} --cuda, which gets ${PINNED.cuda} with NVIDIA's libraries, ` +
+      'without a network from a folder of wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER',
+  });
+
 /** Why a wheel alone is not enough: a CUDA build whose NVIDIA libraries are in wheels of their own. */
 async function lacksLibraries(archive: string, { cuda, version }: LibTorch): Promise<string | undefined> {
   if (!cuda || !archive.endsWith('.whl') || (await nvidiaRequirements(archive)).length === 0) return undefined;
-  return (
-    `it is LibTorch ${version}, a CUDA build whose NVIDIA libraries are in other wheels; ${SETUP_COMMAND} --cuda gets ` +
-    `${PINNED.cuda} with them, without a network from a folder of wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER`
-  );
+  return `it is LibTorch ${version}, a CUDA build whose NVIDIA libraries are in other wheels`;
 }
 
 /** Work on the cache, by one process at a time, with room for it. Throws ERR_LIBTORCH_NOT_FOUND when it cannot be written. */
@@ -183,21 +192,28 @@ function checkRoom(folder: string, needed: number): void {
   });
 }
 
-/** Makes `<cache>/<version>-<flavour>` from what `fill` puts into a folder beside it; a rename makes it appear whole. */
-async function inCache(source: string, fill: (staging: string) => Promise<void>): Promise<LibTorch> {
+/**
+ * Makes `<cache>/<version>-<flavour>` from what `fill` puts into a folder beside it; a rename makes it appear whole. With
+ * `release` it has to be that one.
+ */
+async function inCache(source: string, fill: (staging: string) => Promise<void>, release?: string): Promise<LibTorch> {
   const staging = path.join(libtorchCache(), `.${process.pid}.tmp`);
   try {
     mkdirSync(staging);
     await fill(staging);
     const found = inspectLibTorch(path.join(staging, 'torch'), source);
     if (typeof found === 'string') throw new Error(found);
+    if (release !== undefined && releaseOf(found.version) !== release) {
+      throw new Error(`it brought LibTorch ${found.version} instead of ${release}`);
+    }
     writeFileSync(path.join(staging, MANIFEST), JSON.stringify({ version: found.version, source }));
     const flavour = found.cuda ? `cu${found.cuda.replace('.', '')}` : 'cpu';
-    const home = path.join(libtorchCache(), `${found.version.split('+')[0]}-${flavour}`);
-    if (!existsSync(path.join(home, MANIFEST))) {
-      rmSync(home, { recursive: true, force: true });
-      renameSync(staging, home);
-    }
+    const home = path.join(libtorchCache(), `${releaseOf(found.version)}-${flavour}`);
+    // What is there was looked at before, and is damaged or not wanted: the new one takes its place.
+    const aside = path.join(libtorchCache(), `.old-${process.pid}.tmp`);
+    if (lstatSync(home, { throwIfNoEntry: false })) renameSync(home, aside);
+    renameSync(staging, home);
+    rmSync(aside, { recursive: true, force: true });
     return { ...found, directory: path.join(home, 'torch') };
   } finally {
     rmSync(staging, { recursive: true, force: true });
@@ -220,10 +236,11 @@ async function fromArchive({ env, log, signal }: ObtainOptions): Promise<LibTorc
       stallTimeoutMs: 20_000,
       ...(signal ? { signal } : {}),
     });
-    return await inCache('official archive', async (staging) => {
+    const fill = async (staging: string): Promise<void> => {
       log('extracting LibTorch');
       await extract(file, staging, libtorchEntries, signal);
-    });
+    };
+    return await inCache('official archive', fill, PINNED.cpu);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -242,41 +259,50 @@ function progressLog(log: (line: string) => void): (done: number, total?: number
 async function fromWheel({ env, log, signal }: ObtainOptions): Promise<LibTorch> {
   // On Linux the plain version may be a CUDA build, which does not run without gigabytes of NVIDIA libraries.
   const requirement = `torch==${PINNED.cpu}${process.platform === 'linux' && process.arch === 'x64' ? '+cpu' : ''}`;
-  return inCache(`pip download ${requirement}`, async (staging) => {
-    log(`LibTorch ${PINNED.cpu} (CPU): pip download ${requirement}`);
-    const [wheel] = await pipDownload([requirement], path.join(staging, 'wheels'), { env, log, signal, deps: false });
-    if (!wheel) throw new Error('pip saved no wheel');
-    log('extracting LibTorch');
-    await extract(wheel, staging, libtorchEntries, signal);
-    const found = inspectLibTorch(path.join(staging, 'torch'), 'wheel');
-    if (typeof found !== 'string' && found.cuda) {
-      throw new Error(`${path.basename(wheel)} is a CUDA build; setup --cuda gets it with the libraries it needs`);
-    }
-    rmSync(path.join(staging, 'wheels'), { recursive: true, force: true });
-  });
+  return inCache(
+    `pip download ${requirement}`,
+    async (staging) => {
+      log(`LibTorch ${PINNED.cpu} (CPU): pip download ${requirement}`);
+      const [wheel] = await pipDownload([requirement], path.join(staging, 'wheels'), { env, log, signal, deps: false });
+      if (!wheel) throw new Error('pip saved no wheel');
+      log('extracting LibTorch');
+      await extract(wheel, staging, libtorchEntries, signal);
+      const found = inspectLibTorch(path.join(staging, 'torch'), 'wheel');
+      if (typeof found !== 'string' && found.cuda) {
+        throw new Error(`${path.basename(wheel)} is a CUDA build; setup --cuda gets it with the libraries it needs`);
+      }
+      rmSync(path.join(staging, 'wheels'), { recursive: true, force: true });
+    },
+    PINNED.cpu,
+  );
 }
 
 async function fromCudaWheels({ env, log, signal }: ObtainOptions): Promise<LibTorch> {
   if (process.platform !== 'linux') throw new Error(`no CUDA build is packaged for ${process.platform}`);
   const requirement = `torch==${PINNED.cuda}`;
-  return inCache(`pip download ${requirement} and NVIDIA's libraries`, async (staging) => {
-    log(`LibTorch ${PINNED.cuda} (CUDA): ${CUDA_SIZES}`);
-    const wheels = path.join(staging, 'wheels');
-    log(`pip download ${requirement}`);
-    const [torch] = await pipDownload([requirement], wheels, { env, log, signal, deps: false });
-    if (!torch) throw new Error('pip saved no wheel');
-    const libraries = await nvidiaRequirements(torch);
-    if (libraries.length === 0) throw new Error(`${path.basename(torch)} names no NVIDIA library: it is no CUDA build`);
-    await extract(torch, staging, libtorchEntries, signal);
-    rmSync(torch);
-    log(`pip download ${libraries.map((name) => name.split(/[[<=>]/)[0]).join(' ')}`);
-    for (const wheel of await pipDownload(libraries, wheels, { env, log, signal, deps: true })) {
-      log(`extracting ${path.basename(wheel)}`);
-      await extract(wheel, staging, nvidiaEntries, signal);
-      rmSync(wheel);
-    }
-    rmSync(wheels, { recursive: true, force: true });
-  });
+  return inCache(
+    `pip download ${requirement} and NVIDIA's libraries`,
+    async (staging) => {
+      log(`LibTorch ${PINNED.cuda} (CUDA): ${CUDA_SIZES}`);
+      const wheels = path.join(staging, 'wheels');
+      log(`pip download ${requirement}`);
+      const [torch] = await pipDownload([requirement], wheels, { env, log, signal, deps: false });
+      if (!torch) throw new Error('pip saved no wheel');
+      const libraries = await nvidiaRequirements(torch);
+      if (libraries.length === 0)
+        throw new Error(`${path.basename(torch)} names no NVIDIA library: it is no CUDA build`);
+      await extract(torch, staging, libtorchEntries, signal);
+      rmSync(torch);
+      log(`pip download ${libraries.map((name) => name.split(/[[<=>]/)[0]).join(' ')}`);
+      for (const wheel of await pipDownload(libraries, wheels, { env, log, signal, deps: true })) {
+        log(`extracting ${path.basename(wheel)}`);
+        await extract(wheel, staging, nvidiaEntries, signal);
+        rmSync(wheel);
+      }
+      rmSync(wheels, { recursive: true, force: true });
+    },
+    PINNED.cuda,
+  );
 }
 
 /** The wheel's own list of NVIDIA libraries: `Requires-Dist` lines, without their conditions. */

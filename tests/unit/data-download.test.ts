@@ -76,6 +76,15 @@ test('a user and password in the URL are sent as a header, and are in no message
   expect(`${error.found} ${error.message} ${error.stack}`).not.toMatch(/p%40ss|p@ss/);
 });
 
+test.each(['user:SEC@RET@', 'user:SEC RET@', 'user:SEC/RET@', 'user:SECRET%@'])(
+  'no part of the password in http://%s is shown, whatever is wrong with it',
+  async (user) => {
+    answer = (_, response) => response.writeHead(401).end();
+    const error = await refusal(download(url.replace('//', `//${user}`), at('other'), quick));
+    expect(`${error.found} ${error.stack} ${String((error.cause as Error).stack)}`).not.toMatch(/SEC|RET/);
+  },
+);
+
 test('downloads whole, reports progress, and does not ask again when the checksum fits', async () => {
   answer = (request, response) => serve(request, response);
   const seen: [number, number?][] = [];

@@ -24,11 +24,12 @@ afterAll(() => {
 });
 
 const get = async (python: string, { cuda = false, signal }: { cuda?: boolean; signal?: AbortSignal } = {}) => {
+  const said: string[] = [];
   const env = { ...process.env, CHESTMNIST_PYTHON: python, CHESTMNIST_LIBTORCH: '' };
   const failures: Failure[] = [];
   const again = () => locateSetUp({ root: folder, env }, []);
-  const found = await obtain({ cuda, env, log: () => undefined, signal, again }, failures);
-  return { found, failures };
+  const found = await obtain({ cuda, env, log: (line) => said.push(line), signal, again }, failures);
+  return { found, failures, said };
 };
 const copying = (wheel: string): string => `cp '${wheel}' "$DEST/"`;
 
@@ -46,6 +47,14 @@ describe('getting LibTorch', () => {
     expect(readdirSync(path.join(libtorch, '2.13.0-cpu')).sort()).toEqual(['libtorch.json', 'torch']);
     // The next run finds it, and needs neither a network nor Python.
     expect((await get(path.join(folder, 'no-python'))).found?.version).toBe('2.13.0+cpu');
+  });
+
+  test('each file that pip downloads is told, with its size', async () => {
+    const lines = ['Collecting torch', '  Downloading torch-2.13.0-cp311.whl.metadata (1 kB)'];
+    lines.push('  Downloading https://files.example/torch-2.13.0-cp311.whl (190.1 MB)', 'Saved torch-2.13.0-cp311.whl');
+    const pip = `${lines.map((line) => `echo '${line}'`).join('; ')}; exit 1`;
+    const { said } = await get(fakePython(folder, { pip }));
+    expect(said.filter((line) => line.includes('.whl'))).toEqual(['  torch-2.13.0-cp311.whl (190.1 MB)']);
   });
 
   test('what a killed set-up left is taken away by the next', async () => {
