@@ -111,6 +111,8 @@ async function trainEpochs(session: Session, state: RunState, run: RunRecord): P
   const { history } = state;
   const { TensorBoardWriter } = await import('./report/tensorboard.js');
   const board = options.tensorboard ? new TensorBoardWriter(directory) : undefined;
+  // An earlier process may have written epochs that are trained again.
+  if (history.length > 0) board?.restart(state.position.epoch);
   try {
     while (!signal.aborted && state.position.epoch <= options.epochs && !outOfPatience(history, options.patience)) {
       const { epoch } = state.position;

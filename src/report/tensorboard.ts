@@ -42,6 +42,11 @@ export class TensorBoardWriter {
     this.summary(values, row.epoch, wallTime);
   }
 
+  /** A run goes on at `step`: what TensorBoard read of that step and later ones, in this and earlier files, is forgotten. */
+  restart(step: number): void {
+    this.append(Date.now() / 1000, [integer(2, step), nested(7, message(integer(1, SESSION_START)))]);
+  }
+
   /** A PNG of `width` x `height` pixels. */
   image(tag: string, png: Uint8Array, width: number, height: number, step: number, wallTime = Date.now() / 1000): void {
     const image = message(integer(1, height), integer(2, width), integer(3, RGBA), bytes(4, png));
@@ -85,6 +90,7 @@ export class TensorBoardWriter {
   }
 }
 
+const SESSION_START = 1;
 const RGBA = 4;
 const DT_FLOAT = 1;
 const PR_THRESHOLDS = 127;

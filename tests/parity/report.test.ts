@@ -54,6 +54,27 @@ print(json.dumps({
 `;
 
 describeWithPython('TensorBoard', () => {
+  testWith('tensorboard')('shows an epoch that was trained again once, as it was last', async () => {
+    const run = await makeRun();
+    const row = { lr: 1e-3, valLoss: 0.25, valAuc: 0.7, valAcc: 0.9, seconds: 1, imagesPerSecond: 100 };
+    for (const [first, trainLoss] of [
+      [1, 0.5],
+      [2, 0.25],
+    ]) {
+      const writer = new TensorBoardWriter(run, `.${first}`);
+      if (first > 1) writer.restart(first);
+      for (const epoch of [first, first + 1, first + 2]) writer.epoch({ ...row, epoch, trainLoss });
+      await writer.close();
+    }
+    const { scalars } = runReference(READ_EVENTS, run) as Events;
+    expect(scalars['loss/train'].map(([step, value]) => [step, value])).toEqual([
+      [1, 0.5],
+      [2, 0.25],
+      [3, 0.25],
+      [4, 0.25],
+    ]);
+  });
+
   testWith('tensorboard')('reads the scalars, pictures and precision-recall curves of a run', async () => {
     const run = await makeRun();
     const writer = new TensorBoardWriter(run);
