@@ -2,13 +2,13 @@
  * Which LibTorch set-up tries next: one that is here and fits an addon, else one got from a network, else one that takes
  * a build. Not here: loading it (index.ts).
  */
-import { lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { ChestMnistError } from '../errors';
 import { fitting, releasesOf, type Addon } from './addon';
 import { checkTools } from './build';
 import type { LibTorch } from './inspect';
-import { locateInPython, locateSetUp, type Failure } from './locate';
+import { isSame, locateInPython, locateSetUp, type Failure } from './locate';
 import { obtain, obtainFromFile } from './obtain';
 import { libtorchCache, libtorchLink, PINNED, releaseOf, SETUP_COMMAND } from './versions';
 
@@ -130,18 +130,6 @@ function checkLink(root: string): void {
     needed: 'a link there, which set-up makes',
     next: `move ${place} away, then ${SETUP_COMMAND}`,
   });
-}
-
-/** The same place, links followed; as they are written where one does not exist. */
-export function isSame(a: string, b: string): boolean {
-  const real = (place: string): string => {
-    try {
-      return realpathSync(place);
-    } catch {
-      return path.resolve(place);
-    }
-  };
-  return real(a) === real(b);
 }
 
 /** True for the LibTorch of an entry of the cache whose name starts with `name`. */

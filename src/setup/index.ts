@@ -8,9 +8,10 @@ import { unusedDevice } from '../device';
 import { ChestMnistError } from '../errors';
 import { findAddon, findAddons, fitting, releasesOf, sourceHash, type Addon } from './addon';
 import { buildAddon } from './build';
-import { choose, isNamed, isSame, type Broken } from './choose';
+import { choose, isNamed, type Broken } from './choose';
 import type { LibTorch } from './inspect';
 import { resolveAddon, type Resolved } from './load';
+import { isSame } from './locate';
 import { withLock } from '../lock';
 import { CUDA_SIZES } from './obtain';
 import { checkPlatform } from './platform';
@@ -187,11 +188,7 @@ export function link(root: string, directory: string): boolean {
   const place = libtorchLink(root);
   const there = lstatSync(place, { throwIfNoEntry: false });
   if (there?.isDirectory()) return false;
-  try {
-    if (realpathSync(place) === realpathSync(directory)) return false;
-  } catch {
-    // No link yet, or one that leads nowhere.
-  }
+  if (isSame(place, directory)) return false;
   const fresh = `${place}.${process.pid}`;
   rmSync(fresh, { force: true });
   symlinkSync(realpathSync(directory), fresh, 'junction');

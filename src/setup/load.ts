@@ -4,11 +4,11 @@
  */
 import os from 'node:os';
 import path from 'node:path';
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { ChestMnistError } from '../errors';
 import { findAddons, fitting, releasesOf, type Addon } from './addon';
 import type { LibTorch } from './inspect';
-import { locateSetUp, type Failure } from './locate';
+import { isSame, locateSetUp, type Failure } from './locate';
 import { checkPlatform } from './platform';
 import { libtorchLink, MANIFEST, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 
@@ -80,13 +80,7 @@ function checkPlace(root: string): void {
   });
 }
 
-const isLinked = ({ directory }: LibTorch): boolean => {
-  try {
-    return realpathSync(libtorchLink(PACKAGE_ROOT)) === realpathSync(directory);
-  } catch {
-    return false;
-  }
-};
+const isLinked = ({ directory }: LibTorch): boolean => isSame(libtorchLink(PACKAGE_ROOT), directory);
 
 /**
  * A LibTorch other than the linked one (CHESTMNIST_LIBTORCH, or a link that was lost) is loaded first by its full path:

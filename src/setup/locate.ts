@@ -9,6 +9,18 @@ import { ChestMnistError } from '../errors';
 import { inspectLibTorch, type LibTorch } from './inspect';
 import { libtorchCache, libtorchLink, MANIFEST, SETUP_COMMAND } from './versions';
 
+/** The same place, links followed; as they are written where one does not exist. */
+export function isSame(a: string, b: string): boolean {
+  const real = (place: string): string => {
+    try {
+      return realpathSync(place);
+    } catch {
+      return path.resolve(place);
+    }
+  };
+  return real(a) === real(b);
+}
+
 /** A source that was looked at in vain. */
 export interface Failure {
   readonly source: string;
