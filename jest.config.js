@@ -1,6 +1,6 @@
 'use strict';
 
-/** Four projects, so that `npx jest --selectProjects unit` needs neither LibTorch nor Python. */
+/** Six projects, so that `npx jest --selectProjects unit` needs neither LibTorch nor Python. */
 const project = (displayName) => ({
   displayName,
   testEnvironment: 'node',
@@ -20,4 +20,7 @@ const project = (displayName) => ({
   },
 });
 
-module.exports = { projects: ['unit', 'native', 'parity', 'cli'].map(project), testTimeout: 120_000 };
+module.exports = {
+  projects: ['unit', 'native', 'parity', 'cli', 'fuzz', 'endurance'].map(project),
+  testTimeout: 120_000,
+};

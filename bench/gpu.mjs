@@ -12,7 +12,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { native } from '../dist/native.js';
+import { native } from '../dist/engine/addon.js';
 import { BATCH, compare, hasPython, images, ours, peersOn, python, trainerOn } from './sides.mjs';
 
 const { values } = parseArgs({

@@ -8,8 +8,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { writeNpz } from '../dist/data/npz.js';
-import { Random } from '../dist/data/random.js';
+import { writeNpz } from '../dist/base/npz.js';
+import { Random } from '../dist/base/random.js';
 import { comparePredictions, computeMetrics } from '../dist/metrics/index.mjs';
 
 const repeats = Number(process.argv[2] ?? 9);

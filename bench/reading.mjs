@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { synthesize } from '../dist/data/index.js';
-import { readNpz, writeNpz } from '../dist/data/npz.js';
+import { readNpz, writeNpz } from '../dist/base/npz.js';
 import { median, python } from './sides.mjs';
 
 const repeats = Number(process.argv[2] ?? 5);

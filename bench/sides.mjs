@@ -8,8 +8,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { expandView } from '../dist/data/expand.js';
 import { synthesize } from '../dist/data/index.js';
-import { writeNpz } from '../dist/data/npz.js';
-import { native } from '../dist/native.js';
+import { writeNpz } from '../dist/base/npz.js';
+import { native } from '../dist/engine/addon.js';
 
 export const BATCH = 128;
 const WARM_UP = 5;

@@ -7,7 +7,7 @@
  */
 import os from 'node:os';
 import { parseArgs } from 'node:util';
-import { native } from '../dist/native.js';
+import { native } from '../dist/engine/addon.js';
 import { BATCH, compare, hasPython, images, ours, peersOn, python } from './sides.mjs';
 
 const { values } = parseArgs({

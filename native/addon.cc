@@ -2,9 +2,9 @@
 #include <ATen/Version.h>
 #include <napi.h>
 
-#include "device.h"
-#include "errors.h"
-#include "trainer.h"
+#include "core/device.h"
+#include "js/errors.h"
+#include "js/trainer.h"
 
 namespace {
 

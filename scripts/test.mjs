@@ -17,7 +17,7 @@ step('formatting', node, ['node_modules/prettier/bin/prettier.cjs', '--check', '
 step('formatting of native code', node, ['scripts/format-native.mjs', '--check']);
 step('types', node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']);
 step('API reference', node, ['scripts/docs.mjs', '--check']);
-step('package', node, ['scripts/package.mjs', '--short']);
+step('package', node, ['tests/package/main.mjs', '--short']);
 
 say('\n== tests');
 const results = path.join(ROOT, 'build', 'jest.json');

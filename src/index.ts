@@ -1,12 +1,12 @@
 /** The package's public face. Importing it loads neither LibTorch nor the addon: the first train, evaluate or predict does. */
 export { train } from './train';
-export type { DataFacts, TrainEvent, TrainResult, TrainingRun } from './events';
-export type { EpochRow } from './history';
-export type { ResolvedOptions, TrainOptions } from './options';
-export { evaluate, type Evaluation, type EvaluateOptions } from './evaluate';
-export { predict, type Prediction, type PredictOptions } from './predict';
+export type { DataFacts, TrainEvent, TrainResult, TrainingRun } from './train/events';
+export type { EpochRow } from './run/history';
+export type { ResolvedOptions, TrainOptions } from './recipe/options';
+export { evaluate, type Evaluation, type EvaluateOptions } from './judge/evaluate';
+export { predict, type Prediction, type PredictOptions } from './judge/predict';
 export { expandToRgb, loadDataset, type Dataset, type LoadOptions, type Split, type SplitName } from './data';
 export { loadWeights, saveWeights } from './weights';
-export type { StateDict, StateEntry } from './native';
+export type { StateDict, StateEntry } from './engine/addon';
 export type { Metrics, MetricsFile, ThresholdRule } from './metrics/types';
-export { ChestMnistError, type CudaUnavailableReason, type ErrorCode } from './errors';
+export { ChestMnistError, type CudaUnavailableReason, type ErrorCode } from './base/errors';

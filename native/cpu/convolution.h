@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "winograd.h"
+#include "cpu/winograd.h"
 
 namespace chestmnist::cpu {
 

@@ -4,8 +4,8 @@
 
 #include <array>
 
-#include "../execution.h"
-#include "network.h"
+#include "cpu/network.h"
+#include "execution/execution.h"
 
 namespace chestmnist::cpu {
 

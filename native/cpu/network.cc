@@ -1,4 +1,4 @@
-#include "network.h"
+#include "cpu/network.h"
 
 #include <algorithm>
 #include <array>

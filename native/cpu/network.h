@@ -4,8 +4,8 @@
 
 #include <optional>
 
-#include "convolution.h"
-#include "norm.h"
+#include "cpu/convolution.h"
+#include "cpu/norm.h"
 
 namespace chestmnist::cpu {
 

@@ -3,8 +3,8 @@
 // double across, block by block in order: they do not depend on the threads.
 #pragma once
 
-#include "blocks.h"
-#include "parameters.h"
+#include "cpu/blocks.h"
+#include "cpu/parameters.h"
 
 namespace chestmnist::cpu {
 

@@ -1,4 +1,4 @@
-#include "parameters.h"
+#include "cpu/parameters.h"
 
 #include <ATen/Parallel.h>
 #include <ATen/ops/zeros_like.h>

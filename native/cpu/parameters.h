@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "../optimizer.h"
-#include "../resnet.h"
-#include "kernels.h"
+#include "core/optimizer.h"
+#include "core/resnet.h"
+#include "cpu/kernels/kernels.h"
 
 namespace chestmnist::cpu {
 

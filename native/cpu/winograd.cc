@@ -1,4 +1,4 @@
-#include "winograd.h"
+#include "cpu/winograd.h"
 
 #include <array>
 

@@ -5,8 +5,8 @@
 
 #include <array>
 
-#include "blocks.h"
-#include "parameters.h"
+#include "cpu/blocks.h"
+#include "cpu/parameters.h"
 
 namespace chestmnist::cpu {
 

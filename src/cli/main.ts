@@ -4,8 +4,8 @@
  * loaded, so that help is quick and LibTorch stays unloaded. Not here: what a verb does (its own file).
  */
 import { Command, CommanderError } from 'commander';
-import { ChestMnistError, exitCodeOf } from '../errors';
-import { version } from '../version';
+import { ChestMnistError, exitCodeOf } from '../base/errors';
+import { version } from '../base/version';
 import { VERBS } from './verbs';
 
 const EXAMPLES = `

@@ -5,15 +5,18 @@ export type Verb = { summary: string; load: () => Promise<{ register(program: Co
 
 /** By name, in the order of the help. */
 export const VERBS: Record<string, Verb> = {
-  train: { summary: 'train ResNet-18 and write a run directory', load: () => import('./train.js') },
-  evaluate: { summary: 'score a split with a run or a file of weights', load: () => import('./evaluate.js') },
-  metrics: { summary: "the metrics of any model's predictions", load: () => import('./metrics.js') },
-  report: { summary: 'draw the plots and report.html of a run again', load: () => import('./report.js') },
-  predict: { summary: 'probabilities and decisions for images', load: () => import('./predict.js') },
-  export: { summary: 'write weights that other tools load', load: () => import('./export.js') },
-  data: { summary: 'data set facts, download, check, synthesize', load: () => import('./data.js') },
-  setup: { summary: 'find or get LibTorch and the addon', load: () => import('./setup.js') },
-  doctor: { summary: 'what was found on this machine, and what to do', load: () => import('./doctor.js') },
-  bench: { summary: 'images a second on this machine', load: () => import('./bench.js') },
-  completion: { summary: 'a script that completes commands in your shell', load: () => import('./completion.js') },
+  train: { summary: 'train ResNet-18 and write a run directory', load: () => import('./verbs/train.js') },
+  evaluate: { summary: 'score a split with a run or a file of weights', load: () => import('./verbs/evaluate.js') },
+  metrics: { summary: "the metrics of any model's predictions", load: () => import('./verbs/metrics.js') },
+  report: { summary: 'draw the plots and report.html of a run again', load: () => import('./verbs/report.js') },
+  predict: { summary: 'probabilities and decisions for images', load: () => import('./verbs/predict.js') },
+  export: { summary: 'write weights that other tools load', load: () => import('./verbs/export.js') },
+  data: { summary: 'data set facts, download, check, synthesize', load: () => import('./verbs/data.js') },
+  setup: { summary: 'find or get LibTorch and the addon', load: () => import('./verbs/setup.js') },
+  doctor: { summary: 'what was found on this machine, and what to do', load: () => import('./verbs/doctor.js') },
+  bench: { summary: 'images a second on this machine', load: () => import('./verbs/bench.js') },
+  completion: {
+    summary: 'a script that completes commands in your shell',
+    load: () => import('./verbs/completion.js'),
+  },
 };

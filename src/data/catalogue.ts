@@ -2,7 +2,7 @@
  * What is publicly known of ChestMNIST (MedMNIST v2): files, checksums, labels, counts, licence. Facts only; nothing here
  * reads or downloads. Source: MedMNIST's info.py 3.0 and Zenodo record 10519652.
  */
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 import type { SplitName } from './dataset';
 
 /** The 14 labels in column order. */

@@ -2,7 +2,7 @@
  * The 3x28x28 expansion: a gray image seen as three equal channels.
  * `expandView` describes it without copying (channel stride 0); `expandToRgb` writes it out.
  */
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 
 /** A strided view of uint8 images, [count, 3, height, width]; strides in elements. The channel stride is 0. */
 export interface ExpandedView {

@@ -3,12 +3,12 @@
  * synthetic images come about is synthetic.ts.
  */
 import { basename, resolve } from 'node:path';
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 import { CHESTMNIST, CHESTMNIST_LABELS, knownFile } from './catalogue';
-import { hashFile } from './checksum';
+import { hashFile } from '../base/checksum';
 import { SPLIT_NAMES, type Dataset, type Split, type SplitName } from './dataset';
-import type { NpyHeader } from './npy';
-import { npzKeys, readNpz, type NpyArray } from './npz';
+import type { NpyHeader } from '../base/npy';
+import { npzKeys, readNpz, type NpyArray } from '../base/npz';
 import { dataDirectories, findDataFile } from './places';
 import { synthesizeAsync } from './synthetic';
 

@@ -4,7 +4,7 @@
  * between the scores of the positives; a resample then costs one counting pass over the images, and AUC, average
  * precision and decisions are sums over the bins.
  */
-import { Random } from '../data/random';
+import { Random } from '../base/random';
 import { firstAbove, quantile } from './calibration';
 import { checkConfidence, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
 import type { ConfidenceOptions, Predictions } from './check';

@@ -2,8 +2,8 @@
  * Checks of what callers hand to the metrics: shapes, 0/1 labels, finite scores, thresholds, bootstrap settings.
  * Each failure names the argument, what was expected and what was received, with the first offending position.
  */
-import { ChestMnistError } from '../errors';
-import type { ErrorCode } from '../errors';
+import { ChestMnistError } from '../base/errors';
+import type { ErrorCode } from '../base/errors';
 
 /** Labels and scores of N images, both [N, labelCount] row-major. */
 export interface Predictions {

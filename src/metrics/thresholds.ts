@@ -4,7 +4,7 @@
  * Candidates run from "nothing" (above the highest score) down; of equally good cuts the highest threshold wins, which
  * decides for the fewest images.
  */
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 import { checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
 import type { Predictions } from './check';
 import { cutPoints } from './curves';

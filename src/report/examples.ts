@@ -5,10 +5,10 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { writeAtomically } from '../data/atomic';
+import { writeAtomically } from '../base/atomic';
 import type { Split } from '../data/dataset';
-import { grayPng } from './png';
-import type { Predicted } from './read-run';
+import { grayPng } from './charts/png';
+import type { Predicted } from '../run/open';
 
 /** The label is there and decided (hit), there and not decided (miss), not there and decided (false alarm). */
 export const EXAMPLE_KINDS = ['hit', 'miss', 'false alarm'] as const;

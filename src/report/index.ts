@@ -4,19 +4,19 @@
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { writeAtomically } from '../data/atomic';
+import { writeAtomically } from '../base/atomic';
 import type { Dataset } from '../data/dataset';
-import { rasterise, standalone } from './chart';
+import { rasterise, standalone } from './charts/chart';
 import { illustrate, storedExamples, storeExamples, type Examples } from './examples';
-import { logToTensorBoard } from './log';
+import { logToTensorBoard } from './tensorboard';
 import { renderPage } from './page';
-import { examplesOf } from './page-examples';
-import { drawPictures } from './pictures';
+import { examplesOf } from './page/examples';
+import { drawPictures } from './charts/pictures';
 import { plotsOf } from './plots';
-import { readRun, type RunData } from './read-run';
+import { readRun, type RunData } from '../run/open';
 
-export { readMedmnistCsv, writePredictions } from './predictions';
-export { TensorBoardWriter } from './tensorboard';
+export { readMedmnistCsv, writePredictions } from '../run/predictions';
+export { TensorBoardWriter } from '../run/tensorboard';
 
 export interface Report {
   /** Absolute paths of what was written: pictures, the page, and what it keeps for another drawing. */

@@ -1,8 +1,8 @@
 /** The files of plots/: which there are, their names, titles and explanations. */
-import { sheet, titled, type Drawing } from './chart';
+import { sheet, titled, type Drawing } from './charts/chart';
 import { count, percent, slug } from './format';
-import type { Panels, Pictures } from './pictures';
-import type { RunData } from './read-run';
+import type { Panels, Pictures } from './charts/pictures';
+import type { RunData } from '../run/open';
 
 export interface Plot {
   /** File name without extension. */

@@ -7,7 +7,7 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFi
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 import { findAddon, sourceHash, type Addon } from './addon';
 import type { LibTorch } from './inspect';
 import { SETUP_COMMAND } from './versions';

@@ -4,7 +4,7 @@
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 import { fitting, releasesOf, type Addon } from './addon';
 import { checkTools } from './build';
 import type { LibTorch } from './inspect';

@@ -6,8 +6,8 @@
 import { mkdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
-import { openZip } from '../data/zip';
-import { ChestMnistError } from '../errors';
+import { openZip } from '../base/zip';
+import { ChestMnistError } from '../base/errors';
 
 const AT_ONCE = 4;
 

@@ -4,15 +4,15 @@
  */
 import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { unusedDevice } from '../device';
-import { ChestMnistError } from '../errors';
+import { unusedDevice } from '../engine/device';
+import { ChestMnistError } from '../base/errors';
 import { findAddon, findAddons, fitting, releasesOf, sourceHash, type Addon } from './addon';
 import { buildAddon } from './build';
 import { choose, isNamed, type Broken } from './choose';
 import type { LibTorch } from './inspect';
 import { resolveAddon, type Resolved } from './load';
 import { isSame } from './locate';
-import { withLock } from '../lock';
+import { withLock } from '../base/lock';
 import { CUDA_SIZES } from './obtain';
 import { checkPlatform } from './platform';
 import { load, type Loaded } from './probe';

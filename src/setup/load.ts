@@ -5,7 +5,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { existsSync, readFileSync } from 'node:fs';
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 import { findAddons, fitting, releasesOf, type Addon } from './addon';
 import type { LibTorch } from './inspect';
 import { isSame, locateSetUp, type Failure } from './locate';

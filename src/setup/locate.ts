@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 import { inspectLibTorch, type LibTorch } from './inspect';
 import { libtorchCache, libtorchLink, MANIFEST, SETUP_COMMAND } from './versions';
 

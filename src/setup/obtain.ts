@@ -15,13 +15,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { download, withoutCredentials } from '../data/download';
-import { openZip } from '../data/zip';
-import { ChestMnistError } from '../errors';
+import { download, withoutCredentials } from '../base/download';
+import { openZip } from '../base/zip';
+import { ChestMnistError } from '../base/errors';
 import { extract, libtorchEntries, nvidiaEntries } from './extract';
 import { inspectLibTorch, type LibTorch } from './inspect';
 import type { Failure } from './locate';
-import { withLock } from '../lock';
+import { withLock } from '../base/lock';
 import { pipDownload } from './pip';
 import { libtorchCache, MANIFEST, PINNED, releaseOf, SETUP_COMMAND } from './versions';
 

@@ -1,5 +1,5 @@
 /** Which machines have a LibTorch to run on: LibTorch itself exists for no other. */
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 
 export interface Platform {
   platform: string;

@@ -2,7 +2,7 @@
  * How this part speaks of a file it cannot use. Names come from files that may be hostile, so they are shortened and
  * stripped of control characters before they reach a terminal.
  */
-import { ChestMnistError, type ErrorParts } from '../errors';
+import { ChestMnistError, type ErrorParts } from '../base/errors';
 
 /** ERR_CHECKPOINT_INCOMPATIBLE with the usual three parts. */
 export function incompatible(parts: ErrorParts, cause?: unknown): ChestMnistError {

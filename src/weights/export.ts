@@ -1,8 +1,8 @@
 /** What `chestmnist export` does: a resnet18's weights as safetensors, .pth or ONNX, never over a file unasked. */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { ChestMnistError } from '../errors';
-import type { StateDict, Stem } from '../native';
+import { ChestMnistError } from '../base/errors';
+import type { StateDict, Stem } from '../engine/addon';
 import { writeOnnx } from './onnx';
 import { writePth } from './pth-writer';
 import { writeSafetensors } from './safetensors';

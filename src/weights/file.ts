@@ -3,7 +3,7 @@
  * opened (a pipe would wait for ever). Writing is data/atomic.ts.
  */
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import { ChestMnistError } from '../errors';
+import { ChestMnistError } from '../base/errors';
 import { incompatible, reasonOf } from './errors';
 import { MAX_BYTES } from './tensor';
 

@@ -4,8 +4,8 @@
  */
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { download, type DownloadOptions } from '../data/download';
-import type { StateDict } from '../native';
+import { download, type DownloadOptions } from '../base/download';
+import type { StateDict } from '../engine/addon';
 import { readPth } from './pth';
 
 /** A file of published weights. */

@@ -3,8 +3,8 @@
  * Needs no addon.
  */
 import path from 'node:path';
-import { ChestMnistError } from '../errors';
-import type { StateDict } from '../native';
+import { ChestMnistError } from '../base/errors';
+import type { StateDict } from '../engine/addon';
 import { readBytes, withFile } from './file';
 import { readPth } from './pth';
 import { writePth } from './pth-writer';

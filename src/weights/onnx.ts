@@ -3,9 +3,9 @@
  * (x/255 - 0.5)/0.5, to `logits` float32 [N, L]. The graph is torchvision's forward, node for node, with its names.
  * Source: onnx.proto3 for the field numbers, the ONNX operator schemas for the attributes.
  */
-import { writeAtomically, writeChunks } from '../data/atomic';
-import type { StateDict, StateEntry, Stem } from '../native';
-import { bytes, float, integer, message, nested, string, type Encoded } from './protobuf';
+import { writeAtomically, writeChunks } from '../base/atomic';
+import type { StateDict, StateEntry, Stem } from '../engine/addon';
+import { bytes, float, integer, message, nested, string, type Encoded } from '../base/protobuf';
 import { BLOCKS, FEATURES, recognise } from './state';
 import { bytesOf } from './tensor';
 

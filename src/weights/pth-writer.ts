@@ -3,8 +3,8 @@
  * multiples of 64 bytes, so that torch.load(mmap=True) can map them. Source: torch/serialization.py, PyTorchStreamWriter.
  */
 import { crc32 } from 'node:zlib';
-import { writeAtomically, writeChunks } from '../data/atomic';
-import type { StateDict } from '../native';
+import { writeAtomically, writeChunks } from '../base/atomic';
+import type { StateDict } from '../engine/addon';
 import { bytesOf, checkSavable } from './tensor';
 
 const ROOT = 'archive';

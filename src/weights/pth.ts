@@ -3,9 +3,9 @@
  * pickle.ts) and one record a storage. Nothing is executed; every tensor is checked against its storage's bytes.
  * Not read: the formats before 1.6 (bare pickles, tar), whole pickled models, TorchScript.
  */
-import { ChestMnistError } from '../errors';
-import { openZip, type ZipArchive } from '../data/zip';
-import type { StateDict, StateEntry } from '../native';
+import { ChestMnistError } from '../base/errors';
+import { openZip, type ZipArchive } from '../base/zip';
+import type { StateDict, StateEntry } from '../engine/addon';
 import { incompatible, reasonOf, shown } from './errors';
 import { readBytes, withFile } from './file';
 import { Callable, unpickle } from './pickle';

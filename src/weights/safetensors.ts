@@ -3,8 +3,8 @@
  * The reader trusts nothing: ranges must lie in the file, tile it without gap or overlap, and agree with dtype and shape.
  * Source: the format description of huggingface/safetensors.
  */
-import { writeAtomically, writeChunks } from '../data/atomic';
-import type { StateDict } from '../native';
+import { writeAtomically, writeChunks } from '../base/atomic';
+import type { StateDict } from '../engine/addon';
 import { incompatible, reasonOf, shown } from './errors';
 import { readBytes, withFile } from './file';
 import { bytesOf, checkSavable, elementCount, isReadDtype, ITEM_BYTES, toEntry, type ReadDtype } from './tensor';

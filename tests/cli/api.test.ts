@@ -1,7 +1,7 @@
 /** The programmatic API as a user's own script sees it: the built package, in a process of its own. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { PACKAGE, scratch, start, type Json } from './chestmnist';
+import { PACKAGE, scratch, start, type Json } from '../support/chestmnist';
 
 const folder = scratch();
 const OPTIONS = `{ data: 'synthetic', limitTrain: 512, limitVal: 64, limitTest: 64, batchSize: 32, device: 'cpu', threads: 1, out: process.argv[1] }`;

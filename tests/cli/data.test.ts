@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
-import { REPOSITORY } from '../reference';
-import { chestmnist, MAIN, scratch } from './chestmnist';
+import { REPOSITORY } from '../support/reference';
+import { chestmnist, MAIN, scratch } from '../support/chestmnist';
 
 const folder = scratch();
 const at = (name: string): string => path.join(folder(), name);

@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
-import { readNpz } from '../../src/data/npz';
-import { chestmnist, scratch, SMALL, type Json } from './chestmnist';
-import { arrays, images, labels as labelsOf, npy, npz } from './npz';
+import { readNpz } from '../../src/base/npz';
+import { chestmnist, scratch, SMALL, type Json } from '../support/chestmnist';
+import { arrays, images, labels as labelsOf, npy, npz } from '../support/npz';
 
 const folder = scratch();
 let run: string;

@@ -4,10 +4,10 @@
  */
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { native } from '../../src/native';
+import { native } from '../../src/engine/addon';
 
 const SCRIPT = `
-const { native } = require('./dist/native.js');
+const { native } = require('./dist/engine/addon.js');
 const { synthesize } = require('./dist/data/index.js');
 const { expandView } = require('./dist/data/expand.js');
 (async () => {

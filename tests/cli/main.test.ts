@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chestmnist, eventsOf, MAIN, PACKAGE, start } from './chestmnist';
+import { chestmnist, eventsOf, MAIN, PACKAGE, start } from '../support/chestmnist';
 
 test('help names every verb and loads neither the addon nor a chart', async () => {
   const { code, stdout } = await chestmnist(['--help']);

@@ -1,12 +1,12 @@
 /** `chestmnist metrics` as a user runs it, on files of a few images; and the sub-path `chestmnist/metrics`. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { writeNpz } from '../../src/data/npz';
+import { writeNpz } from '../../src/base/npz';
 import { computeMetrics, sigmoid } from '../../src/metrics';
 import type { Metrics } from '../../src/metrics/types';
-import { draw } from '../unit/metrics-cases';
-import { chestmnist, MAIN, PACKAGE, scratch, start } from './chestmnist';
-import { npz, type Npy } from './npz';
+import { draw } from '../support/metrics-cases';
+import { chestmnist, MAIN, PACKAGE, scratch, start } from '../support/chestmnist';
+import { npz, type Npy } from '../support/npz';
 
 const folder = scratch();
 const predictions = draw(1, 80, 14, { prevalence: 0.2 });

@@ -1,8 +1,8 @@
 /** `chestmnist report` as a process: what it draws, says and refuses. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { folder, makeRun, removeRuns } from '../unit/report-fixture';
-import { chestmnist, PACKAGE, start } from './chestmnist';
+import { folder, makeRun, removeRuns } from '../support/report-fixture';
+import { chestmnist, PACKAGE, start } from '../support/chestmnist';
 
 afterAll(removeRuns);
 

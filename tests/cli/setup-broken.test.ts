@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { fakeLibTorch, fakePython, fakeWheel, torchFiles } from '../unit/setup-fakes';
+import { fakeLibTorch, fakePython, fakeWheel, torchFiles } from '../support/setup-fakes';
 import {
   folder,
   PREBUILT,
@@ -26,7 +26,7 @@ import {
   cacheOf,
   inCache,
   cached,
-} from './set-up-package';
+} from '../support/set-up-package';
 
 describe('one that does not load', () => {
   test('a CUDA wheel without its NVIDIA libraries is refused, and leaves nothing', async () => {

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fakeLibTorch, fakePython, fakeWheel, torchFiles } from '../unit/setup-fakes';
+import { fakeLibTorch, fakePython, fakeWheel, torchFiles } from '../support/setup-fakes';
 import {
   folder,
   PREBUILT,
@@ -18,7 +18,7 @@ import {
   chestmnist,
   cacheOf,
   inCache,
-} from './set-up-package';
+} from '../support/set-up-package';
 
 /** Starts set-up, kills it without mercy when `moment` has come. */
 async function killedSetup(root: string, env: NodeJS.ProcessEnv, moment: () => boolean): Promise<void> {

@@ -3,8 +3,8 @@ import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
-import { REPOSITORY } from '../reference';
-import { fakeLibTorch, fakePython } from '../unit/setup-fakes';
+import { REPOSITORY } from '../support/reference';
+import { fakeLibTorch, fakePython } from '../support/setup-fakes';
 
 const MAIN = path.join(REPOSITORY, 'dist', 'cli', 'main.js');
 const folder = mkdtempSync(path.join(tmpdir(), 'chestmnist-cli-setup-'));

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { chestmnist, eventsOf, MAIN, PACKAGE, scratch, start, type Finished, type Json } from './chestmnist';
-import { runsIn } from './runs';
+import { chestmnist, eventsOf, MAIN, PACKAGE, scratch, start, type Finished, type Json } from '../support/chestmnist';
+import { runsIn } from '../support/runs';
 
 const folder = scratch();
 const { file, expectSame, interrupt } = runsIn(folder);

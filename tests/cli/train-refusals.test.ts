@@ -1,8 +1,8 @@
 import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { saveWeights } from '../../src/weights';
-import { chestmnist, eventsOf, scratch, SMALL } from './chestmnist';
-import { arrays, images, labels, npz, type Npy } from './npz';
+import { chestmnist, eventsOf, scratch, SMALL } from '../support/chestmnist';
+import { arrays, images, labels, npz, type Npy } from '../support/npz';
 
 const folder = scratch();
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
-import { chestmnist, eventsOf, MAIN, scratch, start, type Finished, type Json } from './chestmnist';
-import { arrays, npz } from './npz';
-import { runsIn } from './runs';
+import { chestmnist, eventsOf, MAIN, scratch, start, type Finished, type Json } from '../support/chestmnist';
+import { arrays, npz } from '../support/npz';
+import { runsIn } from '../support/runs';
 
 const folder = scratch();
 /** Sixteen small steps an epoch, so that a stop falls inside one. */

@@ -1,11 +1,11 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { computeMetrics, sigmoid } from '../../src/metrics';
-import { readNpz } from '../../src/data/npz';
+import { readNpz } from '../../src/base/npz';
 import { readSafetensors } from '../../src/weights/safetensors';
 import { recognise } from '../../src/weights/state';
-import { chestmnist, eventsOf, MAIN, scratch, SMALL, start, type Finished, type Json } from './chestmnist';
-import { arrays, npz } from './npz';
+import { chestmnist, eventsOf, MAIN, scratch, SMALL, start, type Finished, type Json } from '../support/chestmnist';
+import { arrays, npz } from '../support/npz';
 
 const folder = scratch();
 const json = async (...parts: string[]): Promise<Json> =>

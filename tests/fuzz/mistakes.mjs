@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
-const { ChestMnistError } = createRequire(import.meta.url)('../../dist/errors.js');
+const { ChestMnistError } = createRequire(import.meta.url)('../../dist/base/errors.js');
 
 const parts = { found: 'a', needed: 'b', next: 'c' };
 /** What is refused with the true reason hidden behind it. */

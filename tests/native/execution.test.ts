@@ -9,7 +9,7 @@
  */
 import { expandView } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
-import { native, type StateDict, type Stem, type Trainer, type TrainerConfig } from '../../src/native';
+import { native, type StateDict, type Stem, type Trainer, type TrainerConfig } from '../../src/engine/addon';
 
 interface Case {
   stem: Stem;

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expandView } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
-import { native, type StateDict, type Trainer, type TrainerConfig } from '../../src/native';
+import { native, type StateDict, type Trainer, type TrainerConfig } from '../../src/engine/addon';
 import { findAddon } from '../../src/setup/addon';
 import { PACKAGE_ROOT } from '../../src/setup/versions';
 

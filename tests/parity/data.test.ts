@@ -1,8 +1,8 @@
-/** What we write, NumPy reads; what NumPy writes, we read: live, on top of the committed fixtures of tests/unit/data-npz. */
+/** What we write, NumPy reads; what NumPy writes, we read: live, on top of the committed fixtures of tests/unit/base/npz. */
 import { execFileSync } from 'node:child_process';
-import { readNpz, writeNpz } from '../../src/data/npz';
-import { describeWithPython, referencePython, runReference } from '../reference';
-import { scratch } from '../unit/data-files';
+import { readNpz, writeNpz } from '../../src/base/npz';
+import { describeWithPython, referencePython, runReference } from '../support/reference';
+import { scratch } from '../support/data-files';
 
 const at = scratch();
 

@@ -1,14 +1,14 @@
 /**
  * Live parity with scikit-learn and torchmetrics on predictions of random shape, prevalence, ties and thresholds, drawn
- * by fast-check from a fixed seed; and on one of ChestMNIST's size. The reference is scripts/metrics_reference.py.
+ * by fast-check from a fixed seed; and on one of ChestMNIST's size. The reference is tests/parity/metrics_reference.py.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { calibrationCurve, computeMetrics, precisionRecallCurve, rocCurve } from '../../src/metrics';
-import { describeWithPython, REPOSITORY, runReference } from '../reference';
-import { draw, expectFigures, inputOf, listed, type Case } from '../unit/metrics-cases';
+import { describeWithPython, REPOSITORY, runReference } from '../support/reference';
+import { draw, expectFigures, inputOf, listed, type Case } from '../support/metrics-cases';
 
 interface Report {
   figures: object;
@@ -21,7 +21,7 @@ function reference(cases: Case[]): Report[] {
   try {
     const file = path.join(folder, 'cases.json');
     writeFileSync(file, JSON.stringify(cases));
-    const script = path.join(REPOSITORY, 'scripts', 'metrics_reference.py');
+    const script = path.join(REPOSITORY, 'tests', 'parity', 'metrics_reference.py');
     const program = 'import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")';
     return runReference(program, script, file) as Report[];
   } finally {

@@ -6,10 +6,10 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { drawReport } from '../../src/report';
-import { writePredictions } from '../../src/report/predictions';
-import { TensorBoardWriter } from '../../src/report/tensorboard';
-import { describeWithPython, referencePython, runReference } from '../reference';
-import { datasetOf, folder, makeRun, metricsOf, removeRuns, scoredOf } from '../unit/report-fixture';
+import { writePredictions } from '../../src/run/predictions';
+import { TensorBoardWriter } from '../../src/run/tensorboard';
+import { describeWithPython, referencePython, runReference } from '../support/reference';
+import { datasetOf, folder, makeRun, metricsOf, removeRuns, scoredOf } from '../support/report-fixture';
 
 afterAll(removeRuns);
 

@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expandView } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
-import { native, type StateDict, type Trainer } from '../../src/native';
+import { native, type StateDict, type Trainer } from '../../src/engine/addon';
 import { loadWeights } from '../../src/weights';
-import { describeWithPython, referencePython } from '../reference';
+import { describeWithPython, referencePython } from '../support/reference';
 
 interface Case {
   stem: 'torchvision' | 'cifar';

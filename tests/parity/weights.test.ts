@@ -7,10 +7,10 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { StateDict, Stem } from '../../src/native';
+import type { StateDict, Stem } from '../../src/engine/addon';
 import { fitHead, loadWeights, recognise, resnet18State, saveWeights } from '../../src/weights';
 import { exportWeights } from '../../src/weights/export';
-import { describeWithPython, referencePython, runReference } from '../reference';
+import { describeWithPython, referencePython, runReference } from '../support/reference';
 
 const has = (module: string): boolean => {
   if (!referencePython) return false;

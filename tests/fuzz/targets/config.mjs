@@ -1,8 +1,8 @@
 /** Options from a JSON file, as --config takes them. */
 import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
-const { readJson } = require('../../../dist/run.js');
-const { OPTION_NAMES, resolveOptions } = require('../../../dist/options.js');
+const { readJson } = require('../../../dist/run/directory.js');
+const { OPTION_NAMES, resolveOptions } = require('../../../dist/recipe/options.js');
 
 export default {
   file: 'config.json',

@@ -1,6 +1,6 @@
 /** MedMNIST's result CSV. */
 import { createRequire } from 'node:module';
-const { readMedmnistCsv } = createRequire(import.meta.url)('../../../dist/report/predictions.js');
+const { readMedmnistCsv } = createRequire(import.meta.url)('../../../dist/run/predictions.js');
 
 export default {
   file: 'chestmnist_test_[AUC]0.500_[ACC]0.500@run.csv',

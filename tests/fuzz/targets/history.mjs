@@ -1,7 +1,7 @@
 /** history.csv, as the report reads it from a run directory. */
 import { createRequire } from 'node:module';
 import path from 'node:path';
-const { readRun } = createRequire(import.meta.url)('../../../dist/report/read-run.js');
+const { readRun } = createRequire(import.meta.url)('../../../dist/run/open.js');
 
 export default {
   file: 'history.csv',

@@ -1,6 +1,6 @@
 /** JPEG radiographs, as chestmnist predict takes them. Decoding is jpeg-js; what is checked before it is ours. */
 import { createRequire } from 'node:module';
-const { readImages } = createRequire(import.meta.url)('../../../dist/images.js');
+const { readImages } = createRequire(import.meta.url)('../../../dist/data/pictures.js');
 
 export default {
   file: 'input.jpg',

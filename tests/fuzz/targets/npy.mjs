@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { mutate } from '../mutate.mjs';
 import { fixNpy, NPY_WORDS } from '../npy.mjs';
-const { readImages } = createRequire(import.meta.url)('../../../dist/images.js');
+const { readImages } = createRequire(import.meta.url)('../../../dist/data/pictures.js');
 
 export default {
   file: 'input.npy',

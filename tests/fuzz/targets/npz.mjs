@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { mutate } from '../mutate.mjs';
 import { mutateZip } from '../zip.mjs';
 import { fixNpy, NPY_WORDS } from '../npy.mjs';
-const { readNpz } = createRequire(import.meta.url)('../../../dist/data/npz.js');
+const { readNpz } = createRequire(import.meta.url)('../../../dist/base/npz.js');
 
 export default {
   file: 'input.npz',

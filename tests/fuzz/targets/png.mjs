@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { crc32 } from 'node:zlib';
 import { mutate } from '../mutate.mjs';
-const { readImages } = createRequire(import.meta.url)('../../../dist/images.js');
+const { readImages } = createRequire(import.meta.url)('../../../dist/data/pictures.js');
 
 /** Mutates, and mostly makes the sums of all chunks right again. */
 function change(bytes, random, context) {

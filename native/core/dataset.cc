@@ -1,0 +1,43 @@
+#include "core/dataset.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/index_select.h>
+
+namespace chestmnist {
+
+Split make_split(const uint8_t* images, int64_t count, int64_t height, int64_t width, const uint8_t* labels,
+                 int64_t label_count, at::Device device) {
+  // from_blob only borrows: the copy must be our own, since JavaScript may reuse or detach its buffer.
+  const auto copy = [&](const uint8_t* data, at::IntArrayRef shape) {
+    const at::Tensor host = at::from_blob(const_cast<uint8_t*>(data), shape, at::kByte);
+    return device.is_cpu() ? host.clone() : host.to(device);
+  };
+  Split split;
+  split.images = copy(images, {count, height, width});
+  if (labels != nullptr) split.labels = copy(labels, {count, label_count});
+  return split;
+}
+
+namespace {
+
+// Source row of each target row: floor((i + 0.5) * from / to), in integers.
+at::Tensor nearest_index(int64_t from, int64_t to, at::Device device) {
+  const auto i = at::arange(to, at::TensorOptions().dtype(at::kLong).device(device));
+  return i.mul(2).add_(1).mul_(from).floor_divide_(2 * to);
+}
+
+}  // namespace
+
+Batch gather(const Split& split, const at::Tensor& index, int64_t input_size) {
+  at::Tensor x = split.images.index_select(0, index);  // [B, H, W] uint8
+  if (x.size(1) != input_size) x = x.index_select(1, nearest_index(x.size(1), input_size, x.device()));
+  if (x.size(2) != input_size) x = x.index_select(2, nearest_index(x.size(2), input_size, x.device()));
+  x = x.to(at::kFloat).div_(255).sub_(0.5).div_(0.5);
+  Batch batch;
+  batch.images = x.unsqueeze(1).expand({-1, 3, -1, -1}).contiguous(at::MemoryFormat::ChannelsLast);  // [B, 3, S, S]
+  if (split.labels.defined()) batch.labels = split.labels.index_select(0, index).to(at::kFloat);
+  return batch;
+}
+
+}  // namespace chestmnist

@@ -1,0 +1,31 @@
+// Named tensors <-> host buffers: what crosses the boundary as a state dict. Strict on the way in.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "core/resnet.h"
+
+namespace chestmnist {
+
+// A tensor's bytes in host memory, C order. `data` is borrowed on the way in, owned through `owner` on the way out.
+struct HostTensor {
+  std::string name;
+  at::ScalarType dtype = at::kFloat;  // kFloat or kLong
+  std::vector<int64_t> shape;
+  const void* data = nullptr;
+  size_t bytes = 0;
+  at::Tensor owner;
+};
+
+std::vector<HostTensor> to_host(const std::vector<NamedTensor>& tensors);
+
+// The tensors' gradients under the tensors' names.
+std::vector<HostTensor> gradients_to_host(const std::vector<NamedTensor>& tensors);
+
+// Copies into the tensors after checking every name, dtype and shape; throws ERR_CHECKPOINT_INCOMPATIBLE and changes
+// nothing when one differs.
+void from_host(const std::vector<NamedTensor>& tensors, const std::vector<HostTensor>& host, const char* what);
+
+}  // namespace chestmnist

@@ -1,0 +1,24 @@
+#include <ATen/Context.h>
+
+#include "cpu/execution.h"
+#include "cuda/graphed.h"
+#include "execution/execution.h"
+#include "execution/plain.h"
+
+namespace chestmnist {
+
+std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options) {
+  const at::Device device = model.parameters().front().tensor.device();
+  if (device.is_cpu() && !options.bf16 && !options.exact) {
+    if (const cpu::Kernels* kernels = cpu::kernels()) {
+      return std::make_unique<cpu::FastExecution>(*kernels, model, optimizer, options);
+    }
+  }
+  // float32 is float32: cuDNN would round its convolutions' inputs to TensorFloat-32, with 10 bits. For the process.
+  if (device.is_cuda()) at::globalContext().setAllowTF32CuDNN(false);
+  CaptureGraph* const capture = device.is_cuda() && !options.exact ? capture_graph().function : nullptr;
+  if (capture != nullptr) return std::make_unique<GraphedExecution>(model, optimizer, options, capture);
+  return std::make_unique<PlainExecution>(model, optimizer, options);
+}
+
+}  // namespace chestmnist

@@ -1,0 +1,119 @@
+#include "execution/plain.h"
+
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/binary_cross_entropy_with_logits.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
+
+#include <cstring>
+
+namespace chestmnist {
+
+namespace {
+
+// bfloat16 autocast for the lifetime of the object, when `enabled`; the weights stay float32.
+class Autocast {
+ public:
+  Autocast(bool enabled, at::DeviceType device) : enabled_(enabled), device_(device) {
+    if (!enabled_) return;
+    at::autocast::set_autocast_enabled(device_, true);
+    at::autocast::set_autocast_dtype(device_, at::kBFloat16);
+    at::autocast::increment_nesting();
+  }
+  ~Autocast() {
+    if (!enabled_) return;
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_enabled(device_, false);
+  }
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  bool enabled_;
+  at::DeviceType device_;
+};
+
+at::Tensor on_device(const Split& split, c10::ArrayRef<int32_t> order) {
+  return at::from_blob(const_cast<int32_t*>(order.data()), {static_cast<int64_t>(order.size())}, at::kInt)
+      .to(split.images.device(), at::kLong);
+}
+
+at::Tensor criterion(const at::Tensor& logits, const at::Tensor& labels) {
+  return at::binary_cross_entropy_with_logits(logits, labels);
+}
+
+}  // namespace
+
+PlainExecution::PlainExecution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options)
+    : model_(model),
+      optimizer_(optimizer),
+      options_(options),
+      loss_sum_(at::zeros({}, model.parameters().front().tensor.options().dtype(at::kDouble).requires_grad(false))) {}
+
+at::Tensor PlainExecution::forward(const at::Tensor& images, bool training) const {
+  const Autocast autocast(options_.bf16, images.device().type());
+  return model_.forward(images, training).to(at::kFloat);
+}
+
+void PlainExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) {
+  split_ = &split;
+  order_ = on_device(split, order);
+  loss_sum_.zero_();
+  optimizer_.prepare();
+}
+
+void PlainExecution::step(const Split& split, const at::Tensor& index) {
+  const Batch batch = gather(split, index, options_.input_size);
+  const at::Tensor loss = criterion(forward(batch.images, /*training=*/true), batch.labels);
+  loss.backward();
+  optimizer_.step();
+  loss_sum_.add_(loss.detach(), index.numel());
+}
+
+void PlainExecution::train_batch(int64_t begin, int64_t end) { step(*split_, samples(begin, end)); }
+
+double PlainExecution::loss_sum() { return loss_sum_.item<double>(); }
+
+void PlainExecution::predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) {
+  const c10::InferenceMode inference;
+  keep(evaluate(split, at::arange(begin, end, split.images.options().dtype(at::kLong))), logits);
+}
+
+at::Tensor PlainExecution::evaluate(const Split& split, const at::Tensor& index) const {
+  return forward(gather(split, index, options_.input_size).images, /*training=*/false);
+}
+
+void PlainExecution::keep(const at::Tensor& on_device, float* logits) {
+  if (kept_.empty()) kept_logits_ = logits;
+  kept_.push_back(on_device);
+  // On the CPU nothing is waited for, and nothing needs to be held back.
+  if (on_device.is_cpu()) finish_prediction();
+}
+
+void PlainExecution::finish_prediction() {
+  if (kept_.empty()) return;
+  const c10::InferenceMode inference;
+  const at::Tensor host = at::cat(kept_).cpu().contiguous();
+  std::memcpy(kept_logits_, host.const_data_ptr<float>(), host.nbytes());
+  kept_.clear();
+}
+
+double PlainExecution::backward(const Split& split, c10::ArrayRef<int32_t> order) {
+  std::vector<at::Tensor> buffers;
+  for (const auto& [name, tensor] : model_.state()) {
+    if (!tensor.requires_grad()) buffers.push_back(tensor.clone());
+  }
+  const Batch batch = gather(split, on_device(split, order), options_.input_size);
+  const at::Tensor loss = criterion(forward(batch.images, /*training=*/true), batch.labels);
+  loss.backward();
+  auto before = buffers.begin();
+  for (const auto& [name, tensor] : model_.state()) {
+    if (!tensor.requires_grad()) tensor.copy_(*before++);
+  }
+  return loss.item<double>();
+}
+
+}  // namespace chestmnist

@@ -1,0 +1,49 @@
+// The network by LibTorch's own operators and autograd, on any device: the reference for every other execution.
+#pragma once
+
+#include "execution/execution.h"
+
+namespace chestmnist {
+
+class PlainExecution : public Execution {
+ public:
+  PlainExecution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options);
+
+  const char* name() const override { return "plain"; }
+  void begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) override;
+  void train_batch(int64_t begin, int64_t end) override;
+  double loss_sum() override;
+  void begin_prediction() override { kept_.clear(); }
+  void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) override;
+  double backward(const Split& split, c10::ArrayRef<int32_t> order) override;
+  void finish_prediction() override;
+  void flush() override {}
+  void reload() override {}
+
+ protected:
+  const Split& split() const { return *split_; }
+  // Positions [begin, end) of the epoch's order, [B] int64 on the device.
+  at::Tensor samples(int64_t begin, int64_t end) const { return order_.slice(0, begin, end); }
+  // One update; the loss is added up on the device.
+  void step(const Split& split, const at::Tensor& index);
+  // Logits [B, L] in evaluation mode.
+  at::Tensor evaluate(const Split& split, const at::Tensor& index) const;
+  // What a step that failed half way left on the parameters.
+  void discard_gradients() { optimizer_.discard_gradients(); }
+  // Logits on the device go to `logits` by finish_prediction() at the latest.
+  void keep(const at::Tensor& on_device, float* logits);
+
+ private:
+  at::Tensor forward(const at::Tensor& images, bool training) const;
+
+  ResNet18& model_;
+  Adam& optimizer_;
+  ExecutionOptions options_;
+  const Split* split_ = nullptr;
+  at::Tensor order_;              // int64 on the device
+  at::Tensor loss_sum_;           // stays on the device: reading it makes the host wait
+  std::vector<at::Tensor> kept_;  // logits of batches in order
+  float* kept_logits_ = nullptr;  // where the first of them goes
+};
+
+}  // namespace chestmnist

@@ -1,0 +1,47 @@
+// Arguments of JavaScript as C++ values, and state dicts both ways. Each throws ERR_CONFIG, or ERR_DATA_SHAPE for
+// images, that names what was found: TypeScript has checked already, this protects memory.
+#pragma once
+
+#include <napi.h>
+
+#include <string>
+#include <vector>
+
+#include "core/state_dict.h"
+
+namespace chestmnist {
+
+[[noreturn]] void bad_argument(const std::string& found, const std::string& needed);
+
+Napi::Object object_of(const Napi::Value& value, const char* name);
+double number_of(const Napi::Object& object, const char* name);
+int64_t integer_of(const Napi::Object& object, const char* name, int64_t low, int64_t high);
+std::string text_of(const Napi::Object& object, const char* name);
+bool boolean_of(const Napi::Object& object, const char* name);
+// One of two names.
+bool choice_of(const Napi::Object& object, const char* name, const char* no, const char* yes);
+
+template <typename Array>
+Array typed_array_of(const Napi::Value& value, napi_typedarray_type type, const char* name, const char* needed) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type) {
+    bad_argument(std::string(name) + " is of another type", needed);
+  }
+  return value.As<Array>();
+}
+
+// The expansion view [N, 3, H, W] over gray images: the channel stride must be 0, since one plane is kept.
+struct View {
+  Napi::Uint8Array data;
+  int64_t count, height, width;
+};
+
+View view_of(const Napi::Value& value);
+
+std::vector<int32_t> order_of(const Napi::Object& args);
+
+// Releases each tensor once it is copied.
+Napi::Value state_to_js(Napi::Env env, std::vector<HostTensor>& tensors);
+// A state dict from JavaScript, copied: its buffers may change as soon as the call returns.
+std::vector<HostTensor> host_tensors_of(const Napi::Value& value);
+
+}  // namespace chestmnist

@@ -1,0 +1,67 @@
+#include "js/errors.h"
+
+#include <c10/util/Exception.h>
+
+#include "core/error.h"
+
+namespace chestmnist {
+
+namespace {
+
+Napi::Value make_error(Napi::Env env, const Error& error) {
+  const Napi::FunctionReference& error_class = env.GetInstanceData<AddonData>()->error_class;
+  if (error_class.IsEmpty()) return Napi::Error::New(env, error.what()).Value();
+  const auto text = [&](const std::string& value) { return Napi::String::New(env, value); };
+  const auto parts = Napi::Object::New(env), options = Napi::Object::New(env);
+  parts.Set("found", text(error.found));
+  parts.Set("needed", text(error.needed));
+  parts.Set("next", text(error.next));
+  if (!error.reason.empty()) options.Set("reason", text(error.reason));
+  return error_class.New({text(error.code), parts, options});
+}
+
+// Most of it comes from LibTorch's allocator; the CUDA libraries have allocators of their own.
+bool is_out_of_memory(const c10::Error& error, const std::string& what) {
+  if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
+  const auto says = [&](const char* text) { return what.find(text) != std::string::npos; };
+  return says("CUDA error: out of memory") || says("CUBLAS_STATUS_ALLOC_FAILED") || says("CUDNN_STATUS_ALLOC_FAILED") ||
+         says("DEVICE_ALLOCATION_FAILED");
+}
+
+}  // namespace
+
+Napi::Value to_js_error(Napi::Env env, const std::exception_ptr& exception, const std::string& stack) {
+  Napi::Value value;
+  try {
+    std::rethrow_exception(exception);
+  } catch (const Error& error) {
+    value = make_error(env, error);
+  } catch (const c10::Error& error) {
+    const std::string what = error.what_without_backtrace();
+    if (is_out_of_memory(error, what)) {
+      value = make_error(env, {"ERR_CUDA_OUT_OF_MEMORY", what, "more free memory on the device",
+                               "use a smaller --batch-size, or another device"});
+    } else {
+      value = Napi::Error::New(env, "LibTorch: " + what).Value();
+    }
+  } catch (const std::exception& error) {
+    value = Napi::Error::New(env, error.what()).Value();
+  } catch (...) {
+    value = Napi::Error::New(env, "an exception of unknown type in native code").Value();
+  }
+  if (!stack.empty()) {
+    const auto object = value.As<Napi::Object>();
+    const std::string header = object.Get("name").ToString().Utf8Value() + ": " +  //
+                               object.Get("message").ToString().Utf8Value();
+    object.Set("stack", header + stack);
+  }
+  return value;
+}
+
+std::string caller_stack(Napi::Env env) {
+  const std::string stack = Napi::Error::New(env, "").Value().Get("stack").ToString().Utf8Value();
+  const size_t first_frame = stack.find('\n');
+  return first_frame == std::string::npos ? std::string("\n    at native code") : stack.substr(first_frame);
+}
+
+}  // namespace chestmnist

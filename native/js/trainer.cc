@@ -1,0 +1,313 @@
+#include "js/trainer.h"
+
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+#include "core/device.h"
+#include "core/error.h"
+#include "js/arguments.h"
+
+namespace chestmnist {
+
+namespace {
+
+// A call with nothing to return.
+struct Nothing {};
+
+Napi::Value undefined(Napi::Env env, Nothing&) { return env.Undefined(); }
+
+}  // namespace
+
+Trainer::Session::Session(uint64_t seed, int64_t label_count, at::Device device, const AdamOptions& adam,
+                          const ExecutionOptions& options)
+    : device(device),
+      label_count(label_count),
+      model(options.stem, label_count, seed, device),
+      optimizer(model.parameters(), adam),
+      execution(make_execution(model, optimizer, options)) {}
+
+Napi::Function Trainer::define(Napi::Env env) {
+  return DefineClass(
+      env, "Trainer",
+      {InstanceMethod<&Trainer::load_split>("loadSplit"), InstanceMethod<&Trainer::train_epoch>("trainEpoch"),
+       InstanceMethod<&Trainer::predict>("predict"), InstanceMethod<&Trainer::gradients>("gradients"),
+       InstanceMethod<&Trainer::state_dict>("stateDict"), InstanceMethod<&Trainer::load_state_dict>("loadStateDict"),
+       InstanceMethod<&Trainer::optimizer_state>("optimizerState"),
+       InstanceMethod<&Trainer::load_optimizer_state>("loadOptimizerState"),
+       InstanceMethod<&Trainer::set_learning_rate>("setLearningRate"), InstanceMethod<&Trainer::cancel>("cancel"),
+       InstanceMethod<&Trainer::dispose>("dispose"), InstanceAccessor<&Trainer::device>("device"),
+       InstanceAccessor<&Trainer::execution>("execution")});
+}
+
+Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(info) {
+  guarded(info.Env(), [&] {
+    const auto config = object_of(info[0], "config");
+    ExecutionOptions options;
+    options.stem = choice_of(config, "stem", "torchvision", "cifar") ? Stem::kCifar : Stem::kTorchvision;
+    options.bf16 = choice_of(config, "precision", "fp32", "bf16");
+    options.exact = boolean_of(config, "exact");
+    options.input_size = integer_of(config, "inputSize", 1, 1 << 14);
+    smallest_batch_ = smallest_batch(options);
+    const auto seed = static_cast<uint64_t>(integer_of(config, "seed", 0, int64_t{1} << 53));
+    const int threads = static_cast<int>(integer_of(config, "threads", 1, 1024));
+    AdamOptions adam;
+    adam.decoupled_weight_decay = choice_of(config, "optimizer", "adam", "adamw");
+    adam.learning_rate = number_of(config, "learningRate");
+    adam.weight_decay = number_of(config, "weightDecay");
+    label_count_ = integer_of(config, "labelCount", 1, 1 << 16);
+    image_size_ = integer_of(config, "imageSize", 1, 1 << 14);
+    const at::Device device = parse_device(text_of(config, "device"));
+    device_name_ = device.str();
+    session_ = std::make_shared<Session>(seed, label_count_, device, adam, options);
+    // OpenMP keeps its thread count per thread, so it is set on the one that runs the operators.
+    thread_ = std::make_unique<WorkThread>([threads] { at::set_num_threads(threads); });
+  });
+}
+
+void Trainer::require_idle() const {
+  if (disposed_) {
+    throw Error("ERR_DISPOSED", "a call on a trainer that was disposed", "a trainer in use", "make a new one");
+  }
+  if (busy_) {
+    throw Error("ERR_BUSY", "a call while another is running", "one call at a time per trainer",
+                "await the first, or make a second trainer");
+  }
+}
+
+void Trainer::require_batch(int64_t size) const {
+  if (size >= smallest_batch_) return;
+  throw Error("ERR_CONFIG", "a training batch of " + std::to_string(size) + " image(s)",
+              "at least " + std::to_string(smallest_batch_) + ", since BatchNorm has no variance of one value",
+              "use a larger --batch-size");
+}
+
+const Split& Trainer::split_for(const std::string& name, const std::vector<int32_t>& order) const {
+  const auto found = split_counts_.find(name);
+  if (found == split_counts_.end()) bad_argument("no split named " + name, "a split loaded with loadSplit()");
+  for (const int32_t index : order) {
+    if (index < 0 || index >= found->second) {
+      bad_argument("order holds " + std::to_string(index), "indices from 0 to " + std::to_string(found->second - 1));
+    }
+  }
+  return session_->splits.at(name);  // not changed while idle, and one call runs at a time
+}
+
+template <typename Result>
+Napi::Value Trainer::start(Napi::Env env, std::function<Result(const Hooks&)> work,
+                           std::function<Napi::Value(Napi::Env, Result&)> convert, Napi::Value on_progress) {
+  busy_ = true;
+  *cancel_ = false;
+  Ref();  // the object outlives its call even when JavaScript drops it
+  const auto settled = [this] {
+    busy_ = false;
+    Unref();
+  };
+  return Job<Result>{std::move(work), std::move(convert), settled}.start(env, *thread_, cancel_, on_progress);
+}
+
+Napi::Value Trainer::load_split(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    require_idle();
+    if (!info[0].IsString()) bad_argument("a split name that is no string", "a string");
+    const std::string name = info[0].As<Napi::String>();
+    const View view = view_of(info[1]);
+    const auto labels = typed_array_of<Napi::Uint8Array>(info[2], napi_uint8_array, "labels", "Uint8Array");
+    if (view.height != image_size_ || view.width != image_size_) {
+      throw Error("ERR_DATA_SHAPE", "images of " + std::to_string(view.height) + "x" + std::to_string(view.width),
+                  "the trainer's imageSize " + std::to_string(image_size_), "make a trainer for this size");
+    }
+    if (static_cast<int64_t>(labels.ElementLength()) != view.count * label_count_ || view.count == 0) {
+      throw Error("ERR_DATA_SHAPE",
+                  std::to_string(labels.ElementLength()) + " labels for " + std::to_string(view.count) + " images",
+                  "at least one image, and " + std::to_string(label_count_) + " labels for each",
+                  "pass labels and images of one split");
+    }
+    // Copied here, on the JavaScript thread: afterwards its owner may change or detach the buffer.
+    auto split = std::make_shared<Split>(make_split(view.data.Data(), view.count, view.height, view.width,
+                                                    labels.Data(), label_count_, at::Device(at::kCPU)));
+    split_counts_[name] = view.count;
+    return start<Nothing>(
+        info.Env(),
+        [session = session_, name, split](const Hooks&) {
+          session->splits[name] = {split->images.to(session->device), split->labels.to(session->device)};
+          return Nothing{};
+        },
+        undefined);
+  });
+}
+
+Napi::Value Trainer::train_epoch(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    require_idle();
+    const auto args = object_of(info[0], "args");
+    const std::string name = args.Get("split").IsUndefined() ? "train" : text_of(args, "split");
+    auto order = std::make_shared<std::vector<int32_t>>(order_of(args));
+    const Split& split = split_for(name, *order);
+    const int64_t batch_size = integer_of(args, "batchSize", 1, 1 << 24);
+    if (!order->empty()) require_batch(std::min<int64_t>(batch_size, order->size()));
+    return start<EpochResult>(
+        info.Env(),
+        [session = session_, &split, order, batch_size](const Hooks& hooks) {
+          return chestmnist::train_epoch(*session->execution, split, *order, batch_size, hooks);
+        },
+        [](Napi::Env env, EpochResult& result) -> Napi::Value {
+          auto object = to_js(env, result.progress);
+          object.Set("cancelled", result.cancelled);
+          return object;
+        },
+        info[1]);
+  });
+}
+
+Napi::Value Trainer::predict(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    require_idle();
+    const auto args = object_of(info[0], "args");
+    const int64_t batch_size = integer_of(args, "batchSize", 1, 1 << 24);
+    auto split = std::make_shared<Split>();
+    if (args.Has("images")) {
+      const View view = view_of(args.Get("images"));
+      if (view.height != image_size_ || view.width != image_size_) {
+        throw Error("ERR_DATA_SHAPE", "images of " + std::to_string(view.height) + "x" + std::to_string(view.width),
+                    "the trainer's imageSize " + std::to_string(image_size_), "resize them");
+      }
+      *split = make_split(view.data.Data(), view.count, view.height, view.width, nullptr, 0, at::Device(at::kCPU));
+    } else {
+      *split = split_for(text_of(args, "split"), {});
+    }
+    return start<Prediction>(
+        info.Env(),
+        [session = session_, split, batch_size](const Hooks& hooks) {
+          split->images = split->images.to(session->device);
+          return chestmnist::predict(*session->execution, *split, session->label_count, batch_size, hooks);
+        },
+        [](Napi::Env env, Prediction& result) -> Napi::Value {
+          auto object = Napi::Object::New(env);
+          auto logits = Napi::Float32Array::New(env, result.logits.size());
+          std::copy(result.logits.begin(), result.logits.end(), logits.Data());
+          object.Set("logits", logits);
+          object.Set("samples", static_cast<double>(result.samples));
+          object.Set("seconds", result.seconds);
+          object.Set("cancelled", result.cancelled);
+          return object;
+        },
+        info[1]);
+  });
+}
+
+Napi::Value Trainer::gradients(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    require_idle();
+    const auto args = object_of(info[0], "args");
+    const std::string name = args.Get("split").IsUndefined() ? "train" : text_of(args, "split");
+    auto order = std::make_shared<std::vector<int32_t>>(order_of(args));
+    const Split& split = split_for(name, *order);
+    require_batch(order->size());
+    using Result = std::pair<double, std::vector<HostTensor>>;
+    return start<Result>(
+        info.Env(),
+        [session = session_, &split, order](const Hooks&) {
+          const double loss = session->execution->backward(split, *order);
+          Result result{loss, gradients_to_host(session->model.parameters())};
+          for (const auto& [name, tensor] : session->model.parameters()) tensor.mutable_grad().reset();
+          return result;
+        },
+        [](Napi::Env env, Result& result) -> Napi::Value {
+          auto object = Napi::Object::New(env);
+          object.Set("loss", result.first);
+          object.Set("gradients", state_to_js(env, result.second));
+          return object;
+        });
+  });
+}
+
+Napi::Value Trainer::read_state(const Napi::CallbackInfo& info, StateOf state_of) {
+  return guarded(info.Env(), [&] {
+    require_idle();
+    return start<std::vector<HostTensor>>(
+        info.Env(),
+        [session = session_, state_of](const Hooks&) {
+          session->execution->flush();
+          return to_host(state_of(*session));
+        },
+        state_to_js);
+  });
+}
+
+Napi::Value Trainer::write_state(const Napi::CallbackInfo& info, StateOf state_of, const char* what) {
+  return guarded(info.Env(), [&] {
+    require_idle();
+    auto state = std::make_shared<std::vector<HostTensor>>(host_tensors_of(info[0]));
+    return start<Nothing>(
+        info.Env(),
+        [session = session_, state, state_of, what](const Hooks&) {
+          session->execution->flush();
+          from_host(state_of(*session), *state, what);
+          session->execution->reload();
+          return Nothing{};
+        },
+        undefined);
+  });
+}
+
+Napi::Value Trainer::state_dict(const Napi::CallbackInfo& info) { return read_state(info, model_state); }
+
+Napi::Value Trainer::load_state_dict(const Napi::CallbackInfo& info) {
+  return write_state(info, model_state, "state dict");
+}
+
+Napi::Value Trainer::optimizer_state(const Napi::CallbackInfo& info) { return read_state(info, adam_state); }
+
+Napi::Value Trainer::load_optimizer_state(const Napi::CallbackInfo& info) {
+  return write_state(info, adam_state, "optimizer state");
+}
+
+void Trainer::set_learning_rate(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] {
+    require_idle();
+    if (!info[0].IsNumber()) bad_argument("a learning rate that is no number", "a number");
+    session_->optimizer.set_learning_rate(info[0].As<Napi::Number>().DoubleValue());
+  });
+}
+
+void Trainer::cancel(const Napi::CallbackInfo&) { *cancel_ = true; }
+
+Napi::Value Trainer::dispose(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (disposed_) {
+      const auto done = Napi::Promise::Deferred::New(info.Env());
+      done.Resolve(info.Env().Undefined());
+      return done.Promise();
+    }
+    const bool was_busy = busy_;
+    auto promise = start<Nothing>(
+        info.Env(),
+        [session = std::move(session_)](const Hooks&) mutable {
+          session.reset();
+#if defined(__GLIBC__)
+          malloc_trim(0);  // glibc would keep what was freed
+#endif
+          return Nothing{};
+        },
+        undefined);
+    disposed_ = true;
+    if (was_busy) *cancel_ = true;
+    return promise;
+  });
+}
+
+Napi::Value Trainer::device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), device_name_); }
+
+Napi::Value Trainer::execution(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (!session_) require_idle();
+    return Napi::String::New(info.Env(), session_->execution->name());
+  });
+}
+
+}  // namespace chestmnist

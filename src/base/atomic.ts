@@ -1,0 +1,74 @@
+/**
+ * Files that appear whole or not at all: written beside the destination, flushed to disk, renamed, and the folder
+ * flushed too, so that not even a power failure takes a file back that was said to be written.
+ */
+import { randomBytes } from 'node:crypto';
+import { fsync } from 'node:fs';
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { ChestMnistError } from './errors';
+
+/** The names of temporary files; one is left behind by a process that is killed while it writes. */
+export const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
+
+/**
+ * Gives `write` a handle of a temporary file that becomes `path` when it resolves; folders are made. What was at `path`
+ * is kept at `former`, if given. ERR_CONFIG when the place cannot be written.
+ */
+export async function writeAtomically(
+  path: string,
+  write: (handle: FileHandle) => Promise<void>,
+  { former }: { former?: string } = {},
+): Promise<void> {
+  const destination = resolve(path);
+  const temporary = `${destination}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    await mkdir(dirname(destination), { recursive: true });
+    const handle = await open(temporary, 'wx');
+    try {
+      await write(handle);
+      await flush(handle);
+    } finally {
+      await handle.close();
+    }
+    if (former !== undefined) {
+      await rename(destination, former).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    }
+    await rename(temporary, destination);
+    await flushFolder(dirname(destination));
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    if (cause instanceof ChestMnistError) throw cause;
+    throw new ChestMnistError(
+      'ERR_CONFIG',
+      {
+        found: `${destination} cannot be written (${cause instanceof Error ? cause.message : String(cause)})`,
+        needed: 'a folder that can be written, with room for the file',
+        next: 'choose another path',
+      },
+      { cause },
+    );
+  }
+}
+
+/** Windows cannot open a folder and some file systems cannot flush one: then there is nothing to be done. */
+async function flushFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  if (!handle) return;
+  await flush(handle).catch(() => undefined);
+  await handle.close();
+}
+
+/** Appends chunks one by one: the file system of Yarn's Plug'n'Play takes no iterable. */
+export async function writeChunks(
+  handle: FileHandle,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  for await (const chunk of chunks) await handle.writeFile(chunk);
+}
+
+/** Waits until the file is on the disk; by its descriptor, since handles of Yarn's Plug'n'Play have no sync(). */
+export const flush = (handle: FileHandle): Promise<void> => promisify(fsync)(handle.fd);

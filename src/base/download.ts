@@ -1,0 +1,243 @@
+/**
+ * Downloads one file: through a proxy when the environment names one, resumed by Range, checked, renamed into place
+ * whole. Not here: which files there are (catalogue.ts) and where they belong (places.ts).
+ */
+import { mkdir, open, rename, statfs, type FileHandle } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
+import { ChestMnistError } from './errors';
+import { flush } from './atomic';
+import { hashFile } from './checksum';
+import { claimPart, type Part } from './part-file';
+
+export interface DownloadOptions {
+  /** Hex digest that the file must have; without md5 and sha256 a part of an earlier call is not resumed. */
+  md5?: string;
+  sha256?: string;
+  /** Bytes the file must have; also the limit of what is written. */
+  size?: number;
+  /** Bytes so far, and of the whole file when it is known. */
+  onProgress?: (done: number, total?: number) => void;
+  /** Told before each pause after a failed attempt. */
+  onRetry?: (reason: string, delayMs: number) => void;
+  /** Rejects with the signal's reason; the part that arrived is kept and resumed by the next call. */
+  signal?: AbortSignal;
+  /** Attempts in a row that bring nothing new before it gives up; default 5. */
+  attempts?: number;
+  /** Pause after a failed attempt, doubled each time; default 1000 ms. */
+  retryDelayMs?: number;
+  /** Longest wait for a response or the next bytes; default 30,000 ms. */
+  stallTimeoutMs?: number;
+}
+
+/** A URL as it may be shown: without the user and password in it. What is no URL may hold them anywhere. */
+export function withoutCredentials(url: string): string {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  if (!parsed) return 'an address that is no URL';
+  if (!parsed.username && !parsed.password) return url;
+  parsed.username = parsed.password = '';
+  return parsed.href;
+}
+
+/** What a user and password in a URL become in a request, since fetch takes none there. */
+function authorization(url: string): Record<string, string> {
+  const { username, password } = new URL(url);
+  if (!username && !password) return {};
+  const user = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(user).toString('base64')}` };
+}
+
+function checkUrl(url: string): void {
+  try {
+    authorization(url);
+  } catch {
+    throw new Permanent('no URL; in a user and password, what is no letter or digit has to be percent-encoded');
+  }
+}
+
+/** Thrown inside for what another attempt cannot mend. */
+class Permanent extends Error {}
+
+const TRANSIENT_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * Downloads `url` to `destination` (its folder is made). A destination that already has the checksum is left as it is.
+ * Until the file is whole it is a `.part` file beside it, of which each process has its own. Throws ERR_DATA_MISSING (what
+ * failed, and how to place the file by hand), ERR_DATA_CHECKSUM (nothing is left behind), or the signal's reason.
+ */
+export async function download(url: string, destination: string, options: DownloadOptions = {}): Promise<void> {
+  const target = resolve(destination);
+  options.signal?.throwIfAborted();
+  if (hasChecksum(options) && (await wrongChecksum(target, options).catch(() => 'absent')) === undefined) return;
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    const part = await claimPart(target, hasChecksum(options));
+    try {
+      await complete(url, part, options);
+      await rename(part.path, target);
+    } finally {
+      await part.release();
+    }
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    if (error instanceof ChestMnistError) throw error;
+    throw new ChestMnistError(
+      'ERR_DATA_MISSING',
+      {
+        found: `${withoutCredentials(url)} could not be downloaded (${reasonOf(error)})`,
+        needed: 'a connection to it (https_proxy and no_proxy are respected) and room on the disk',
+        next: `run the same command again to resume, or download the file by hand and place it at ${target}`,
+      },
+      { cause: error },
+    );
+  }
+}
+
+/** Attempts until the part is the whole, checked file. */
+async function complete(url: string, part: Part, options: DownloadOptions): Promise<void> {
+  checkUrl(url);
+  const { attempts = 5, retryDelayMs = 1000, signal } = options;
+  const agent = new EnvHttpProxyAgent();
+  const file = await open(part.path, 'a+');
+  try {
+    // Bytes kept from an earlier call may be of an older file; if the whole is wrong, it is fetched once more from the start.
+    let fresh = (await file.stat()).size === 0;
+    for (let failures = 0; ;) {
+      const before = (await file.stat()).size;
+      try {
+        await fetchRest(url, file, dirname(part.path), before, agent, options);
+        const wrong = await wrongChecksum(part.path, options);
+        if (wrong === undefined) return await flush(file);
+        await file.truncate(0);
+        if (fresh) throw checksumError(url, wrong);
+        fresh = true;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!canRetry(error)) throw error;
+        failures = (await file.stat()).size > before ? 1 : failures + 1;
+        if (failures >= attempts) throw error;
+        const delay = Math.min(retryDelayMs * 2 ** (failures - 1), LONGEST_PAUSE_MS);
+        options.onRetry?.(reasonOf(error), delay);
+        await sleep(delay, undefined, { signal });
+      }
+    }
+  } finally {
+    await file.close();
+    await agent.destroy();
+  }
+}
+
+/** One request for what is missing after `have` bytes, appended to `file`. */
+async function fetchRest(
+  url: string,
+  file: FileHandle,
+  directory: string,
+  have: number,
+  agent: EnvHttpProxyAgent,
+  options: DownloadOptions,
+): Promise<void> {
+  const { size, signal, onProgress, stallTimeoutMs = 30_000 } = options;
+  if (size !== undefined && have >= size) {
+    if (have === size) return;
+    await file.truncate(0);
+    have = 0;
+  }
+  const stalled = new AbortController();
+  const timer = setTimeout(
+    () => stalled.abort(new Error(`nothing arrived for ${stallTimeoutMs / 1000} s`)),
+    stallTimeoutMs,
+  );
+  try {
+    const response = await fetch(withoutCredentials(url), {
+      dispatcher: agent,
+      signal: signal ? AbortSignal.any([signal, stalled.signal]) : stalled.signal,
+      headers: {
+        'accept-encoding': 'identity',
+        ...authorization(url),
+        ...(have > 0 ? { range: `bytes=${have}-` } : {}),
+      },
+    });
+    const { start, total } = placeOf(response, have);
+    if (response.status === 416 && start === have) return;
+    // Another place than asked for, or none: what is there does not continue (a 200 starts over, from 0).
+    if (start !== have) await file.truncate(0);
+    if (start !== have && start !== 0) throw new Error('the server does not resume where the part ends');
+    if (size !== undefined && total !== undefined && total !== size) {
+      throw new Permanent(`the server offers ${total} bytes instead of ${size}`);
+    }
+    const whole = total ?? size;
+    if (whole !== undefined) await checkRoom(directory, whole - start);
+    let done = start;
+    onProgress?.(done, whole);
+    for await (const chunk of response.body ?? []) {
+      timer.refresh();
+      const bytes = chunk as Uint8Array;
+      if (whole !== undefined && done + bytes.length > whole) throw new Permanent(`more than ${whole} bytes arrived`);
+      await file.appendFile(bytes);
+      done += bytes.length;
+      onProgress?.(done, whole);
+    }
+    if (whole !== undefined && done < whole) throw new Error(`the connection ended at ${done} of ${whole} bytes`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Where the body of a response starts in the file, and the file's size when it is said. */
+function placeOf(response: Response, have: number): { start: number; total?: number } {
+  const range = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
+  const size = (text: string | null | undefined) => (text && /^\d+$/.test(text) ? Number(text) : undefined);
+  if (response.status === 200) return { start: 0, total: size(response.headers.get('content-length')) };
+  if (response.status === 206) return { start: size(range?.[1]) ?? -1, total: size(range?.[2]) };
+  // Nothing is missing after `have` bytes, or the part is longer than the file: then it starts over.
+  if (response.status === 416 && have > 0) return { start: size(range?.[2]) === have ? have : -1 };
+  const message = `HTTP ${response.status} ${response.statusText}`.trim();
+  throw TRANSIENT_STATUS.has(response.status) ? new Error(message) : new Permanent(message);
+}
+
+async function checkRoom(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < bytes) {
+    throw new Permanent(`${bytes} bytes are needed and ${bavail * bsize} are free in ${directory}`);
+  }
+}
+
+const hasChecksum = ({ md5, sha256 }: DownloadOptions): boolean => md5 !== undefined || sha256 !== undefined;
+
+/** What is wrong with a whole file, or undefined. Rejects when it cannot be read. */
+async function wrongChecksum(
+  path: string,
+  { md5, sha256, signal }: DownloadOptions,
+): Promise<{ found: string; needed: string } | undefined> {
+  for (const [algorithm, needed] of [['md5', md5] as const, ['sha256', sha256] as const]) {
+    if (needed === undefined) continue;
+    const found = await hashFile(path, algorithm, signal);
+    if (found !== needed.toLowerCase()) return { found: `${algorithm} ${found}`, needed: `${algorithm} ${needed}` };
+  }
+  return undefined;
+}
+
+function checksumError(url: string, { found, needed }: { found: string; needed: string }): ChestMnistError {
+  return new ChestMnistError('ERR_DATA_CHECKSUM', {
+    found: `what ${withoutCredentials(url)} sent has ${found}`,
+    needed,
+    next: 'try again later or through another network: something between you and the server changes the file',
+  });
+}
+
+/** Not when the file system refuses, nor after what another attempt cannot mend. */
+function canRetry(error: unknown): boolean {
+  if (error instanceof Permanent || error instanceof ChestMnistError) return false;
+  return !['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '');
+}
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
+
+/** fetch says only "fetch failed"; why is in the cause. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  if (cause instanceof Error) return `${message}: ${cause.message || codeOf(cause)}`;
+  return message;
+}

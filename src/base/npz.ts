@@ -1,0 +1,164 @@
+/**
+ * NumPy .npz files: named arrays in a zip. Reading checks every header before it sets memory aside and inflates off the
+ * event loop straight into the array; writing is atomic. Not here: what the arrays mean (load.ts).
+ */
+import { totalmem } from 'node:os';
+import { ChestMnistError } from './errors';
+import {
+  dtypeOf,
+  DTYPES,
+  formatNpyHeader,
+  MAX_HEADER_BYTES,
+  parseNpyHeader,
+  type NpyData,
+  type NpyHeader,
+} from './npy';
+import { corrupt, openZip, type ZipArchive } from './zip';
+import { writeZip } from './zip-writer';
+
+export interface NpyArray {
+  /** NumPy's dtype string: `|b1 |u1 |i1 <u2 <i2 <u4 <i4 <u8 <i8 <f4 <f8`. */
+  readonly dtype: string;
+  readonly shape: number[];
+  /** As in the header; the elements are in C order either way, since other arrays are refused. */
+  readonly fortranOrder: boolean;
+  /** The elements in C order; `|b1` as Uint8Array, 64-bit integers as Float64Array (beyond 2^53 refused). */
+  readonly data: NpyData;
+}
+
+export interface ReadNpzOptions {
+  /** Read only these; a key that the file lacks is absent from the result. Default: all. */
+  keys?: readonly string[];
+  /** Called with all headers before any array is allocated; throw to refuse the file. */
+  check?: (headers: ReadonlyMap<string, NpyHeader>) => void;
+}
+
+/**
+ * Reads the arrays of an .npz file, in the file's order. Errors: ERR_DATA_MISSING (no such file), ERR_DATA_CORRUPT (not an
+ * npz, truncated, wrong CRC, sizes that lie), ERR_DATA_SHAPE (object arrays, Fortran order, big-endian, other dtypes).
+ */
+export async function readNpz(path: string, options: ReadNpzOptions = {}): Promise<Map<string, NpyArray>> {
+  const zip = await openZip(path);
+  try {
+    const keys = keysOf(zip).filter((key) => options.keys?.includes(key) ?? true);
+    const headers = new Map<string, NpyHeader>();
+    for (const key of keys) headers.set(key, await readHeader(zip, key, path));
+    options.check?.(headers);
+    checkMemory(headers, path);
+    // All are waited for, so that none still reads when the file is closed.
+    const arrays = await Promise.allSettled(
+      [...headers].map(async ([key, header]) => [key, await readArray(zip, key, header, path)] as const),
+    );
+    return new Map(
+      arrays.map((result) => {
+        if (result.status === 'rejected') throw result.reason;
+        return result.value;
+      }),
+    );
+  } finally {
+    await zip.close();
+  }
+}
+
+/** The names of the arrays of an .npz file, in the file's order. */
+export async function npzKeys(path: string): Promise<string[]> {
+  const zip = await openZip(path);
+  await zip.close();
+  return keysOf(zip);
+}
+
+const keysOf = (zip: ZipArchive): string[] =>
+  zip.entries.filter(({ name }) => name.endsWith('.npy')).map(({ name }) => name.slice(0, -4));
+
+async function readHeader(zip: ZipArchive, key: string, path: string): Promise<NpyHeader> {
+  const name = `${key}.npy`;
+  const header = parseNpyHeader(await zip.head(name, MAX_HEADER_BYTES), key, path);
+  const needed = header.dataOffset + header.length * DTYPES[header.dtype].bytes;
+  const size = zip.entries.find((entry) => entry.name === name)?.uncompressedSize;
+  if (size !== needed) {
+    const found = `array ${key} has ${size} bytes for ${header.dtype} [${header.shape.join(', ')}]`;
+    throw corrupt(path, found, `${needed} bytes`);
+  }
+  return header;
+}
+
+/** An all-zero array of terabytes fits a small, valid file. */
+function checkMemory(headers: ReadonlyMap<string, NpyHeader>, path: string): void {
+  let bytes = 0;
+  for (const { dtype, length } of headers.values()) bytes += length * DTYPES[dtype].bytes;
+  if (bytes <= totalmem()) return;
+  throw new ChestMnistError('ERR_DATA_SHAPE', {
+    found: `${path}: its arrays take ${bytes} bytes`,
+    needed: `at most this machine's memory, ${totalmem()} bytes`,
+    next: 'split the file, or check that it is what you meant',
+  });
+}
+
+async function readArray(zip: ZipArchive, key: string, header: NpyHeader, path: string): Promise<NpyArray> {
+  const { dtype, shape, fortranOrder, dataOffset, length } = header;
+  const bytes = allocate(length * DTYPES[dtype].bytes, key, path);
+  await zip.readInto(`${key}.npy`, dataOffset, bytes);
+  const data = DTYPES[dtype].view(bytes.buffer) ?? fromInt64(bytes.buffer, dtype === '<i8', key, path);
+  return { dtype, shape, fortranOrder, data };
+}
+
+function allocate(bytes: number, key: string, path: string): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes);
+  } catch (cause) {
+    throw new ChestMnistError(
+      'ERR_DATA_SHAPE',
+      {
+        found: `${path}: array ${key} takes ${bytes} bytes, which this Node cannot allocate`,
+        needed: 'a smaller array or more memory',
+        next: 'close other programs, or store fewer rows',
+      },
+      { cause },
+    );
+  }
+}
+
+const EXACT = Number.MAX_SAFE_INTEGER;
+
+/** 64-bit integers as doubles, without a BigInt an element. */
+function fromInt64(buffer: ArrayBuffer, signed: boolean, key: string, path: string): Float64Array {
+  const low = new Uint32Array(buffer);
+  const high = signed ? new Int32Array(buffer) : low;
+  const values = new Float64Array(low.length / 2);
+  for (let i = 0; i < values.length; i++) {
+    const value = high[2 * i + 1] * 2 ** 32 + low[2 * i];
+    if (value > EXACT || value < -EXACT) {
+      throw new ChestMnistError('ERR_DATA_SHAPE', {
+        found: `${path}: array ${key} holds an integer beyond 2^53 at element ${i}`,
+        needed: 'integers that a double holds exactly',
+        next: 'check what the array is',
+      });
+    }
+    values[i] = value;
+  }
+  return values;
+}
+
+/**
+ * Writes arrays (C order) as an .npz file that `numpy.load` reads; deflated with `compress`, else stored. Atomic: the
+ * file appears whole or not at all. Throws ERR_DATA_SHAPE when a shape and its data disagree, ERR_CONFIG beyond 4 GiB.
+ */
+export async function writeNpz(
+  path: string,
+  entries: Record<string, { shape: readonly number[]; data: Uint8Array | Float32Array | Float64Array | Int32Array }>,
+  options: { compress?: boolean } = {},
+): Promise<void> {
+  const files = Object.entries(entries).map(([key, { shape, data }]) => {
+    const length = shape.reduce((product, n) => product * n, 1);
+    if (length !== data.length) {
+      throw new ChestMnistError('ERR_DATA_SHAPE', {
+        found: `array ${key} has ${data.length} elements for shape [${shape.join(', ')}]`,
+        needed: `${length} elements`,
+        next: 'pass the shape that belongs to the array',
+      });
+    }
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    return { name: `${key}.npy`, parts: [formatNpyHeader(dtypeOf(data), shape), bytes] };
+  });
+  await writeZip(path, files, options);
+}

@@ -1,0 +1,34 @@
+/** `chestmnist bench`: images a second of this machine. The measuring is src/throughput.ts. */
+import type { Command } from 'commander';
+import { cliOf } from '../context';
+import { addFlags, readFlags } from '../flags';
+
+const SHARED = ['size', 'resize', 'stem', 'batchSize', 'device', 'precision', 'exact', 'threads'] as const;
+
+const EXAMPLES = `
+Examples:
+  chestmnist bench
+  chestmnist bench --device cuda --precision bf16 --json`;
+
+export function register(program: Command): void {
+  const command = program
+    .command('bench')
+    .description('Images a second in training and prediction, on synthetic images.');
+  addFlags(command, SHARED)
+    .addHelpText('after', EXAMPLES)
+    .action(async (_options: unknown, self: Command) => {
+      const { throughput } = await import('../../judge/throughput.js');
+      const cli = cliOf(self);
+      cli.say('measuring, about half a minute on two cores ...');
+      const measured = await throughput(readFlags(self, SHARED));
+      cli.result(measured, () => {
+        const { device, threads, libtorch, cpu_capability, precision, stem, input_size, batch_size } = measured;
+        const rate = (n: number): string => `${Math.round(n)} images/s`;
+        return [
+          `${device}, ${threads} threads, LibTorch ${libtorch} (${cpu_capability}), ${precision}, ${stem} stem, ${input_size} px, batch ${batch_size}`,
+          `train    ${rate(measured.train.images_per_second)}  (${measured.train.repeats.map(Math.round).join(', ')})`,
+          `predict  ${rate(measured.predict.images_per_second)}  (${measured.predict.repeats.map(Math.round).join(', ')})`,
+        ].join('\n');
+      });
+    });
+}

@@ -1,0 +1,297 @@
+/**
+ * The `data` verbs: info, fetch, verify, synthesize. None loads LibTorch; the data part itself is loaded by the action.
+ */
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { Presets, SingleBar } from 'cli-progress';
+import type { Command } from 'commander';
+import type { Dataset, SplitName } from '../../data/dataset';
+import { ChestMnistError } from '../../base/errors';
+import { cliOf, type Cli } from '../context';
+import { table } from '../terminal/table';
+
+const LAYOUT = `
+Examples:
+  chestmnist data info
+  chestmnist data fetch --size 64 --out ~/data
+  chestmnist data verify my.npz
+  chestmnist data synthesize -o small.npz --counts 2000,500,500
+
+An .npz file holds {train,val,test}_images, uint8 [N, H, H] with H even and at least 28, and {train,val,test}_labels,
+[N, L] of 0 and 1. The catalogue's files are looked for in this folder, $CHESTMNIST_DATA, ~/.medmnist and the user's cache.`;
+
+const SPLITS = ['train', 'val', 'test'] as const satisfies readonly SplitName[];
+const whole = (value: number): string => value.toLocaleString('en-US');
+const percent = (part: number, of: number): string => `${((100 * part) / of).toFixed(2)} %`;
+
+export function register(program: Command): void {
+  const data = program
+    .command('data')
+    .description('data set facts, download, check, synthesize')
+    .addHelpText('after', LAYOUT);
+  data
+    .command('info')
+    .description('what ChestMNIST is, its files, licence and labels, and which files are on this machine')
+    .action(async (_options: object, command: Command) => info(cliOf(command)));
+  data
+    .command('fetch')
+    .description('download ChestMNIST, resuming what is there, and check its MD5')
+    .option('--size <pixels>', '28, 64, 128 or 224', '28')
+    .option('--out <folder>', "where to; default $CHESTMNIST_DATA, ~/.medmnist when it exists, or the user's cache")
+    .action(async (options: { size: string; out?: string }, command: Command) => fetchFile(cliOf(command), options));
+  data
+    .command('verify')
+    .description('check everything about a data set that can be checked, and count its labels')
+    .argument('[file]', 'an .npz file, or chestmnist', 'chestmnist')
+    .option('--size <pixels>', 'of chestmnist: 28, 64, 128 or 224', '28')
+    .action(async (file: string, options: { size: string }, command: Command) => verify(cliOf(command), file, options));
+  data
+    .command('synthesize')
+    .description('write a synthetic data set in which every label leaves a mark that a network can learn')
+    .requiredOption('-o, --out <file>', 'the .npz file to write')
+    .option('--seed <n>', 'the same seed gives the same bytes', '0')
+    .option('--size <pixels>', 'even, 28 to 224', '28')
+    .option('--counts <train,val,test>', "images per split; default ChestMNIST's 78468,11219,22433")
+    .option('--force', 'overwrite the file')
+    .action(async (options: SynthesizeFlags, command: Command) => synthesize(cliOf(command), options));
+}
+
+function integer(flag: string, text: string): number {
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `${flag} ${text}`,
+    needed: 'a whole number',
+    next: 'chestmnist data --help',
+  });
+}
+
+async function info(cli: Cli): Promise<void> {
+  const { CHESTMNIST } = await import('../../data/catalogue.js');
+  const { findDataFile } = await import('../../data/places.js');
+  const { splits } = CHESTMNIST;
+  const files = CHESTMNIST.files.map((known) => ({ ...known, path: findDataFile(known.file) ?? null }));
+  const labels = CHESTMNIST.labels.map((name, i) => ({
+    name,
+    positives: { train: splits.train.positives[i], val: splits.val.positives[i], test: splits.test.positives[i] },
+    prevalence: splits.train.positives[i] / splits.train.count,
+  }));
+  const { name, title, task, licence, licenceUrl, homepage, record, citation } = CHESTMNIST;
+  const document = { name, title, task, licence, licenceUrl, homepage, record, citation, files, splits, labels };
+  cli.result(document, () =>
+    [
+      title,
+      `Task      ${task}`,
+      `Licence   ${licence} (${licenceUrl})`,
+      `Source    ${record}, ${homepage}`,
+      ...citation.map((text) => `Cite      ${text}`),
+      '',
+      table(
+        [
+          ['size', 'file', 'MD5', 'on this machine'],
+          ...files.map(({ size, file, md5, path }) => [
+            `${size}`,
+            file,
+            md5,
+            path ?? `no (chestmnist data fetch --size ${size})`,
+          ]),
+        ],
+        4,
+      ),
+      '',
+      labelTable(
+        CHESTMNIST.labels,
+        SPLITS.map((split) => ({ name: split, ...splits[split] })),
+      ),
+    ].join('\n'),
+  );
+}
+
+interface SplitCounts {
+  readonly name: SplitName;
+  readonly count: number;
+  readonly positives: readonly number[];
+  readonly unlabelled: number;
+}
+
+function labelTable(labels: readonly string[], splits: readonly SplitCounts[]): string {
+  const row = (name: string, value: (split: SplitCounts) => number) => [
+    name,
+    ...splits.flatMap((split) => [whole(value(split)), percent(value(split), split.count)]),
+  ];
+  return table([
+    ['label', ...splits.flatMap(({ name }) => [name, ''])],
+    ...labels.map((label, i) => row(label, ({ positives }) => positives[i])),
+    row('(no label)', ({ unlabelled }) => unlabelled),
+    row('images', ({ count }) => count),
+  ]);
+}
+
+async function fetchFile(cli: Cli, options: { size: string; out?: string }): Promise<void> {
+  const { knownFile } = await import('../../data/catalogue.js');
+  const { downloadDirectory } = await import('../../data/places.js');
+  const { download } = await import('../../base/download.js');
+  const { file, url, md5, size } = knownFile(integer('--size', options.size));
+  const path = join(options.out === undefined ? downloadDirectory() : resolve(options.out), file);
+  cli.say(`${url}\n-> ${path}`);
+  const abort = new AbortController();
+  const interrupt = () => {
+    cli.say('interrupted: what has arrived is kept, and the same command resumes it');
+    abort.abort();
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const progress = byteProgress(cli, file);
+  try {
+    await download(url, path, {
+      md5,
+      onProgress: progress.update,
+      onRetry: (reason, delay) => cli.say(`${reason}; trying again in ${delay / 1000} s`),
+      signal: abort.signal,
+    });
+  } finally {
+    progress.end();
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+  cli.result({ path, size, md5, url }, () => path);
+}
+
+/** A bar on a terminal, a line each tenth elsewhere, nothing with --quiet. */
+function byteProgress(cli: Cli, file: string): { update: (done: number, total?: number) => void; end: () => void } {
+  const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
+  if (process.stderr.isTTY && !cli.quiet) {
+    const format = `${file}  {bar}  {percentage} %  {value} of {total} MB  {duration_formatted}, {eta_formatted} left`;
+    const bar = new SingleBar(
+      { format, stream: process.stderr, hideCursor: true, etaBuffer: 100 },
+      Presets.shades_classic,
+    );
+    let started = false;
+    return {
+      update(done, total = done) {
+        if (!started) bar.start(megabytes(total), megabytes(done));
+        started = true;
+        bar.update(megabytes(done));
+      },
+      end: () => bar.stop(),
+    };
+  }
+  let tenth = -1;
+  return {
+    update(done, total) {
+      const now = total ? Math.floor((10 * done) / total) : Math.floor(done / 1e7);
+      if (now <= tenth) return;
+      tenth = now;
+      cli.say(`${file}  ${megabytes(done)} of ${total ? `${megabytes(total)} MB` : 'unknown size'}`);
+    },
+    end: () => undefined,
+  };
+}
+
+async function verify(cli: Cli, source: string, options: { size: string }): Promise<void> {
+  const { CHESTMNIST } = await import('../../data/catalogue.js');
+  const { checkCatalogueMd5, loadDataset } = await import('../../data/load.js');
+  const dataset = await loadDataset(source, { size: integer('--size', options.size) });
+  const { name, size, md5, path = null, labels } = dataset;
+  // A file of the catalogue's name is held to the catalogue's checksum, wherever it lies.
+  const named = CHESTMNIST.files.find(({ file }) => path !== null && basename(path) === file);
+  if (path !== null && named) checkCatalogueMd5(path, named.size, md5);
+  const official = CHESTMNIST.files.some((known) => known.md5 === md5);
+  const splits = SPLITS.map((split) => countLabels(dataset, split));
+  const undefinedAuc = splits.flatMap(({ name: split, count, positives }) =>
+    positives.flatMap((n, i) => (n === 0 || n === count ? [{ split, label: labels[i], positives: n }] : [])),
+  );
+  const document = {
+    ok: true,
+    name,
+    path,
+    size,
+    md5,
+    official,
+    labels,
+    splits: Object.fromEntries(splits.map(({ name: split, ...counts }) => [split, counts])),
+    undefined_auc: undefinedAuc,
+  };
+  cli.result(document, () =>
+    [
+      `${path ?? name}`,
+      `MD5 ${md5} (${official ? "the catalogue's" : 'not a file of the catalogue'})`,
+      `${size} x ${size} pixels, ${labels.length} labels: everything that can be checked is right`,
+      '',
+      labelTable(labels, splits),
+      ...(undefinedAuc.length > 0
+        ? [
+            '',
+            `One value only, so AUC is undefined: ${undefinedAuc.map(({ split, label }) => `${label} in ${split}`).join(', ')}`,
+          ]
+        : []),
+    ].join('\n'),
+  );
+}
+
+function countLabels(dataset: Dataset, name: SplitName): SplitCounts {
+  const { labels, labelCount, count } = dataset.splits[name];
+  const positives = new Array<number>(labelCount).fill(0);
+  let unlabelled = 0;
+  for (let row = 0; row < count; row++) {
+    let any = 0;
+    for (let label = 0; label < labelCount; label++) {
+      const value = labels[row * labelCount + label];
+      positives[label] += value;
+      any |= value;
+    }
+    if (!any) unlabelled++;
+  }
+  return { name, count, positives, unlabelled };
+}
+
+interface SynthesizeFlags {
+  out: string;
+  seed: string;
+  size: string;
+  counts?: string;
+  force?: boolean;
+}
+
+async function synthesize(cli: Cli, flags: SynthesizeFlags): Promise<void> {
+  const { loadDataset } = await import('../../data/load.js');
+  const { writeNpz } = await import('../../base/npz.js');
+  const path = resolve(flags.out);
+  if (existsSync(path) && !flags.force) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `${path} exists`,
+      needed: 'a file name that is free',
+      next: 'choose another name, or add --force to overwrite it',
+    });
+  }
+  const counts = flags.counts === undefined ? undefined : parseCounts(flags.counts);
+  const [seed, size] = [integer('--seed', flags.seed), integer('--size', flags.size)];
+  const dataset = await loadDataset('synthetic', { seed, size, counts });
+  const arrays: Record<string, { shape: number[]; data: Uint8Array }> = {};
+  for (const split of SPLITS) {
+    const { images, labels, count, labelCount } = dataset.splits[split];
+    arrays[`${split}_images`] = { shape: [count, size, size], data: images };
+    arrays[`${split}_labels`] = { shape: [count, labelCount], data: labels };
+  }
+  await writeNpz(path, arrays, { compress: true });
+  const splits = SPLITS.map((split) => countLabels(dataset, split));
+  const document = {
+    path,
+    seed,
+    size,
+    content_md5: dataset.md5,
+    labels: dataset.labels,
+    splits: Object.fromEntries(splits.map(({ name: split, ...rest }) => [split, rest])),
+  };
+  cli.result(document, () => [path, '', labelTable(dataset.labels, splits)].join('\n'));
+}
+
+function parseCounts(text: string): Record<SplitName, number> {
+  const parts = text.split(',');
+  if (parts.length !== SPLITS.length) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `--counts ${text}`,
+      needed: 'three whole numbers: train,val,test',
+      next: 'for example --counts 4000,500,1000',
+    });
+  }
+  const [train, val, test] = parts.map((part) => integer('--counts', part.trim()));
+  return { train, val, test };
+}

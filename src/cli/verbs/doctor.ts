@@ -1,0 +1,91 @@
+/** `chestmnist doctor`: what set-up finds on this machine, a verdict, and the next command. Exit 4 when training cannot run. */
+import type { Command } from 'commander';
+import type { DoctorReport } from '../../setup/doctor';
+import { cliOf } from '../context';
+
+const EXAMPLES = `
+Examples:
+  chestmnist doctor                 paste this into a bug report
+  chestmnist doctor --json          the same as one JSON document; exit code 4 when training cannot run`;
+
+export function register(program: Command): void {
+  program
+    .command('doctor')
+    .description('what was found on this machine, a verdict and the next command')
+    .addHelpText('after', EXAMPLES)
+    .action(async (_options: object, command: Command) => {
+      const { doctor } = await import('../../setup/doctor.js');
+      const report = await doctor();
+      cliOf(command).result(report, () => describe(report));
+      if (!report.usable) process.exitCode = 4;
+    });
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+
+function describe(report: DoctorReport): string {
+  const { chestmnist, memory, environment, node, platform, cpu, addon, libtorch, looked, cuda, data, caches, problem } =
+    report;
+  const rows: [string, string][] = [
+    ['package', `chestmnist ${chestmnist.version} in ${chestmnist.path}`],
+    ['node', `${node.version} at ${node.path}`],
+    ['platform', `${platform.platform}-${platform.arch}${platform.platform === 'linux' ? ` (${platform.libc})` : ''}`],
+    ['cpu', `${cpu.model}, ${cpu.threads} threads${cpu.capability ? `, LibTorch uses ${cpu.capability}` : ''}`],
+    ['memory', megabytes(memory.bytes)],
+    ...Object.entries(environment).map(([name, value]): [string, string] => ['variable', `${name}=${value}`]),
+    ['addon', addon ? `${addon.file}, built for LibTorch ${addon.libtorch}` : 'none'],
+    ...(addon && !addon.current
+      ? [['', 'its sources changed since: chestmnist setup builds it again'] as [string, string]]
+      : []),
+    ['libtorch', libtorch ? `${libtorch.version} in ${libtorch.directory} (${libtorch.source})` : 'none'],
+    ...(libtorch ? [] : looked.map(({ source, reason }): [string, string] => ['', `${source}: ${reason}`])),
+    ...(cuda ? cudaRows(cuda) : []),
+    ...(data.length > 0
+      ? data.map(({ size, path, bytes }): [string, string] => [
+          'data',
+          `ChestMNIST ${size} px: ${path} (${megabytes(bytes)})`,
+        ])
+      : [['data', 'no ChestMNIST file found (chestmnist data fetch)'] as [string, string]]),
+    ...caches.map(({ path, bytes }): [string, string] => ['cache', `${path} (${megabytes(bytes)})`]),
+    ...(problem
+      ? [
+          ['problem', `${problem.code}: ${problem.found}`] as [string, string],
+          ['', `needed: ${problem.needed}`] as [string, string],
+        ]
+      : []),
+    ['verdict', report.usable ? 'training can run' : 'training cannot run'],
+    ['next', report.next],
+  ];
+  return rows.map(([name, text]) => `${name.padEnd(9)} ${text}`).join('\n');
+}
+
+const REASONS = {
+  'cpu-build': 'this LibTorch is a CPU build (chestmnist setup --cuda gets the CUDA one)',
+  'no-driver': 'no NVIDIA driver was found',
+  'driver-too-old': 'the NVIDIA driver is too old for it',
+  'no-device': 'the driver shows no device (see CUDA_VISIBLE_DEVICES)',
+} as const;
+
+function cudaRows({
+  available,
+  reason,
+  builtWith,
+  driver,
+  noGraphs,
+  devices,
+}: NonNullable<DoctorReport['cuda']>): [string, string][] {
+  const versions = [builtWith && `built with CUDA ${builtWith}`, driver && `driver for CUDA ${driver}`]
+    .filter(Boolean)
+    .join(', ');
+  const state = available
+    ? 'usable'
+    : `not usable: ${reason ? REASONS[reason] : 'for a reason LibTorch does not give'}`;
+  return [
+    ['cuda', versions ? `${state} (${versions})` : state],
+    ...(noGraphs === undefined ? [] : [['', `without graphs, slower: ${noGraphs}`] as [string, string]]),
+    ...devices.map(({ index, name, totalMemory }): [string, string] => [
+      '',
+      `cuda:${index} ${name}, ${megabytes(totalMemory)}`,
+    ]),
+  ];
+}

@@ -1,0 +1,56 @@
+/** `chestmnist evaluate`: the metrics of one split with a run or a file of weights. The scoring is src/evaluate.ts. */
+import { Option, type Command } from 'commander';
+import type { Evaluation } from '../../judge/evaluate';
+import { cliOf } from '../context';
+import { addFlags, readFlags } from '../flags';
+
+const SHARED = ['data', 'size', 'device', 'threads'] as const;
+
+const EXAMPLES = `
+Examples:
+  chestmnist evaluate runs/NAME
+  chestmnist evaluate runs/NAME --thresholds val-f1 --json
+  chestmnist evaluate weights.safetensors --data chestmnist --split val -o metrics.json
+  chestmnist evaluate runs/NAME -o predictions.npz         labels and logits, for chestmnist metrics`;
+
+export function register(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description('Scores a split with the best weights of a run, or with a file of weights.')
+    .argument('<run|weights>', 'a run directory, or a .safetensors or .pth file')
+    .addOption(new Option('--split <name>', 'which split').choices(['val', 'test']).default('test'))
+    .option('--thresholds <rule>', '0.5, val-f1, val-youden, val-sensitivity=S or a JSON file', '0.5')
+    .option('--limit <n>', 'only the first n images', Number)
+    .option('--resamples <n>', 'bootstrap resamples of 95 % intervals (default: none)', Number)
+    .option('-o, --output <file>', 'write metrics (.json), or labels and logits (.npz)');
+  addFlags(command, SHARED)
+    .addHelpText('after', EXAMPLES)
+    .action(async (target: string, _options: unknown, self: Command) => {
+      const [{ evaluate }, { renderSummary }] = await Promise.all([
+        import('../../judge/evaluate.js'),
+        import('../terminal/summary.js'),
+      ]);
+      const cli = cliOf(self);
+      const { output, ...own } = self.opts<{
+        split: 'val' | 'test';
+        thresholds: string;
+        limit?: number;
+        resamples?: number;
+        output?: string;
+      }>();
+      const { split, thresholds, limit, resamples } = own;
+      const evaluation = await evaluate(target, { ...readFlags(self, SHARED), split, thresholds, limit, resamples });
+      if (output !== undefined) await write(output, evaluation);
+      cli.result(evaluation.metrics, () => renderSummary(evaluation.metrics, evaluation.labels));
+    });
+}
+
+async function write(file: string, { metrics, yTrue, logits, labels }: Evaluation): Promise<void> {
+  if (file.endsWith('.npz')) {
+    const shape = [metrics.n, labels.length];
+    const { writeNpz } = await import('../../base/npz.js');
+    return writeNpz(file, { labels: { shape, data: yTrue }, logits: { shape, data: logits } });
+  }
+  const { writeAtomically } = await import('../../base/atomic.js');
+  await writeAtomically(file, async (handle) => void (await handle.writeFile(`${JSON.stringify(metrics, null, 2)}\n`)));
+}

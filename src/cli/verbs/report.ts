@@ -1,0 +1,33 @@
+/** `chestmnist report`: draws the plots and report.html of a run again. Needs no LibTorch. */
+import path from 'node:path';
+import type { Command } from 'commander';
+import { cliOf } from '../context';
+import { addFlags, readFlags } from '../flags';
+
+const EXAMPLES = `
+Examples:
+  chestmnist report runs/first
+  chestmnist report runs/first --data chestmnist           with images of the test split`;
+
+export function register(program: Command): void {
+  const report = program
+    .command('report')
+    .description('draw the plots and report.html of a run again, from the files of the run')
+    .argument('<run>', 'a run directory')
+    .option('--data <name|file>', 'the data set of the run, to show images (else those that an earlier drawing kept)')
+    .action(async (run: string, { data }: { data?: string }, command: Command) => {
+      const { drawReport } = await import('../../report/index.js');
+      const { readRun } = await import('../../run/open.js');
+      await readRun(run); // refuses what is no run before a large data set is read
+      const dataset =
+        data === undefined
+          ? undefined
+          : await (await import('../../data/index.js')).loadDataset(data, readFlags(command, ['size']));
+      const { files, notes } = await drawReport(run, { dataset });
+      const cli = cliOf(command);
+      for (const note of notes) cli.say(note);
+      const page = path.resolve(run, 'report.html');
+      cli.result({ run: path.resolve(run), report: page, files, notes }, () => page);
+    });
+  addFlags(report, ['size']).addHelpText('after', EXAMPLES);
+}

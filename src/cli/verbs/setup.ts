@@ -1,0 +1,57 @@
+/** `chestmnist setup`: finds or gets LibTorch and a fitting addon. The work is in src/setup. */
+import type { Command } from 'commander';
+import { cliOf } from '../context';
+
+const HELP = `
+Examples:
+  chestmnist setup                          what npm install runs; again and again without harm
+  chestmnist setup --cuda                   the CUDA build; says how much it downloads
+  chestmnist setup --from torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl
+  CHESTMNIST_LIBTORCH=/opt/libtorch chestmnist setup
+
+LibTorch is looked for in CHESTMNIST_LIBTORCH, this package, the user's cache and an installed Python torch, in this
+order; else it is downloaded into the cache, once for all projects, from pytorch.org or through pip.
+
+Environment:
+  CHESTMNIST_LIBTORCH         a LibTorch directory to use (with lib/ and include/), also when training
+  CHESTMNIST_LIBTORCH_MIRROR  a URL with the files of https://download.pytorch.org/libtorch/cpu
+  CHESTMNIST_PYTHON           the Python whose torch may be used, and whose pip downloads
+  XDG_CACHE_HOME              where downloads are kept (default ~/.cache), also when training
+  HTTPS_PROXY, NO_PROXY       honoured by the download; PIP_INDEX_URL and PIP_* by pip`;
+
+export function register(program: Command): void {
+  program
+    .command('setup')
+    .description('find or get LibTorch and the addon; again and again without harm')
+    .option('--cuda', 'insist on a CUDA build of LibTorch (a large download when none is here)')
+    .option('--from <file>', 'take LibTorch from a torch wheel or LibTorch zip on this machine; no network')
+    .option('--rebuild', 'build the addon even when the one here fits')
+    .option('--verbose', 'show everything the build prints')
+    .addHelpText('after', HELP)
+    .action(async (options: { cuda?: true; from?: string; rebuild?: true; verbose?: true }, command: Command) => {
+      const cli = cliOf(command);
+      const { setup } = await import('../../setup/index.js');
+      const interrupt = new AbortController();
+      const stop = (): void => interrupt.abort();
+      process.once('SIGINT', stop).once('SIGTERM', stop);
+      try {
+        const started = Date.now();
+        const result = await setup({
+          cuda: options.cuda === true,
+          ...(options.from === undefined ? {} : { from: options.from }),
+          rebuild: options.rebuild === true,
+          log: (line) => cli.say(line),
+          ...(options.verbose ? { verbose: (line: string) => cli.say(line) } : {}),
+          signal: interrupt.signal,
+        });
+        const seconds = ((Date.now() - started) / 1000).toFixed(1);
+        cli.result(
+          result,
+          () =>
+            `ready: ${result.built ? 'built' : 'kept'} ${result.addon} for LibTorch ${result.libtorch.version} (${seconds} s)`,
+        );
+      } finally {
+        process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
+      }
+    });
+}

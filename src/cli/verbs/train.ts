@@ -1,0 +1,89 @@
+/** `chestmnist train`: flags to options, events to the terminal, signals to a stop. The training is src/train.ts. */
+import { closeSync } from 'node:fs';
+import type { Command } from 'commander';
+import { OPTION_NAMES, type TrainOptions } from '../../recipe/options';
+import { cliOf } from '../context';
+import { addFlags, readFlags } from '../flags';
+
+const EXAMPLES = `
+Examples:
+  chestmnist train                                         ChestMNIST, 100 epochs, the MedMNIST protocol
+  chestmnist train --data my.npz --epochs 30 --patience 5 --name first
+  chestmnist train --data synthetic --limit-train 5000 --limit-val 1000 --limit-test 1000 --epochs 3
+  chestmnist train --weights imagenet --lr 1e-4 --device cuda
+  chestmnist train --resume runs/first                     go on where it stopped, to the same result
+  chestmnist train --resume runs/first --epochs 150        more epochs for a run that is finished
+  chestmnist train --config runs/first/config.json --seed 1
+
+The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.`;
+
+export function register(program: Command): void {
+  const command = program
+    .command('train')
+    .description(
+      'Trains ResNet-18, keeps the best epoch by validation AUC, scores the test split once, writes a run directory.',
+    );
+  addFlags(command, OPTION_NAMES)
+    .option('--config <file>', 'options from a JSON file, such as the config.json of a run; flags win')
+    .addHelpText('after', EXAMPLES)
+    .action(async (_options: unknown, self: Command) => {
+      const [{ train }, { showProgress }, { renderSummary }, { readJson }] = await Promise.all([
+        import('../../train/index.js'),
+        import('../terminal/progress.js'),
+        import('../terminal/summary.js'),
+        import('../../run/directory.js'),
+      ]);
+      const cli = cliOf(self);
+      const { config } = self.opts<{ config?: string }>();
+      const options: TrainOptions = {
+        ...(config !== undefined && (await readConfig(config, readJson))),
+        ...readFlags(self, OPTION_NAMES),
+      };
+      const run = train(options);
+      const progress = showProgress(cli);
+      let interrupts = 0;
+      const interrupt = (): void => {
+        if (++interrupts > 1) process.exit(130);
+        run.stop();
+        progress.note('stopping at the next batch; once more to leave at once');
+      };
+      // SIGHUP: the terminal was closed. A console of Windows that closes gives a few seconds.
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+      for (const signal of signals) process.on(signal, interrupt);
+      process.once('SIGHUP', () => process.once('exit', forgetTerminal));
+      try {
+        for await (const event of run) progress.on(event);
+        const result = await run;
+        progress.end();
+        if (result.status === 'stopped') process.exitCode = 130;
+        else if (!cli.json)
+          process.stdout.write(`${renderSummary(result.metrics.splits.test, result.metrics.labels)}\n`);
+        if (!cli.json) process.stdout.write(`${result.runDirectory}\n`);
+      } finally {
+        progress.end();
+        for (const signal of signals) process.off(signal, interrupt);
+      }
+    });
+}
+
+/** At its very end Node resets the terminal's mode, and aborts when there is no terminal any more. */
+function forgetTerminal(): void {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      closeSync(descriptor);
+    } catch {
+      // Closed already.
+    }
+  }
+}
+
+async function readConfig(file: string, readJson: <T>(file: string) => Promise<T | undefined>): Promise<TrainOptions> {
+  const config = await readJson<TrainOptions>(file);
+  if (config) return config;
+  const { ChestMnistError } = await import('../../base/errors.js');
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `${file} does not exist`,
+    needed: 'a JSON file of options',
+    next: 'check the path of --config',
+  });
+}

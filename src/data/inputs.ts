@@ -1,0 +1,71 @@
+/**
+ * The data set of a run or an evaluation, cut to its limits. Not here: reading files (data/), the model (model.ts).
+ */
+import { CHESTMNIST, limitSplit, loadDataset } from '.';
+import type { Dataset, SplitName } from './dataset';
+import { ChestMnistError } from '../base/errors';
+import type { DataFacts } from '../train/events';
+
+export interface DataOptions {
+  data: string;
+  size: number | null;
+  limits?: Partial<Record<SplitName, number | null>>;
+  onProgress?: (done: number, total?: number) => void;
+  signal?: AbortSignal;
+}
+
+/** Loads and cuts a data set; says in `notes` where a limit is above what there is. */
+export async function loadData(options: DataOptions): Promise<{ dataset: Dataset; notes: string[] }> {
+  const { data, size, limits = {}, onProgress, signal } = options;
+  // Synthetic images are made, not cut: no more than are asked for.
+  const counts = mapSplits((split) => limits[split] ?? CHESTMNIST.splits[split].count);
+  const whole = await loadDataset(data, { size: size ?? undefined, counts, onProgress, signal });
+  if (size !== null && size !== whole.size) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `size ${size}, but the images of ${data} have ${whole.size} pixels`,
+      needed: `size ${whole.size}, or none`,
+      next: `leave --size out; --resize ${size} makes the network see that many`,
+    });
+  }
+  const notes: string[] = [];
+  const splits = mapSplits((split) => {
+    const all = whole.splits[split];
+    const limit = limits[split] ?? all.count;
+    if (limit > all.count)
+      notes.push(`${split}: a limit of ${limit}, but there are only ${all.count} images; all are used`);
+    return limitSplit(all, limit);
+  });
+  return { dataset: { ...whole, splits }, notes };
+}
+
+const mapSplits = <T>(of: (split: SplitName) => T): Record<SplitName, T> => ({
+  train: of('train'),
+  val: of('val'),
+  test: of('test'),
+});
+
+/** What identifies the data of a run. */
+export function factsOf(dataset: Dataset): DataFacts {
+  const { train, val, test } = dataset.splits;
+  return {
+    name: dataset.name,
+    size: dataset.size,
+    md5: dataset.md5,
+    counts: { train: train.count, val: val.count, test: test.count },
+  };
+}
+
+/** The source as config.json keeps it: a name, or the file's absolute path, so that a run can be resumed from anywhere. */
+export const sourceOf = (dataset: Dataset, source: string): string =>
+  dataset.path === undefined || dataset.name === source ? source : dataset.path;
+
+/** Refuses a training split that does not fill one batch. */
+export function checkBatch(dataset: Dataset, batchSize: number): void {
+  const { count } = dataset.splits.train;
+  if (count >= batchSize) return;
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `the train split of ${dataset.name} has ${count} images, fewer than one batch of ${batchSize}`,
+    needed: 'at least one full batch',
+    next: count >= 2 ? `--batch-size ${count} or smaller, or more data` : 'more data',
+  });
+}

@@ -1,0 +1,206 @@
+/**
+ * Images for prediction, from files of any size: PNG, JPEG, .npy and .npz to gray uint8 squares of the model's side.
+ * Colour becomes gray as in ITU-R BT.601 (what Pillow's "L" does), 16 bits become 8, the largest central square is kept,
+ * and it is averaged over areas when made smaller. Not here: the data sets of a training run (data/).
+ */
+import { open, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { decode as decodeJpegData } from 'jpeg-js';
+import { PNG } from 'pngjs';
+import { parseNpyHeader } from '../base/npy';
+import { npzKeys, readNpz, type NpyArray } from '../base/npz';
+import { ChestMnistError } from '../base/errors';
+
+/** Gray images of one file, each `side` x `side` uint8. */
+export interface ImageFile {
+  /** One name an image: the file, or `file.npz#array[i]`. */
+  names: string[];
+  /** [names.length, side, side] uint8. */
+  images: Uint8Array;
+}
+
+interface Gray {
+  pixels: Uint8Array;
+  width: number;
+  height: number;
+}
+
+/** Larger pictures are refused before they are decoded. */
+const MAX_PIXELS = 64_000_000;
+/** Deflate expands by no more (RFC 1951), and a block of 64 pixels takes a bit of a JPEG at least: beyond, the size is a lie. */
+const MAX_DEFLATE_RATIO = 1032;
+const MAX_JPEG_PIXELS_A_BYTE = 1024;
+
+/** Reads one file. Throws ERR_DATA_MISSING, ERR_DATA_CORRUPT or ERR_DATA_SHAPE. */
+export async function readImages(file: string, side: number): Promise<ImageFile> {
+  const kind = await kindOf(file);
+  if (kind === 'png' || kind === 'jpeg') {
+    const gray = await decode(file, kind);
+    return { names: [file], images: resize(square(gray), side) };
+  }
+  const names: string[] = [];
+  const parts: Uint8Array[] = [];
+  const arrays = kind === 'npz' ? await npzImages(file) : [['', await readNpy(file)] as const];
+  for (const [key, array] of arrays) {
+    const { count, height, width } = imageShape(file, key, array);
+    const pixels = array.data as Uint8Array;
+    for (let i = 0; i < count; i++) {
+      const plane = pixels.subarray(i * height * width, (i + 1) * height * width);
+      parts.push(resize(square({ pixels: plane, width, height }), side));
+      names.push(kind === 'npz' ? `${file}#${key}[${i}]` : array.shape.length === 2 ? file : `${file}[${i}]`);
+    }
+  }
+  const images = new Uint8Array(parts.length * side * side);
+  parts.forEach((part, i) => images.set(part, i * side * side));
+  return { names, images };
+}
+
+/** By content, as names lie. */
+async function kindOf(file: string): Promise<'png' | 'jpeg' | 'npz' | 'npy'> {
+  const start = Buffer.alloc(8);
+  try {
+    const handle = await open(file);
+    await handle.read(start, 0, 8, 0).finally(() => handle.close());
+  } catch (cause) {
+    throw new ChestMnistError(
+      'ERR_DATA_MISSING',
+      { found: `${file} cannot be read`, needed: 'a PNG, JPEG, .npy or .npz file', next: 'check the path' },
+      { cause },
+    );
+  }
+  if (start.toString('latin1') === '\x89PNG\r\n\x1a\n') return 'png';
+  if (start[0] === 0xff && start[1] === 0xd8) return 'jpeg';
+  if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'npz';
+  if (start.toString('latin1', 0, 6) === '\x93NUMPY') return 'npy';
+  throw corrupt(file, 'is none of PNG, JPEG, .npy and .npz by its first bytes');
+}
+
+async function decode(file: string, kind: 'png' | 'jpeg'): Promise<Gray> {
+  const bytes = await readFile(file);
+  try {
+    const { data, width, height } = kind === 'png' ? decodePng(bytes) : decodeJpeg(bytes);
+    const pixels = new Uint8Array(width * height);
+    for (let i = 0; i < pixels.length; i++) {
+      pixels[i] = (19595 * data[4 * i] + 38470 * data[4 * i + 1] + 7471 * data[4 * i + 2] + 0x8000) >> 16;
+    }
+    return { pixels, width, height };
+  } catch (cause) {
+    throw corrupt(file, `cannot be decoded (${cause instanceof Error ? cause.message : String(cause)})`, cause);
+  }
+}
+
+interface Rgba {
+  data: Uint8Array;
+  width: number;
+  height: number;
+}
+
+function decodePng(bytes: Buffer): Rgba {
+  if (bytes.length < 33) throw new Error('it ends early');
+  const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+  if (width * height > MAX_PIXELS) throw new Error(`${width}x${height} pixels are more than ${MAX_PIXELS}`);
+  // One channel, the fewest; a row begins with its filter. pngjs sets aside what the header says.
+  const claimed = height * (1 + Math.ceil((width * bytes[24]) / 8));
+  if (width === 0 || claimed > bytes.length * MAX_DEFLATE_RATIO)
+    throw new Error(`${width}x${height} pixels cannot be in ${bytes.length} bytes`);
+  return PNG.sync.read(bytes);
+}
+
+function decodeJpeg(bytes: Buffer): Rgba {
+  const pixels = Math.min(MAX_PIXELS, bytes.length * MAX_JPEG_PIXELS_A_BYTE);
+  // Three components of four bytes and their samples, and the picture; sampling factors can ask for far more.
+  const megabytes = 1 + (pixels * 24) / 2 ** 20;
+  return decodeJpegData(bytes, { useTArray: true, maxResolutionInMP: pixels / 1e6, maxMemoryUsageInMB: megabytes });
+}
+
+async function readNpy(file: string): Promise<NpyArray> {
+  const bytes = await readFile(file);
+  const header = parseNpyHeader(bytes, 'of the file', file);
+  const data = bytes.subarray(header.dataOffset);
+  if (header.dtype === '|u1' && data.length !== header.length) {
+    throw corrupt(file, `holds ${data.length} bytes for shape [${header.shape.join(', ')}]`);
+  }
+  return { ...header, data };
+}
+
+async function npzImages(file: string): Promise<[string, NpyArray][]> {
+  const all = await npzKeys(file);
+  const keys = all.filter((key) => key === 'images' || key.endsWith('_images'));
+  if (keys.length > 0) return [...(await readNpz(file, { keys }))];
+  throw shape(file, `has arrays ${all.join(', ') || 'none'}`, 'an array called images, or *_images');
+}
+
+function imageShape(
+  file: string,
+  key: string,
+  { dtype, shape: s, fortranOrder }: NpyArray,
+): { count: number; height: number; width: number } {
+  const what = `${key ? `${key} ` : ''}has dtype ${dtype} and shape [${s.join(', ')}]`;
+  const needed = 'gray uint8 (|u1) images in C order, [H, W], [N, H, W] or [N, H, W, 1]';
+  const [count, height, width] = s.length === 2 ? [1, ...s] : s;
+  const gray = s.length === 2 || s.length === 3 || (s.length === 4 && s[3] === 1);
+  if (dtype !== '|u1' || fortranOrder || !gray || count * height * width === 0) throw shape(file, what, needed);
+  return { count, height, width };
+}
+
+/** The largest central square, as MedMNIST crops pictures that are not square. */
+export function square({ pixels, width, height }: Gray): Gray {
+  if (width === height) return { pixels, width, height };
+  const side = Math.min(width, height);
+  const [left, top] = [Math.floor((width - side) / 2), Math.floor((height - side) / 2)];
+  const cut = new Uint8Array(side * side);
+  for (let y = 0; y < side; y++) {
+    const from = (top + y) * width + left;
+    cut.set(pixels.subarray(from, from + side), y * side);
+  }
+  return { pixels: cut, width: side, height: side };
+}
+
+/** A square made `side` pixels wide: each new pixel is the mean of the area it covers. The same image when sizes agree. */
+export function resize({ pixels, width }: Gray, side: number): Uint8Array {
+  if (width === side) return pixels;
+  const spans = Array.from({ length: side }, (_, i) => spanOf((i * width) / side, ((i + 1) * width) / side, width));
+  const rows = new Float64Array(side * width); // [side, width]
+  spans.forEach(({ from, weights }, y) => {
+    weights.forEach((weight, k) => {
+      for (let x = 0; x < width; x++) rows[y * width + x] += weight * pixels[(from + k) * width + x];
+    });
+  });
+  const result = new Uint8Array(side * side);
+  for (let y = 0; y < side; y++) {
+    spans.forEach(({ from, weights }, x) => {
+      const sum = weights.reduce((total, weight, k) => total + weight * rows[y * width + from + k], 0);
+      result[y * side + x] = Math.round(sum);
+    });
+  }
+  return result;
+}
+
+/** Which old pixels lie between `begin` and `end`, and how much of the new one each makes. */
+function spanOf(begin: number, end: number, width: number): { from: number; weights: number[] } {
+  const from = Math.floor(begin);
+  const to = Math.min(Math.ceil(end), width);
+  const weights = Array.from(
+    { length: to - from },
+    (_, k) => (Math.min(from + k + 1, end) - Math.max(from + k, begin)) / (end - begin),
+  );
+  return { from, weights };
+}
+
+const corrupt = (file: string, what: string, cause?: unknown): ChestMnistError =>
+  new ChestMnistError(
+    'ERR_DATA_CORRUPT',
+    {
+      found: `${path.basename(file)} ${what}`,
+      needed: 'a sound PNG, JPEG, .npy or .npz file',
+      next: 'export the image again',
+    },
+    { cause },
+  );
+
+const shape = (file: string, what: string, needed: string): ChestMnistError =>
+  new ChestMnistError('ERR_DATA_SHAPE', {
+    found: `${path.basename(file)}: ${what}`,
+    needed,
+    next: 'save the array in this form',
+  });

@@ -1,0 +1,91 @@
+/**
+ * Predictions for image files: probabilities and decisions for every label. For screening the software, not patients.
+ * Not here: reading pictures (images.ts), scoring against labels (evaluate.ts).
+ */
+import { resolveOptions } from '../recipe/options';
+import { expandView } from '../data/expand';
+import { ChestMnistError } from '../base/errors';
+import { thresholdsOf, type EvaluateOptions } from './evaluate';
+import { readImages } from '../data/pictures';
+import { decide, sigmoid } from '../metrics';
+import { hold, openModel } from '../engine/model';
+
+export interface PredictOptions extends Pick<
+  EvaluateOptions,
+  'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal'
+> {
+  /** Side the images are brought to, in pixels; default the model's own, or 28 for weights that do not say. */
+  size?: number;
+}
+
+export interface Prediction {
+  /** L label names in column order. */
+  labels: readonly string[];
+  /** One name an image: the file, or `file.npz#array[i]`. */
+  images: string[];
+  /** Probabilities, [images.length, L] row-major, 0 to 1. */
+  scores: Float64Array;
+  /** score > threshold, 0 or 1, [images.length, L] row-major. */
+  decisions: Uint8Array;
+  /** One a label. */
+  thresholds: number[];
+}
+
+/**
+ * Predicts PNG, JPEG, .npy ([H, W] or [N, H, W] uint8) and .npz (arrays `images` or `*_images`) files with `target`, a run
+ * directory or a file of weights. Colour becomes gray, the central square is brought to the model's size. A rule such as
+ * `val-f1` takes the thresholds the run has kept. Throws ERR_CONFIG, the ERR_DATA_ codes and ERR_CHECKPOINT_INCOMPATIBLE.
+ */
+export async function predict(
+  target: string,
+  inputs: readonly string[],
+  options: PredictOptions = {},
+): Promise<Prediction> {
+  const { signal } = options;
+  const { device, threads, batchSize, size } = resolveOptions({
+    device: options.device,
+    threads: options.threads,
+    batchSize: options.batchSize,
+    size: options.size,
+  });
+  if (inputs.length === 0) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: 'no input',
+      needed: 'at least one image file',
+      next: 'name PNG, JPEG, .npy or .npz files',
+    });
+  }
+  const rule = await thresholdsOf(options.thresholds ?? 0.5);
+  const model = await openModel(target);
+  const stored = typeof rule === 'string' ? model.run?.metrics?.tuned?.[rule]?.thresholds : rule;
+  if (stored === undefined) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `${target} keeps no thresholds ${rule as string}`,
+      needed: `a finished run, which keeps ${Object.keys(model.run?.metrics?.tuned ?? {}).join(' and ') || 'val-f1 and val-youden'}`,
+      next: 'pass numbers, or a JSON file of thresholds',
+    });
+  }
+  const labelCount = model.labels.length;
+  const thresholds = typeof stored === 'number' ? Array<number>(labelCount).fill(stored) : stored;
+  const side = size ?? model.imageSize ?? 28;
+  const files = [];
+  for (const file of inputs) {
+    signal?.throwIfAborted();
+    files.push(await readImages(file, side));
+  }
+  const images = files.flatMap((file) => file.names);
+  const pixels = Buffer.concat(files.map((file) => file.images));
+  const trainer = await hold(model, side, { device, threads });
+  const cancel = (): void => trainer.cancel();
+  signal?.addEventListener('abort', cancel);
+  try {
+    signal?.throwIfAborted();
+    const { logits, cancelled } = await trainer.predict({ images: expandView(pixels, images.length, side), batchSize });
+    if (cancelled) signal?.throwIfAborted();
+    const scores = sigmoid(logits);
+    return { labels: model.labels, images, scores, decisions: decide(scores, labelCount, thresholds), thresholds };
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+    await trainer.dispose();
+  }
+}

@@ -1,0 +1,147 @@
+/** The curves over epochs: loss, and validation AUC, with the chosen epoch marked. */
+import type { LineSeriesOption } from 'echarts';
+import type { EpochRow } from '../../run/history';
+import { draw, type Drawing, type EChartsOption } from './chart';
+import { figureText } from '../format';
+import { ink } from './theme';
+
+const WIDTH = 420;
+const HEIGHT = 300;
+
+interface Line {
+  name: string;
+  color: string;
+  dash: 'solid' | 'dashed';
+  values: (number | null)[];
+}
+
+interface Range {
+  min: number;
+  max: number;
+}
+
+/** Mean loss of the training and the validation split after each epoch. */
+export function lossCurve(history: readonly EpochRow[], chosen: number | null): Drawing {
+  const train = history.map((row) => row.trainLoss);
+  const val = history.map((row) => row.valLoss);
+  const description =
+    `Loss over ${history.length} epochs. Training loss goes from ${ends(train)}; validation loss goes from ${ends(val)}` +
+    ` and is lowest at ${lowest(history)}.${chosenText(chosen)}`;
+  return overEpochs(description, 'loss (mean BCE)', history, chosen, [
+    { name: 'training', color: ink.train, dash: 'dashed', values: train },
+    { name: 'validation', color: ink.val, dash: 'solid', values: val },
+  ]);
+}
+
+/** Macro AUC of the validation split after each epoch; 0.5 is chance. */
+export function aucCurve(history: readonly EpochRow[], chosen: number | null): Drawing {
+  const values = history.map((row) => row.valAuc);
+  const description =
+    `Macro AUC of the validation split over ${history.length} epochs. It goes from ${ends(values)}.` +
+    chosenText(chosen);
+  const line: Line = { name: 'validation', color: ink.val, dash: 'solid', values };
+  return overEpochs(description, 'macro AUC', history, chosen, [line], tenthAround(values));
+}
+
+/** The axis of a curve that is one value (a run of one epoch): left to itself it would reach beyond 1. */
+function tenthAround(values: readonly (number | null)[]): Range | undefined {
+  const [first, ...others] = values.filter((value) => value !== null);
+  if (first === undefined || others.some((value) => value !== first)) return undefined;
+  const top = Math.max(1, Math.ceil(10 * first));
+  return { min: (top - 1) / 10, max: top / 10 };
+}
+
+const chosenText = (chosen: number | null): string => (chosen === null ? '' : ` The chosen epoch is ${chosen}.`);
+
+const ends = (values: readonly (number | null)[]): string => `${figureText(values[0])} to ${figureText(values.at(-1))}`;
+
+function lowest(history: readonly EpochRow[]): string {
+  const row = history.reduce((low, next) => (next.valLoss < low.valLoss ? next : low));
+  return `epoch ${row.epoch} (${figureText(row.valLoss)})`;
+}
+
+function overEpochs(
+  description: string,
+  yName: string,
+  history: readonly EpochRow[],
+  chosen: number | null,
+  lines: readonly Line[],
+  range?: Range,
+): Drawing {
+  const epochs = history.map((row) => row.epoch);
+  const series = lines.map(({ name, color, dash, values }, i): LineSeriesOption => ({
+    type: 'line',
+    name,
+    data: values.map((value, j) => [epochs[j], value ?? '-']),
+    clip: false,
+    symbol: 'circle',
+    symbolSize: 5,
+    showSymbol: values.length <= 30,
+    color,
+    lineStyle: { color, width: 2, type: dash },
+    markLine: i === lines.length - 1 ? chosenLine(chosen, epochs, values) : undefined,
+  }));
+  const [first, last] = [epochs[0], epochs.at(-1)!];
+  const option: EChartsOption = {
+    legend: {
+      right: 12,
+      top: 4,
+      itemWidth: 28,
+      itemGap: 24,
+      textStyle: { color: ink.ink, fontSize: 13 },
+      inactiveColor: ink.muted,
+    },
+    grid: { left: 62, right: 18, top: 48, bottom: 46 },
+    xAxis: {
+      type: 'value',
+      min: first === last ? first - 1 : first,
+      max: first === last ? first + 1 : last,
+      minInterval: 1,
+      name: 'epoch',
+      nameLocation: 'middle',
+      nameGap: 28,
+      ...AXIS,
+      splitLine: { show: false },
+    },
+    yAxis: {
+      ...{ type: 'value', scale: true, name: yName, nameLocation: 'middle', nameGap: 44, splitNumber: 4 },
+      ...range,
+      ...AXIS,
+    },
+    series,
+  };
+  return draw(description, WIDTH, HEIGHT, option);
+}
+
+const AXIS = {
+  nameTextStyle: { color: ink.ink, fontSize: 13 },
+  axisLabel: { color: ink.muted, fontSize: 12 },
+  axisLine: { show: true, lineStyle: { color: ink.muted } },
+  axisTick: { lineStyle: { color: ink.muted } },
+  splitLine: { lineStyle: { color: ink.grid } },
+} as const;
+
+function chosenLine(
+  chosen: number | null,
+  epochs: readonly number[],
+  values: readonly (number | null)[],
+): LineSeriesOption['markLine'] {
+  const place = chosen === null ? -1 : epochs.indexOf(chosen);
+  if (chosen === null || place < 0) return undefined;
+  const value = values[place];
+  const share = (place + 0.5) / epochs.length;
+  return {
+    silent: true,
+    symbol: ['none', 'none'],
+    lineStyle: { color: ink.chosen, width: 2, type: 'dotted' },
+    label: {
+      formatter: `chosen: epoch ${chosen}${value === null ? '' : ` (${figureText(value)})`}`,
+      color: ink.chosen,
+      fontSize: 13,
+      fontWeight: 'bold',
+      // Near an end of the axis it would reach out of the picture.
+      align: share < 0.25 ? 'left' : share > 0.75 ? 'right' : 'center',
+    },
+    data: [{ xAxis: chosen }],
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * report.html: all of a run on one page that needs nothing else, neither a network nor a file beside it. Sections are in
+ * page-*.ts; this is the frame, the headline and what is missing.
+ */
+import { createHash } from 'node:crypto';
+import type { Metrics, MetricsFile } from '../../metrics/types';
+import { curveSection, matrixSection, scoreSections } from './charts';
+import { exampleSection } from './examples';
+import { environmentSection, epochsSection } from './facts';
+import { labelTable } from './labels';
+import { SCRIPT } from './script';
+import { STYLE } from './style';
+import type { Examples } from '../examples';
+import { escape, figureText, plural } from '../format';
+import type { Pictures } from '../charts/pictures';
+import type { RunData } from '../../run/open';
+
+/** The page of a run; `examples` is undefined when their images could not be had. */
+export function renderPage(data: RunData, pictures: Pictures, examples: Examples | undefined): string {
+  const { name, metrics, notes } = data;
+  const sections = [
+    metrics && headline(metrics),
+    curveSection(pictures),
+    metrics && labelTable(metrics),
+    metrics && matrixSection(metrics, pictures),
+    ...(metrics ? scoreSections(metrics, pictures) : []),
+    metrics && exampleSection(data, metrics, examples),
+    epochsSection(data),
+    environmentSection(data),
+  ].filter((section) => section !== undefined && section !== '') as string[];
+  const links = sections.flatMap((section) => {
+    const [, id, title] = /<h2 id="([^"]+)">([^<]*)<\/h2>/.exec(section) ?? [];
+    return id === undefined ? [] : [`<li><a href="#${id}">${title}</a></li>`];
+  });
+  const hash = createHash('sha256').update(SCRIPT).digest('base64');
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${hash}'">
+<title>${escape(name)} – chestmnist report</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<header>
+<h1>${escape(name)}</h1>
+<p class="muted">${escape(subtitle(data))}</p>
+<nav aria-label="Sections"><ul>${links.join('')}</ul></nav>
+</header>
+<main>
+${notes.map((note) => `<p class="note">${escape(note)}</p>`).join('\n')}
+${sections.join('\n')}
+</main>
+<footer><p>For research. Not a medical device: nothing on this page may guide the care of a patient.</p></footer>
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}
+
+function subtitle({ run, metrics, history }: RunData): string {
+  const versions = (run.versions ?? {}) as Record<string, unknown>;
+  const data = (run.data ?? {}) as Record<string, unknown>;
+  return [
+    metrics?.dataset ?? data.name,
+    typeof run.status === 'string' && `run ${run.status}`,
+    history.length > 0 && plural(history.length, 'epoch'),
+    metrics && `scored with the weights of epoch ${metrics.best_epoch}`,
+    metrics && `${plural(metrics.splits.test.n, 'test image')}`,
+    typeof run.started === 'string' && run.started.slice(0, 10),
+    typeof versions.chestmnist === 'string' && `chestmnist ${versions.chestmnist}`,
+  ]
+    .filter((part) => typeof part === 'string')
+    .join(' · ');
+}
+
+/** The figures that imbalance cannot flatter, each beside what predicting nothing scores. */
+function headline(file: MetricsFile): string {
+  const { val, test } = file.splits;
+  const { confidence, all_negative: nothing } = test;
+  const [rule, tuned] = Object.entries(file.tuned ?? {})[0] ?? [];
+  const tile = (
+    title: string,
+    key: 'auc' | 'average_precision' | 'recall' | 'f1',
+    base: number | null,
+    what: string,
+  ): string => {
+    const interval = confidence?.[`${key}_macro`];
+    const lines = [
+      interval &&
+        interval[0] !== null &&
+        `${100 * confidence.level} % interval ${figureText(interval[0])} to ${figureText(interval[1])}`,
+      `validation ${figureText(val[key].macro)}`,
+      (key === 'recall' || key === 'f1') && tuned && `with thresholds by ${rule}: ${figureText(tuned.test[key].macro)}`,
+    ].filter((line) => typeof line === 'string');
+    return `<div class="tile"><dt>${title}</dt><dd><span class="value">${figureText(test[key].macro)}</span>
+${lines.map((line) => `<small>${escape(line)}</small>`).join('')}
+<span class="base">predicting nothing: ${figureText(base)}</span><small>${what}</small></dd></div>`;
+  };
+  return `<section aria-labelledby="headline">
+<h2 id="headline">Headline</h2>
+<p>Test split, ${plural(test.n, 'image')}, means over the labels. Decisions at ${decisionText(test)}.</p>
+<dl class="tiles">
+${tile('Macro AUC', 'auc', nothing.auc_macro, 'How well positives rank above negatives; 0.5 is chance.')}
+${tile('Macro average precision', 'average_precision', nothing.average_precision_macro, 'Precision over all recalls; the prevalence is chance.')}
+${tile('Macro F1', 'f1', nothing.f1_macro, 'Of the decisions: precision and recall in one.')}
+${tile('Macro recall', 'recall', nothing.recall_macro, 'Of the findings that are there, the share found.')}
+</dl>
+<p class="verdict">${verdict(test)}</p>
+</section>`;
+}
+
+const decisionText = ({ threshold }: Metrics): string =>
+  typeof threshold === 'number'
+    ? `a probability above ${threshold}`
+    : 'a probability above the threshold of each label';
+
+function verdict({ accuracy, all_negative: nothing }: Metrics): string {
+  const gain = accuracy.mean - nothing.accuracy;
+  const facts = `Mean accuracy is <b>${figureText(accuracy.mean, 4)}</b>; predicting nothing at all scores <b>${figureText(nothing.accuracy, 4)}</b>.`;
+  if (gain > 0.01) return `${facts} The difference is small beside what the figures above say: read those first.`;
+  const relation = gain > 0 ? 'hardly above' : gain < 0 ? 'below' : 'equal to';
+  return `${facts} It is ${relation} the baseline, because findings are rare: accuracy says next to nothing here. Read the figures above.`;
+}

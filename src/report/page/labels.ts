@@ -1,0 +1,106 @@
+/** The table of the labels, sortable, and the tables of tuned thresholds with their drift from validation to test. */
+import type { Figure, MetricsFile } from '../../metrics/types';
+import { count, escape, figureText, percent } from '../format';
+
+interface Cell {
+  /** What rows are sorted by; empty sorts last. */
+  value: Figure | string;
+  html: string;
+}
+
+const number = (value: Figure, digits = 3): Cell => ({
+  value,
+  html: value === null ? '<span title="undefined: one value only in this split">n/a</span>' : value.toFixed(digits),
+});
+
+/** A wide table in a frame that scrolls by itself, also by keyboard. */
+const scrolling = (name: string, table: string): string =>
+  `<div class="scroll" role="region" aria-label="${escape(name)}" tabindex="0">${table}</div>`;
+
+const nameOf = (label: string): string => `<span class="name">${escape(label)}</span>`;
+
+const attribute = (value: Cell['value']): string => escape(value ?? '');
+
+export function labelTable({ labels, splits, tuned = {} }: MetricsFile): string {
+  const { test } = splits;
+  const { confidence } = test;
+  const [rule, best] = Object.entries(tuned)[0] ?? [];
+  const ranked = (key: 'auc' | 'average_precision', i: number): Cell => {
+    const cell = number(test[key].per_label[i]);
+    const [low, high] = confidence?.[`${key}_per_label`][i] ?? [null, null];
+    return low === null ? cell : { ...cell, html: `${cell.html}<small>${figureText(low)}–${figureText(high)}</small>` };
+  };
+  const columns: [name: string, cell: (i: number) => Cell][] = [
+    [
+      'Positives',
+      (i) => ({
+        value: test.support[i],
+        html: `${count(test.support[i])}<small>${percent(test.prevalence[i])}</small>`,
+      }),
+    ],
+    ['AUC', (i) => ranked('auc', i)],
+    ['AP', (i) => ranked('average_precision', i)],
+    ...(['precision', 'recall', 'specificity', 'f1', 'mcc'] as const).map((key): [string, (i: number) => Cell] => [
+      NAMES[key],
+      (i) => number(test[key].per_label[i]),
+    ]),
+    ...(best
+      ? ([
+          [`Recall, ${rule}`, (i) => number(best.test.recall.per_label[i])],
+          [`F1, ${rule}`, (i) => number(best.test.f1.per_label[i])],
+        ] as [string, (i: number) => Cell][])
+      : []),
+    [
+      'Accuracy',
+      (i) => ({
+        value: test.accuracy.per_label[i],
+        html: `${figureText(test.accuracy.per_label[i])}<small>nothing: ${figureText(1 - test.prevalence[i])}</small>`,
+      }),
+    ],
+    ['Brier', (i) => number(test.brier.per_label[i])],
+    ['ECE', (i) => number(test.ece.per_label[i])],
+  ];
+  const head = ['Label', ...columns.map(([name]) => name)];
+  const rows = labels.map((label, i) => {
+    const cells = columns
+      .map(([, cell]) => cell(i))
+      .map(({ value, html }) => `<td data-value="${attribute(value)}">${html}</td>`);
+    return `<tr><th scope="row" data-value="${escape(label)}">${nameOf(label)}</th>${cells.join('')}</tr>`;
+  });
+  const interval = confidence ? ` Under AUC and AP: ${100 * confidence.level} % bootstrap intervals.` : '';
+  return `<section aria-labelledby="labels">
+<h2 id="labels">Labels</h2>
+<p>Test split, decisions at ${typeof test.threshold === 'number' ? `a threshold of ${test.threshold}` : 'one threshold a label'}. Under the positives stands the prevalence, under the accuracy that of predicting nothing.${interval} Choose a heading to sort by it.</p>
+${scrolling(
+  'Figures of each label',
+  `<table class="labels sortable">
+<thead><tr>${head.map((name) => `<th scope="col"><button type="button">${escape(name)}</button></th>`).join('')}</tr></thead>
+<tbody>${rows.join('\n')}</tbody></table>`,
+)}
+<p id="sorted" class="muted" role="status"></p>
+</section>`;
+}
+
+const NAMES = { precision: 'Precision', recall: 'Recall', specificity: 'Specificity', f1: 'F1', mcc: 'MCC' };
+
+/** Of one rule: each label's threshold, and what it gave on validation and on test, so that drift shows. */
+export function tunedTable({ labels, tuned = {} }: MetricsFile, rule: string): string {
+  const { thresholds, val, test, untuned = [] } = tuned[rule];
+  const figures = ['precision', 'recall', 'f1'] as const;
+  const head = ['Label', 'Threshold', ...figures.flatMap((key) => [`${NAMES[key]}, val`, `${NAMES[key]}, test`])];
+  const cells = (values: Figure[]): string => values.map((value) => `<td>${number(value).html}</td>`).join('');
+  const rows = [
+    ...labels.map((label, i) => {
+      const pairs = figures.flatMap((key) => [val[key].per_label[i], test[key].per_label[i]]);
+      const mark = untuned.includes(i) ? ' <small>(not tuned: one value only in validation)</small>' : '';
+      return `<tr><th scope="row">${nameOf(label)}${mark}</th>${cells([thresholds[i], ...pairs])}</tr>`;
+    }),
+    `<tr><th scope="row">mean</th><td></td>${cells(figures.flatMap((key) => [val[key].macro, test[key].macro]))}</tr>`,
+  ];
+  return `<p>Found on validation, then applied to test as they are.</p>
+${scrolling(
+  `Thresholds by ${rule}`,
+  `<table class="labels">
+<thead><tr>${head.map((name) => `<th scope="col">${name}</th>`).join('')}</tr></thead><tbody>${rows.join('\n')}</tbody></table>`,
+)}`;
+}

@@ -1,0 +1,170 @@
+/**
+ * What an exact resume needs, in one sealed file: weights, optimizer state, the best weights so far, the place in the
+ * run, the epochs so far, the options and the data's MD5. Everything else in a run directory follows from it. A
+ * safetensors file; the facts are JSON in its metadata, its last tensor is the SHA-256 of all bytes before. The file
+ * before it is kept beside it. Not here: which run is resumed, and with which options (resume.ts).
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rename, stat, type FileHandle } from 'node:fs/promises';
+import { writeAtomically } from '../base/atomic';
+import { ChestMnistError } from '../base/errors';
+import type { DataFacts } from '../train/events';
+import type { EpochProgress, StateDict } from '../engine/addon';
+import { show, type ResolvedOptions } from '../recipe/options';
+import type { EpochRow } from './history';
+import { exists, runFiles } from './directory';
+import { encodeSafetensors, readSafetensors } from '../weights/safetensors';
+
+/** Where a run stands: the epoch to train or in training, and what of it is done. */
+export interface Position {
+  /** From 1; one more than `epochs` when all are done. */
+  epoch: number;
+  /** Images of its order already trained, at a batch boundary. */
+  samples: number;
+  /** Loss summed over them. */
+  lossSum: number;
+  seconds: number;
+}
+
+/** Nothing done yet of an epoch. */
+export const UNTRAINED = { samples: 0, lossSum: 0, seconds: 0 };
+
+/** A part of an epoch added to what was done of it before. */
+export const advance = (before: Position, part: Pick<EpochProgress, 'samples' | 'lossSum' | 'seconds'>): Position => ({
+  epoch: before.epoch,
+  samples: before.samples + part.samples,
+  lossSum: before.lossSum + part.lossSum,
+  seconds: before.seconds + part.seconds,
+});
+
+export interface CheckpointFacts {
+  options: ResolvedOptions;
+  /** What the epochs so far were trained with. */
+  device: string;
+  data: DataFacts;
+  position: Position;
+  history: EpochRow[];
+}
+
+export interface Checkpoint extends CheckpointFacts {
+  model: StateDict;
+  optimizer: StateDict;
+  /** Weights of the best epoch; undefined before one is finished, `model` itself right after it. */
+  best: StateDict | undefined;
+}
+
+const KIND = 'chestmnist checkpoint 2';
+const DIGEST_BYTES = 32;
+const DIGEST = {
+  name: 'sha256',
+  dtype: 'F32',
+  shape: [DIGEST_BYTES / 4],
+  data: new Float32Array(DIGEST_BYTES / 4),
+} as const;
+const prefixed = (prefix: string, state: StateDict): StateDict => state.map((e) => ({ ...e, name: prefix + e.name }));
+const unprefixed = (prefix: string, state: StateDict): StateDict =>
+  state.filter((e) => e.name.startsWith(prefix)).map((e) => ({ ...e, name: e.name.slice(prefix.length) }));
+
+/** Replaces the checkpoint of a run; the one there becomes the one before it. */
+export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
+  const { model, optimizer, best, ...facts } = checkpoint;
+  const pieces = encodeSafetensors(
+    [
+      ...prefixed('model.', model),
+      ...prefixed('optimizer.', optimizer),
+      ...(best && best !== model ? prefixed('best.', best) : []),
+      DIGEST,
+    ],
+    { kind: KIND, facts: JSON.stringify(facts) },
+  );
+  const { checkpoint: file, previous } = runFiles(directory);
+  await writeAtomically(file, (handle) => writeSealed(handle, pieces.slice(0, -1)), { former: previous });
+}
+
+/** The pieces, then the SHA-256 of them, worked out while they are written. */
+async function writeSealed(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  const hash = createHash('sha256');
+  for (const piece of pieces) {
+    const written = handle.writeFile(piece);
+    hash.update(piece);
+    await written;
+  }
+  await handle.writeFile(hash.digest());
+}
+
+/**
+ * The checkpoint of a run directory: the newest, or where that is damaged or missing the one before, which then takes
+ * its place, and `note` says so. Throws ERR_CHECKPOINT_INCOMPATIBLE when neither can be used.
+ */
+export async function loadCheckpoint(directory: string): Promise<{ checkpoint: Checkpoint; note?: string }> {
+  const { checkpoint: file, previous } = runFiles(directory);
+  try {
+    return { checkpoint: await read(file) };
+  } catch (error) {
+    const reason = (error as Error).message;
+    // Cut off between its two renames, a save leaves only the one before: nothing is lost and nothing to be said.
+    const missing = !(await exists(file));
+    const checkpoint = await read(previous).catch((cause: unknown) => {
+      if (missing && cause instanceof ChestMnistError) throw cause;
+      throw new ChestMnistError(
+        'ERR_CHECKPOINT_INCOMPATIBLE',
+        {
+          found: `no checkpoint of ${directory} can be used: ${file}: ${foundOf(error)}; ${previous}: ${foundOf(cause)}`,
+          needed: 'a whole checkpoint',
+          next: `start a new run; --weights ${runFiles(directory).best} begins with the best weights of this one`,
+        },
+        { cause },
+      );
+    });
+    await rename(previous, file);
+    if (missing) return { checkpoint };
+    const { epoch, samples } = checkpoint.position;
+    return {
+      checkpoint,
+      note: `the newest checkpoint is damaged (${reason.split('. Needed')[0]}): going on from the one before, epoch ${epoch} after ${samples} images`,
+    };
+  }
+}
+
+const foundOf = (error: unknown): string => (error instanceof ChestMnistError ? error.found : (error as Error).message);
+
+async function read(file: string): Promise<Checkpoint> {
+  await checkSeal(file);
+  const { state, metadata } = await readSafetensors(file);
+  if (metadata.kind !== KIND) {
+    throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
+      found: `${file} is of kind ${show(metadata.kind)}`,
+      needed: KIND,
+      next: 'resume with the version of chestmnist that began the run',
+    });
+  }
+  const facts = JSON.parse(metadata.facts) as CheckpointFacts;
+  const [model, optimizer, best] = ['model.', 'optimizer.', 'best.'].map((prefix) => unprefixed(prefix, state));
+  return { ...facts, model, optimizer, best: best.length > 0 ? best : facts.history.length > 0 ? model : undefined };
+}
+
+/** Refuses a file whose last bytes are not the SHA-256 of those before: cut short, or with a bit flipped anywhere. */
+async function checkSeal(file: string): Promise<void> {
+  const size = await stat(file).then(
+    (s) => s.size,
+    () => 0,
+  );
+  let seal = Buffer.alloc(0);
+  const hash = createHash('sha256');
+  if (size > DIGEST_BYTES) {
+    let at = 0;
+    for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 }) as AsyncIterable<Buffer>) {
+      const end = Math.max(0, Math.min(chunk.length, size - DIGEST_BYTES - at));
+      hash.update(chunk.subarray(0, end));
+      seal = Buffer.concat([seal, chunk.subarray(end)]);
+      at += chunk.length;
+    }
+  }
+  if (size > DIGEST_BYTES && seal.equals(hash.digest())) return;
+  throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
+    found: `${file} ${(await exists(file)) ? 'is damaged: its SHA-256 is not the one it holds' : 'does not exist'}`,
+    needed: 'a whole checkpoint',
+    next: 'start a new run',
+  });
+}

@@ -1,0 +1,173 @@
+/**
+ * Predictions on disk: MedMNIST's standard result CSV, which its Evaluator parses, in both directions; and the logits
+ * with their labels as .npz, from which every figure and curve can be had again.
+ * Format: `{flag}{_size unless 28}_{split}_[AUC]{auc}_[ACC]{acc}@{run}.csv`, lines `index,score,...` without a header.
+ */
+import { readFile, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { writeAtomically } from '../base/atomic';
+import type { SplitName } from '../data/dataset';
+import { writeNpz } from '../base/npz';
+import { ChestMnistError } from '../base/errors';
+import type { Figure } from '../metrics/types';
+
+export interface PredictionsInput {
+  /** MedMNIST flag or name of the data set; what the Evaluator could not parse in it becomes a hyphen. */
+  flag: string;
+  /** Side of the images in pixels. */
+  size: number;
+  split: SplitName;
+  /** Name of the run, after the @. */
+  run: string;
+  /** 0 or 1, [N, labelCount] row-major. */
+  labels: Uint8Array;
+  /** [N, labelCount] row-major. */
+  logits: Float32Array;
+  /** Probabilities, [N, labelCount] row-major. */
+  scores: Float64Array;
+  labelCount: number;
+  /** Macro AUC; null (undefined) is written as nan. */
+  auc: Figure;
+  /** Mean accuracy over labels at 0.5. */
+  acc: Figure;
+}
+
+/**
+ * Writes `predictions/{split}.npz` (`labels` |u1 and `logits` <f4, both [N, labelCount]) and the CSV into a run
+ * directory, in place of those of the same split; returns the two paths. Throws ERR_DATA_SHAPE or ERR_CONFIG.
+ */
+export async function writePredictions(runDirectory: string, input: PredictionsInput): Promise<string[]> {
+  const { flag, size, split, run, labels, logits, scores, labelCount, auc, acc } = input;
+  const n = labels.length / labelCount;
+  if (!Number.isInteger(n) || logits.length !== labels.length || scores.length !== labels.length) {
+    throw new ChestMnistError('ERR_DATA_SHAPE', {
+      found: `${labels.length} labels, ${logits.length} logits and ${scores.length} scores for ${labelCount} labels an image`,
+      needed: 'three arrays of one shape [N, labelCount]',
+      next: 'pass the arrays of one split',
+    });
+  }
+  const folder = path.join(runDirectory, 'predictions');
+  const prefix = `${flagOf(flag, size)}${size === 28 ? '' : `_${size}`}_${split}_`;
+  const suffix = `@${run.replace(/[^A-Za-z0-9_-]+/g, '-') || 'run'}.csv`;
+  const csv = path.join(folder, `${prefix}[AUC]${fixed(auc)}_[ACC]${fixed(acc)}${suffix}`);
+  const npz = path.join(folder, `${split}.npz`);
+  await writeNpz(npz, {
+    labels: { shape: [n, labelCount], data: labels },
+    logits: { shape: [n, labelCount], data: logits },
+  });
+  await removeFormer(folder, `${prefix}[AUC]`, suffix, path.basename(csv));
+  const lines = Array.from(
+    { length: n },
+    (_, i) => `${i},${scores.subarray(i * labelCount, (i + 1) * labelCount).join(',')}\n`,
+  );
+  await writeAtomically(csv, async (handle) => {
+    await handle.writeFile(lines.join(''));
+  });
+  return [csv, npz];
+}
+
+/** A second scoring of a run has other figures and so another name: its file takes the place of the first. */
+async function removeFormer(folder: string, prefix: string, suffix: string, kept: string): Promise<void> {
+  const names = await readdir(folder);
+  const former = names.filter((name) => name.startsWith(prefix) && name.endsWith(suffix) && name !== kept);
+  for (const name of former) await rm(path.join(folder, name), { force: true });
+}
+
+/** The Evaluator splits the name at underscores: none may be left in the flag, nor the size in it twice. */
+function flagOf(name: string, size: number): string {
+  const flag = name.endsWith(`_${size}`) ? name.slice(0, -`_${size}`.length) : name;
+  return flag.replace(/[^A-Za-z0-9.-]+/g, '-') || 'dataset';
+}
+
+const fixed = (value: Figure): string => (value === null || !Number.isFinite(value) ? 'nan' : value.toFixed(3));
+
+export interface MedmnistPredictions {
+  flag: string;
+  /** Side of the images in pixels: 28 where the name has none. */
+  size: number;
+  split: SplitName;
+  /** What follows the @ in the name; undefined when there is none. */
+  run?: string;
+  /** [count, labelCount] row-major, in order of the index column. */
+  scores: Float64Array;
+  count: number;
+  labelCount: number;
+}
+
+/**
+ * Reads a standard result CSV, ours or MedMNIST's. Throws ERR_DATA_MISSING (no such file), ERR_DATA_CORRUPT (a name or a
+ * line that is not of the format, an index twice or missing) or ERR_DATA_SHAPE (lines of unequal length, no line).
+ */
+export async function readMedmnistCsv(file: string): Promise<MedmnistPredictions> {
+  const name = path.basename(file);
+  const parts = /^(?<flag>[^_]+)(?:_(?<size>\d+))?_(?<split>train|val|test)[^/]*?(?:@(?<run>[^@]*))?\.csv$/.exec(
+    name,
+  )?.groups;
+  if (!parts) {
+    throw wrong(
+      'ERR_DATA_CORRUPT',
+      `the name ${name}`,
+      '{flag}_{split}….csv or {flag}_{size}_{split}….csv',
+      'rename the file so',
+    );
+  }
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw wrong(
+      'ERR_DATA_MISSING',
+      `${file} cannot be read (${(cause as Error).message})`,
+      'a result CSV',
+      'check the path',
+    );
+  });
+  const rows = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const labelCount = (rows[0]?.split(',').length ?? 0) - 1;
+  if (labelCount < 1)
+    throw wrong('ERR_DATA_SHAPE', `${file} has no line of index and scores`, 'lines index,score,…', FORMAT_HELP);
+  const scores = new Float64Array(rows.length * labelCount);
+  const seen = new Uint8Array(rows.length);
+  rows.forEach((row, i) => {
+    const cells = row.split(',');
+    const line = `${file}, line ${i + 1}`;
+    if (cells.length !== labelCount + 1) {
+      throw wrong(
+        'ERR_DATA_SHAPE',
+        `${line} has ${cells.length - 1} scores`,
+        `${labelCount}, as the first line`,
+        FORMAT_HELP,
+      );
+    }
+    const values = cells.map((cell) => (cell.trim() === '' ? NaN : Number(cell)));
+    const index = values[0];
+    if (!values.every(Number.isFinite))
+      throw wrong('ERR_DATA_CORRUPT', `${line}: ${row.slice(0, 60)}`, 'an index and finite scores', FORMAT_HELP);
+    if (!Number.isInteger(index) || index < 0 || index >= rows.length || seen[index]) {
+      throw wrong(
+        'ERR_DATA_CORRUPT',
+        `${line} has index ${index}`,
+        `each of 0 to ${rows.length - 1} once`,
+        FORMAT_HELP,
+      );
+    }
+    seen[index] = 1;
+    scores.set(values.slice(1), index * labelCount);
+  });
+  const { flag, size, split, run } = parts;
+  return {
+    flag,
+    size: Number(size ?? 28),
+    split: split as SplitName,
+    ...(run === undefined ? {} : { run }),
+    scores,
+    count: rows.length,
+    labelCount,
+  };
+}
+
+const FORMAT_HELP = "write it as MedMNIST's Evaluator does";
+
+const wrong = (
+  code: 'ERR_DATA_CORRUPT' | 'ERR_DATA_SHAPE' | 'ERR_DATA_MISSING',
+  found: string,
+  needed: string,
+  next: string,
+) => new ChestMnistError(code, { found, needed, next });

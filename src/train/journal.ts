@@ -1,0 +1,107 @@
+/**
+ * The state of a run in progress, and what of it is on disk. The checkpoint is written first and is the truth: history,
+ * best weights and configuration follow from it, are written after it, and again whenever a run is resumed. So whatever
+ * moment a run is killed at, they never say more than the checkpoint does.
+ */
+import type { Dataset } from '../data/dataset';
+import { saveCheckpoint, UNTRAINED, type Checkpoint, type Position } from '../run/checkpoint';
+import type { TrainEvent } from './events';
+import { bestOf, writeHistory, type EpochRow } from '../run/history';
+import { factsOf } from '../data/inputs';
+import type { StillHeld } from '../base/lock';
+import { metadataOf } from '../engine/model';
+import type { StateDict, Trainer } from '../engine/addon';
+import { configOf, type ResolvedOptions } from '../recipe/options';
+import { busy, exists, removeLeftovers, runFiles, writeJson, type RunRecord } from '../run/directory';
+import { saveWeights } from '../weights';
+
+/** What every part of a run in progress needs. */
+export interface Session {
+  readonly directory: string;
+  readonly held: StillHeld;
+  readonly options: ResolvedOptions;
+  readonly dataset: Dataset;
+  readonly trainer: Trainer;
+  readonly emit: (event: TrainEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+export class RunState {
+  /** Where the run stands; of a part of an epoch it is said from outside. */
+  position: Position;
+  readonly history: EpochRow[];
+  /** Weights of the best epoch. */
+  best: StateDict | undefined;
+  readonly #session: Session;
+
+  constructor(session: Session, from?: Checkpoint) {
+    this.#session = session;
+    this.position = from?.position ?? { epoch: 1, ...UNTRAINED };
+    this.history = [...(from?.history ?? [])];
+    this.best = from?.best;
+  }
+
+  /** As run.json has it. */
+  get progress(): { best_epoch: number | null; epochs: number } {
+    return { best_epoch: bestOf(this.history)?.epoch ?? null, epochs: this.history.length };
+  }
+
+  /** Everything but the checkpoint, as the checkpoint has it. */
+  async begin(): Promise<void> {
+    await removeLeftovers(this.#session.directory);
+    await this.#write();
+  }
+
+  /** A checkpoint of this moment; `run` is written again where the run directory was removed meanwhile. */
+  async save(run: RunRecord, model?: StateDict): Promise<void> {
+    const { directory, held, options, dataset, trainer, emit } = this.#session;
+    if (!held()) throw busy(directory, 'another run, which has taken it over');
+    if (!(await exists(runFiles(directory).config))) {
+      emit({ type: 'note', text: `${directory} was removed or emptied: it is written again` });
+      await run.write();
+      await this.#write();
+    }
+    await saveCheckpoint(directory, {
+      options,
+      device: trainer.device,
+      data: factsOf(dataset),
+      position: this.position,
+      history: this.history,
+      model: model ?? (await trainer.stateDict()),
+      optimizer: await trainer.optimizerState(),
+      best: this.best,
+    });
+  }
+
+  /** Takes in a finished epoch and puts it on disk; true when it is the best so far. */
+  async finishEpoch(row: EpochRow, run: RunRecord): Promise<boolean> {
+    const { directory, trainer } = this.#session;
+    this.history.push(row);
+    this.position = { epoch: row.epoch + 1, ...UNTRAINED };
+    const model = await trainer.stateDict();
+    const isBest = bestOf(this.history) === row;
+    if (isBest) this.best = model;
+    await this.save(run, model);
+    if (isBest) await this.#writeWeights(runFiles(directory).best, model);
+    await writeHistory(directory, this.history);
+    return isBest;
+  }
+
+  /** The weights as they are now. */
+  async writeLast(): Promise<void> {
+    const { directory, trainer } = this.#session;
+    await this.#writeWeights(runFiles(directory).last, await trainer.stateDict());
+  }
+
+  async #write(): Promise<void> {
+    const { directory, options } = this.#session;
+    await writeJson(runFiles(directory).config, configOf(options));
+    await writeHistory(directory, this.history);
+    if (this.best) await this.#writeWeights(runFiles(directory).best, this.best);
+  }
+
+  #writeWeights(file: string, weights: StateDict): Promise<void> {
+    const { options, dataset } = this.#session;
+    return saveWeights(file, weights, metadataOf(options, dataset));
+  }
+}

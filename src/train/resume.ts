@@ -1,0 +1,173 @@
+/**
+ * Resuming a run: which one, whether the options and the data given beside it are its own, and what changes when it is
+ * extended. Not here: the checkpoint's file (checkpoint.ts).
+ */
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { loadCheckpoint, type Checkpoint } from '../run/checkpoint';
+import { ChestMnistError } from '../base/errors';
+import type { DataFacts } from './events';
+import { outOfPatience } from '../run/history';
+import type { Trainer } from '../engine/addon';
+import { resolveOptions, show, type OptionName, type ResolvedOptions, type TrainOptions } from '../recipe/options';
+import { exists, readRunFile, runFiles } from '../run/directory';
+import { learningRate, milestoneEpochs } from '../recipe/schedule';
+
+export interface Resumed {
+  /** Absolute. */
+  directory: string;
+  /** As it was saved. */
+  checkpoint: Checkpoint;
+  /** The options to go on with. */
+  options: ResolvedOptions;
+  /** Whether more epochs, or fewer, are asked for than before. */
+  extended: boolean;
+  notes: string[];
+}
+
+/**
+ * The directory of the run to resume, absolute: `resume` itself, or for true the newest unfinished run in `out`;
+ * undefined when nothing is to be resumed. Throws ERR_CONFIG for bad options, ERR_NOTHING_TO_RESUME.
+ */
+export async function findRun(given: TrainOptions): Promise<string | undefined> {
+  const { resume, out } = resolveOptions(given);
+  if (resume === false) return undefined;
+  return resume === true ? newestRun(out) : namedRun(resume, out, given.epochs !== undefined);
+}
+
+/**
+ * What a run goes on from. Options given beside it must be those of the run, except where they do not change the result,
+ * and for `epochs`. Throws ERR_CHECKPOINT_INCOMPATIBLE, or ERR_NOTHING_TO_RESUME when there is nothing left to train.
+ */
+export async function openRun(directory: string, given: TrainOptions): Promise<Resumed> {
+  const asked = resolveOptions(given);
+  const { checkpoint, note } = await loadCheckpoint(directory);
+  const { options: kept, history } = checkpoint;
+  const options = mergeOptions(given, asked, checkpoint, directory);
+  const extended = options.epochs !== kept.epochs;
+  const notes = note === undefined ? [] : [note];
+  const run = await readRunFile(directory);
+  if (run === undefined) notes.push('run.json is missing or damaged: it is written anew, as if the run began now');
+  if (run?.status === 'finished') {
+    if (options.epochs <= history.length) throw finished(directory, `all ${history.length} epochs are trained`);
+    if (outOfPatience(history, kept.patience))
+      throw finished(directory, `patience ${kept.patience} ended it after ${history.length} epochs`);
+  }
+  if (extended) notes.push(extensionNote(kept, options));
+  return { directory, checkpoint, options, extended, notes };
+}
+
+/** Options that may differ on resume. The data may have moved: their MD5 is compared instead. */
+const FREE: readonly OptionName[] = [
+  ...(['data', 'device', 'threads', 'out', 'name', 'resume', 'tensorboard'] as const),
+  ...(['epochs', 'checkpointEvery'] as const),
+];
+
+function mergeOptions(
+  given: TrainOptions,
+  asked: ResolvedOptions,
+  { options: kept, position }: Checkpoint,
+  directory: string,
+): ResolvedOptions {
+  const names = (Object.keys(given) as OptionName[]).filter((name) => given[name] !== undefined);
+  const others = names.filter((name) => !FREE.includes(name) && !isDeepStrictEqual(asked[name], kept[name]));
+  if (others.length > 0) {
+    throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
+      found: others.map((name) => `${name} is ${show(asked[name])}`).join('; '),
+      needed: `the options of ${directory}: ${others.map((name) => `${name} ${show(kept[name])}`).join('; ')}`,
+      next: 'leave these options out to resume, or start a new run without --resume',
+    });
+  }
+  const free = names.filter((name) => FREE.includes(name)).map((name) => [name, asked[name]]);
+  const options = { ...kept, ...(Object.fromEntries(free) as Partial<ResolvedOptions>) };
+  if (options.epochs === kept.epochs) return options;
+  const begun = position.epoch - (position.samples > 0 ? 0 : 1);
+  if (options.epochs < begun) {
+    throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
+      found: `epochs is ${options.epochs}`,
+      needed: `at least ${begun}: so many epochs of ${directory} have begun`,
+      next: 'leave --epochs out, or start a new run without --resume',
+    });
+  }
+  return { ...options, milestones: milestoneEpochs(kept) };
+}
+
+/** The finished epochs were trained by the old schedule, so the new one is the same with its percentages as numbers. */
+function extensionNote(kept: ResolvedOptions, options: ResolvedOptions): string {
+  const milestones = options.milestones.length === 0 ? 'none' : options.milestones.join(', ');
+  const was = isDeepStrictEqual(kept.milestones, options.milestones)
+    ? ''
+    : ` (${kept.milestones.join(',')} of ${kept.epochs})`;
+  const last = Number(learningRate(options, options.epochs - 1).toPrecision(4));
+  return `epochs ${kept.epochs} -> ${options.epochs}; the milestones stay where they were: ${milestones}${was}, so the last epoch has learning rate ${last}`;
+}
+
+/** Refuses data other than the run's. */
+export function checkSameData(found: DataFacts, { directory, checkpoint: { data } }: Resumed): void {
+  if (isDeepStrictEqual(found, { ...data, name: found.name })) return;
+  throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
+    found: `data ${found.name} with MD5 ${found.md5} and ${Object.values(found.counts).join('/')} images of ${found.size} px`,
+    needed: `the data of ${directory}: ${data.name} with MD5 ${data.md5} and ${Object.values(data.counts).join('/')} images of ${data.size} px`,
+    next: 'pass the data file of that run with --data, or start a new run',
+  });
+}
+
+/** Another device or number of threads adds numbers up in another order: allowed, and said. */
+export function roundingNote(
+  { checkpoint }: Resumed,
+  device: string,
+  { threads }: ResolvedOptions,
+  execution: Trainer['execution'],
+): string | undefined {
+  // No sum of the fast execution depends on the number of threads.
+  if (execution === 'fast' && checkpoint.device === device) return undefined;
+  const before = `${checkpoint.device}, ${checkpoint.options.threads} threads`;
+  const now = `${device}, ${threads} threads`;
+  return before === now ? undefined : `trained on ${before} until now, on ${now} from here: equal but for rounding`;
+}
+
+async function namedRun(resume: string, out: string, extend: boolean): Promise<string> {
+  const candidates = [path.resolve(resume), path.resolve(out, resume)];
+  for (const directory of candidates) {
+    if ((await checkpointTime(directory)) === undefined) continue;
+    if (extend || !(await isFinished(directory))) return directory;
+    throw finished(directory, 'all its epochs are trained');
+  }
+  const there = await exists(candidates[0]);
+  throw nothing(
+    `${candidates[0]} ${there ? 'has no checkpoint' : 'does not exist'}`,
+    'a run directory with a checkpoint',
+  );
+}
+
+async function newestRun(out: string): Promise<string> {
+  const folder = path.resolve(out);
+  const found: { directory: string; time: number }[] = [];
+  for (const name of await readdir(folder).catch(() => [])) {
+    const directory = path.join(folder, name);
+    const time = await checkpointTime(directory);
+    if (time !== undefined && !(await isFinished(directory))) found.push({ directory, time });
+  }
+  if (found.length === 0)
+    throw nothing(`no unfinished run in ${folder}`, 'a run that was stopped and has a checkpoint');
+  return found.reduce((a, b) => (b.time > a.time ? b : a)).directory;
+}
+
+/** When the newest checkpoint was written, in ms; undefined when there is none. */
+async function checkpointTime(directory: string): Promise<number | undefined> {
+  const { checkpoint, previous } = runFiles(directory);
+  for (const file of [checkpoint, previous]) {
+    const facts = await stat(file).catch(() => undefined);
+    if (facts) return facts.mtimeMs;
+  }
+  return undefined;
+}
+
+const isFinished = async (directory: string): Promise<boolean> => (await readRunFile(directory))?.status === 'finished';
+
+const finished = (directory: string, why: string): ChestMnistError =>
+  nothing(`the run ${directory} is finished: ${why}`, 'an unfinished run, or more --epochs than it has');
+
+const nothing = (found: string, needed: string): ChestMnistError =>
+  new ChestMnistError('ERR_NOTHING_TO_RESUME', { found, needed, next: 'name a run: --resume RUN, or start a new one' });

@@ -1,0 +1,101 @@
+import assert from 'node:assert';
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { withLock } from '../../../src/base/lock';
+import { temporaryFolder } from '../../support/setup-fakes';
+
+const folder = temporaryFolder();
+let count = 0;
+const newLock = (): string => path.join(folder, `lock-${count++}`);
+
+test('work of several holders never overlaps, and the file is gone afterwards', async () => {
+  const file = newLock();
+  let inside = 0;
+  let worst = 0;
+  const work = async (): Promise<void> => {
+    worst = Math.max(worst, ++inside);
+    await sleep(20);
+    inside--;
+  };
+  await Promise.all(Array.from({ length: 5 }, () => withLock(file, work)));
+  expect(worst).toBe(1);
+  expect(existsSync(file)).toBe(false);
+});
+
+test('it is given back when the work fails', async () => {
+  const file = newLock();
+  await expect(withLock(file, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
+  expect(existsSync(file)).toBe(false);
+  expect(await withLock(file, () => Promise.resolve(7))).toBe(7);
+});
+
+test('one left by a killed process is taken over at once', async () => {
+  const file = newLock();
+  const program = `require('fs').writeFileSync(${JSON.stringify(file)}, process.pid + ' ' + require('os').hostname() + ' 1'); setInterval(() => {}, 1000)`;
+  const child = spawn(process.execPath, ['-e', program]);
+  while (!existsSync(file)) await sleep(20);
+  const holders: string[] = [];
+  const taken = withLock(file, () => Promise.resolve(readFileSync(file, 'utf8')), {
+    waiting: (who) => holders.push(who),
+  });
+  await sleep(400);
+  expect(holders).toEqual([`process ${child.pid} on ${hostname()}`]); // alive: it waits, and says so once
+  const killed = Date.now();
+  child.kill('SIGKILL');
+  expect(await taken).toMatch(new RegExp(`^${process.pid} `));
+  expect(Date.now() - killed).toBeLessThan(10_000);
+});
+
+const onLinux = process.platform === 'linux' ? test : test.skip;
+
+test('one of another host is respected until it is no longer touched', async () => {
+  const file = newLock();
+  writeFileSync(file, '1 another-host 1');
+  const started = Date.now();
+  const taken = withLock(file, () => Promise.resolve(Date.now() - started));
+  await sleep(600);
+  const old = new Date(Date.now() - 120_000);
+  utimesSync(file, old, old);
+  expect(await taken).toBeGreaterThanOrEqual(600);
+});
+
+test('an empty one, left between creating and writing, does not block for ever', async () => {
+  const file = newLock();
+  writeFileSync(file, '');
+  const old = new Date(Date.now() - 10_000);
+  utimesSync(file, old, old);
+  expect(await withLock(file, () => Promise.resolve('in'))).toBe('in');
+});
+
+test('waiting can be interrupted', async () => {
+  const file = newLock();
+  writeFileSync(file, `${process.pid} ${hostname()} 1`);
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 50);
+  await expect(withLock(file, () => Promise.resolve(), { signal: stop.signal })).rejects.toThrow(/abort/i);
+});
+
+onLinux(
+  'where the kernel can be asked, only whether the holder lives counts: not its age, not its number alone',
+  async () => {
+    const file = newLock();
+    const old = new Date(Date.now() - 120_000);
+    await withLock(file, async () => {
+      const content = readFileSync(file, 'utf8');
+      utimesSync(file, old, old); // as of a holder that was suspended
+      const busy = { waiting: (): never => assert.fail('busy') };
+      await expect(withLock(file, () => Promise.resolve(), busy)).rejects.toThrow('busy');
+      // The same process number, started at another time: another process.
+      writeFileSync(file, content.replace(/\d+$/, '1'));
+      expect(await withLock(file, () => Promise.resolve('in'), busy)).toBe('in');
+      // Of another boot or container nothing can be known: a minute is waited for.
+      writeFileSync(file, content.replace(/pid:.\d+/, 'pid:[1'));
+      await expect(withLock(file, () => Promise.resolve(), busy)).rejects.toThrow('busy');
+      utimesSync(file, old, old);
+      expect(await withLock(file, () => Promise.resolve('in'), busy)).toBe('in');
+    });
+  },
+);

@@ -1,0 +1,161 @@
+import os from 'node:os';
+import { ChestMnistError } from '../../../src/base/errors';
+import { nearest } from '../../../src/base/nearest';
+import {
+  configOf,
+  defaultText,
+  OPTION_NAMES,
+  readFlag,
+  resolveOptions,
+  TRAIN_OPTIONS,
+} from '../../../src/recipe/options';
+
+const refused = (input: unknown): ChestMnistError => {
+  try {
+    resolveOptions(input);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ChestMnistError);
+    return error as ChestMnistError;
+  }
+  throw new Error(`accepted ${JSON.stringify(input)}`);
+};
+
+test('the defaults are the MedMNIST protocol', () => {
+  expect(resolveOptions({})).toEqual({
+    data: 'chestmnist',
+    size: null,
+    resize: null,
+    epochs: 100,
+    batchSize: 128,
+    lr: 1e-3,
+    optimizer: 'adam',
+    weightDecay: 0,
+    milestones: ['50%', '75%'],
+    gamma: 0.1,
+    loss: 'bce',
+    stem: 'torchvision',
+    weights: null,
+    device: 'auto',
+    precision: 'fp32',
+    exact: false,
+    threads: os.availableParallelism(),
+    seed: 0,
+    out: 'runs',
+    name: null,
+    resume: false,
+    checkpointEvery: 10,
+    patience: null,
+    limitTrain: null,
+    limitVal: null,
+    limitTest: null,
+    tensorboard: false,
+  });
+});
+
+test.each([
+  ['lr', NaN],
+  ['lr', -1],
+  ['lr', 0],
+  ['lr', Infinity],
+  ['lr', '1e-3'],
+  ['epochs', 0],
+  ['epochs', 1.5],
+  ['epochs', -3],
+  ['batchSize', 1],
+  ['batchSize', 2 ** 60],
+  ['size', 27],
+  ['size', 29],
+  ['size', 26],
+  ['resize', 223],
+  ['resize', 1e9],
+  ['device', 'gpu'],
+  ['device', 'cuda:'],
+  ['device', 'cuda:-1'],
+  ['loss', 'mse'],
+  ['optimizer', 'sgd'],
+  ['stem', 'resnet'],
+  ['precision', 'fp16'],
+  ['weightDecay', -0.1],
+  ['gamma', 0],
+  ['milestones', ['abc']],
+  ['milestones', [0]],
+  ['milestones', '50%'],
+  ['threads', 0],
+  ['seed', -1],
+  ['seed', 2 ** 53],
+  ['name', '../up'],
+  ['name', ''],
+  ['name', '.hidden'],
+  ['patience', 0],
+  ['checkpointEvery', 0],
+  ['checkpointEvery', 1e5],
+  ['limitTrain', 0],
+  ['limitVal', NaN],
+  ['tensorboard', 'yes'],
+  ['weights', ''],
+  ['data', 7],
+])('refuses %s %p and says what it needs', (name, value) => {
+  const error = refused({ [name]: value });
+  expect(error.code).toBe('ERR_CONFIG');
+  expect(error.found).toContain(`${name} is`);
+  expect(error.needed).toBe(`${name}: ${TRAIN_OPTIONS[name as 'lr'].needed}`);
+});
+
+test('every option at fault is named, a mistyped one with the nearest', () => {
+  const error = refused({ lr: NaN, epochs: 0, batchsize: 3 });
+  expect(error.found).toContain('lr is NaN');
+  expect(error.found).toContain('epochs is 0');
+  expect(error.needed).toContain('perhaps batchSize');
+});
+
+test('a value that JSON cannot show is refused like any other', () => {
+  const deep = JSON.parse(`${'['.repeat(50_000)}1${']'.repeat(50_000)}`);
+  const cycle: unknown[] = [];
+  cycle.push(cycle);
+  for (const value of [deep, cycle, 5n])
+    expect(refused({ epochs: value }).found).toMatch(/^epochs is (object|bigint)$/);
+});
+
+test("a name that every object has is no option's", () => {
+  const error = refused(JSON.parse('{"toString": 1, "__proto__": 2, "constructor": 3}'));
+  expect(error.found).toContain('there is no option "toString"; there is no option "__proto__"');
+  expect(error.needed).not.toContain('undefined');
+});
+
+test.each([null, 'x', 3, [], undefined])('refuses %p instead of options', (input) => {
+  expect(refused(input).code).toBe('ERR_CONFIG');
+});
+
+test('flags become values: text where the option takes text, numbers elsewhere', () => {
+  expect(readFlag('lr', '1e-4')).toBe(1e-4);
+  expect(readFlag('lr', 'NaN')).toBeNaN();
+  expect(readFlag('lr', 'abc')).toBe('abc');
+  expect(readFlag('epochs', '')).toBe('');
+  expect(readFlag('name', '2024')).toBe('2024');
+  expect(readFlag('data', '5')).toBe('5');
+  expect(readFlag('milestones', '50%, 7')).toEqual(['50%', 7]);
+  expect(readFlag('milestones', 'none')).toEqual([]);
+  expect(readFlag('resume', true)).toBe(true);
+});
+
+test('each flag is the option in kebab-case', () => {
+  for (const name of OPTION_NAMES) {
+    const word = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    expect(TRAIN_OPTIONS[name].flag.split(' ')[0]).toBe(`--${word}`);
+  }
+  expect(defaultText('milestones')).toBe('50%,75%');
+  expect(defaultText('name')).toBeUndefined();
+});
+
+test('a resolved configuration resolves to itself', () => {
+  const options = resolveOptions({ data: 'x.npz', milestones: [3, '75%'], name: 'a', resume: true });
+  const config = configOf(options);
+  expect(config).not.toHaveProperty('name');
+  expect(resolveOptions(JSON.parse(JSON.stringify(config)))).toEqual({ ...options, name: null, resume: false });
+});
+
+test('nearest finds slips and nothing far away', () => {
+  expect(nearest('epoch', OPTION_NAMES)).toBe('epochs');
+  expect(nearest('weigths', OPTION_NAMES)).toBe('weights');
+  expect(nearest('zzzzzzzz', OPTION_NAMES)).toBeUndefined();
+});

@@ -1,0 +1,164 @@
+import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { advance, loadCheckpoint, saveCheckpoint, UNTRAINED, type Checkpoint } from '../../../src/run/checkpoint';
+import type { StateDict } from '../../../src/engine/addon';
+import { resolveOptions, type TrainOptions } from '../../../src/recipe/options';
+import { openRun } from '../../../src/train/resume';
+import { runFiles, writeJson } from '../../../src/run/directory';
+import { readSafetensors } from '../../../src/weights/safetensors';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'checkpoint-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const weights = (value: number): StateDict => [
+  { name: 'a', dtype: 'F32', shape: [3], data: Float32Array.of(value, -0, NaN) },
+  { name: 'n', dtype: 'I64', shape: [], data: BigInt64Array.of(BigInt(value)) },
+];
+
+/** After `epochs` finished epochs, the best of them the first. */
+function checkpointAt(epochs: number, options: TrainOptions = {}): Checkpoint {
+  const model = weights(epochs);
+  return {
+    options: resolveOptions({ threads: 1, ...options }),
+    device: 'cpu',
+    data: { name: 'x', size: 28, md5: 'ab', counts: { train: 4, val: 2, test: 2 } },
+    position: { epoch: epochs + 1, ...UNTRAINED },
+    history: Array.from({ length: epochs }, (_, i) => ({
+      ...{ epoch: i + 1, lr: 0.1, trainLoss: 0.1 + 0.2, valLoss: 1 / 3, valAuc: i === 0 ? 0.9 : null },
+      ...{ valAcc: 0.5, seconds: 1, imagesPerSecond: 4 },
+    })),
+    model,
+    optimizer: [{ name: 'step', dtype: 'F32', shape: [], data: Float32Array.of(7) }],
+    best: epochs === 0 ? undefined : epochs === 1 ? model : weights(1),
+  };
+}
+
+test('it is read as it was written, and the one before is kept', async () => {
+  for (const epochs of [0, 1, 2]) {
+    await saveCheckpoint(folder, checkpointAt(epochs));
+    expect(await loadCheckpoint(folder)).toEqual({ checkpoint: checkpointAt(epochs) });
+  }
+  expect(await readdir(path.join(folder, 'checkpoint'))).toEqual(['previous.safetensors', 'state.safetensors']);
+  expect((await readSafetensors(runFiles(folder).previous)).metadata.facts).toContain('"epoch":2');
+});
+
+test('right after the best epoch its weights are there once', async () => {
+  await saveCheckpoint(folder, checkpointAt(1));
+  const { state } = await readSafetensors(runFiles(folder).checkpoint);
+  expect(state.map(({ name }) => name)).toEqual(['model.a', 'model.n', 'optimizer.step', 'sha256']);
+});
+
+test('every byte flipped in turn, and every length cut to, is detected: the one before is used, and said', async () => {
+  const { checkpoint: file, previous } = runFiles(folder);
+  await saveCheckpoint(folder, checkpointAt(1));
+  await saveCheckpoint(folder, checkpointAt(2));
+  const [whole, before] = [await readFile(file), await readFile(previous)];
+  expect(whole.length).toBeGreaterThan(1500);
+  const damaged = async (content: Uint8Array): Promise<string> => {
+    await writeFile(file, content);
+    await writeFile(previous, before);
+    const { checkpoint, note } = await loadCheckpoint(folder);
+    // One field tells which it is: toEqual would compare thousands of times.
+    return `${checkpoint.position.epoch} ${note?.includes('damaged')}`;
+  };
+  const found = new Set<string>();
+  for (let i = 0; i < whole.length; i++) {
+    const flipped = Buffer.from(whole);
+    flipped[i] ^= 1 << (i % 8);
+    found.add(await damaged(flipped));
+  }
+  for (let length = 0; length < whole.length; length += 7) found.add(await damaged(whole.subarray(0, length)));
+  found.add(await damaged(Buffer.concat([whole, Buffer.alloc(1)])));
+  expect([...found]).toEqual(['2 true']);
+  // The one before has taken its place, so that the next save does not put the damaged one in its stead.
+  expect((await readFile(file)).equals(before)).toBe(true);
+  expect(await loadCheckpoint(folder)).toEqual({ checkpoint: checkpointAt(1) });
+});
+
+test('cut off between its two renames, a save leaves the one before, and nothing is to be said', async () => {
+  await saveCheckpoint(folder, checkpointAt(1));
+  await copyFile(runFiles(folder).checkpoint, runFiles(folder).previous);
+  await rm(runFiles(folder).checkpoint);
+  expect(await loadCheckpoint(folder)).toEqual({ checkpoint: checkpointAt(1) });
+});
+
+test('when both are damaged it says so', async () => {
+  await saveCheckpoint(folder, checkpointAt(1));
+  await saveCheckpoint(folder, checkpointAt(2));
+  const { checkpoint: file, previous } = runFiles(folder);
+  for (const name of [file, previous]) await truncate(name, (await stat(name)).size - 1);
+  await expect(loadCheckpoint(folder)).rejects.toMatchObject({
+    code: 'ERR_CHECKPOINT_INCOMPATIBLE',
+    found: expect.stringMatching(/state\.safetensors.*damaged.*previous\.safetensors.*damaged/),
+  });
+});
+
+test('a save that fails leaves both as they were', async () => {
+  await saveCheckpoint(folder, checkpointAt(1));
+  await saveCheckpoint(folder, checkpointAt(2));
+  const broken = { ...checkpointAt(3), optimizer: [{ ...checkpointAt(3).optimizer[0], shape: [2] }] };
+  await expect(saveCheckpoint(folder, broken)).rejects.toThrow();
+  expect(await loadCheckpoint(folder)).toEqual({ checkpoint: checkpointAt(2) });
+  expect(await readdir(path.join(folder, 'checkpoint'))).toEqual(['previous.safetensors', 'state.safetensors']);
+});
+
+test('the loss of an epoch in parts is that of the whole, to the last bit', () => {
+  const batches = Array.from({ length: 600 }, (_, i) => Math.fround(0.2 + Math.sin(i) / 7) * (i === 599 ? 5 : 128));
+  const sum = (from: number, to: number): number => batches.slice(from, to).reduce((a, b) => a + b, 0);
+  let position = { epoch: 1, ...UNTRAINED };
+  for (const [from, to] of [
+    [0, 1],
+    [1, 137],
+    [137, 600],
+  ])
+    position = advance(position, { samples: to - from, lossSum: sum(from, to), seconds: 1 });
+  expect(position).toEqual({ epoch: 1, samples: 600, lossSum: sum(0, 600), seconds: 3 });
+});
+
+describe('the options of a resumed run', () => {
+  const open = async (epochs: number, given: TrainOptions, kept: TrainOptions = { epochs: 4 }) => {
+    await saveCheckpoint(folder, checkpointAt(epochs, kept));
+    return openRun(folder, { resume: folder, ...given });
+  };
+
+  test('are those it had, but for what does not change the result', async () => {
+    const { options, extended, notes } = await open(2, { checkpointEvery: 1, tensorboard: true, epochs: 4 });
+    expect({ options, extended, notes }).toMatchObject({
+      options: { epochs: 4, milestones: ['50%', '75%'], checkpointEvery: 1, tensorboard: true, threads: 1 },
+      extended: false,
+      notes: [expect.stringContaining('run.json is missing')],
+    });
+    await expect(open(2, { lr: 0.5 })).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT_INCOMPATIBLE',
+      found: 'lr is 0.5',
+    });
+  });
+
+  test('more epochs: the milestones stay at their epochs, and the note says so', async () => {
+    const { options, extended, notes } = await open(4, { epochs: 9 });
+    expect({ options, extended }).toMatchObject({ options: { epochs: 9, milestones: [2, 3] }, extended: true });
+    expect(notes.at(-1)).toBe(
+      'epochs 4 -> 9; the milestones stay where they were: 2, 3 (50%,75% of 4), so the last epoch has learning rate 0.00001',
+    );
+  });
+
+  test('fewer epochs, down to those begun', async () => {
+    expect((await open(2, { epochs: 2 })).options.epochs).toBe(2);
+    await expect(open(2, { epochs: 1 })).rejects.toMatchObject({ code: 'ERR_CHECKPOINT_INCOMPATIBLE' });
+  });
+
+  test('a finished run needs more epochs than it has, and patience left', async () => {
+    await writeJson(runFiles(folder).run, { status: 'finished', resumed: [] });
+    const nothing = { code: 'ERR_NOTHING_TO_RESUME' };
+    await expect(open(4, { epochs: 4 })).rejects.toMatchObject(nothing);
+    expect((await open(4, { epochs: 5 })).notes).toHaveLength(1);
+    await expect(open(4, { epochs: 5 }, { epochs: 8, patience: 3 })).rejects.toMatchObject({
+      ...nothing,
+      found: expect.stringContaining('patience 3 ended it after 4 epochs'),
+    });
+  });
+});
