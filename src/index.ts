@@ -1,12 +1,21 @@
 /** The package's public face. Importing it loads neither LibTorch nor the addon: the first train, evaluate or predict does. */
 export { train } from './train';
-export type { DataFacts, TrainEvent, TrainResult, TrainingRun } from './train/events';
+export type { TrainEvent, TrainResult } from './train/events';
+export type { TrainingRun } from './train/training-run';
 export type { EpochRow } from './run/history';
 export type { ResolvedOptions, TrainOptions } from './recipe/options';
 export { evaluate, type Evaluation, type EvaluateOptions } from './judge/evaluate';
 export { predict, type Prediction, type PredictOptions } from './judge/predict';
-export { expandToRgb, loadDataset, type Dataset, type LoadOptions, type Split, type SplitName } from './data';
+export {
+  expandToRgb,
+  loadDataset,
+  type DataFacts,
+  type Dataset,
+  type LoadOptions,
+  type Split,
+  type SplitName,
+} from './data';
 export { loadWeights, saveWeights } from './weights';
-export type { StateDict, StateEntry } from './engine/addon';
+export type { StateDict, StateEntry } from './engine/contract';
 export type { Metrics, MetricsFile, ThresholdRule } from './metrics/types';
 export { ChestMnistError, type CudaUnavailableReason, type ErrorCode } from './base/errors';

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { fsync } from 'node:fs';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { ChestMnistError } from './errors';
@@ -72,3 +72,25 @@ export async function writeChunks(
 
 /** Waits until the file is on the disk; by its descriptor, since handles of Yarn's Plug'n'Play have no sync(). */
 export const flush = (handle: FileHandle): Promise<void> => promisify(fsync)(handle.fd);
+
+/** Whether there is anything at this path. */
+export async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The text of a file; undefined when there is none. `refuse` makes the error of one that cannot be read. */
+export async function readText(
+  file: string,
+  refuse: (what: string, cause: unknown) => ChestMnistError,
+): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw refuse(`cannot be read (${message})`, cause);
+  }
+}

@@ -1,6 +1,7 @@
 /** Flags of the verbs that share options with training, made from the one table in options.ts. */
 import { Option, type Command } from 'commander';
-import { defaultText, readFlag, TRAIN_OPTIONS, type OptionName } from '../recipe/options';
+import { defaultText, readFlag } from '../recipe/resolve';
+import { TRAIN_OPTIONS, type OptionName } from '../recipe/options';
 
 /** Adds the flags of these options. Defaults are shown, not set: what was not given stays absent. */
 export function addFlags(command: Command, names: readonly OptionName[]): Command {

@@ -9,7 +9,7 @@ export const SPLIT_NAMES = ['train', 'val', 'test'] as const satisfies readonly 
 /** One split. `images` is [count, size, size] uint8 in C order; `labels` is [count, labelCount] of 0 or 1. */
 export interface Split {
   readonly images: Uint8Array;
-  readonly labels: Uint8Array;
+  readonly truth: Uint8Array;
   readonly count: number;
   readonly size: number;
   readonly labelCount: number;
@@ -27,4 +27,12 @@ export interface Dataset {
   readonly md5: string;
   /** Absolute path of the file; absent for generated data. */
   readonly path?: string;
+}
+
+/** What identifies the data of a run. */
+export interface DataFacts {
+  name: string;
+  size: number;
+  md5: string;
+  counts: { train: number; val: number; test: number };
 }

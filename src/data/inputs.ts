@@ -1,14 +1,16 @@
 /**
- * The data set of a run or an evaluation, cut to its limits. Not here: reading files (data/), the model (model.ts).
+ * The data set of a run or an evaluation, cut to its limits. Not here: reading files (data/), the model (judge/model.ts).
  */
 import { CHESTMNIST, limitSplit, loadDataset } from '.';
-import type { Dataset, SplitName } from './dataset';
+import type { DataFacts, Dataset, SplitName } from './dataset';
 import { ChestMnistError } from '../base/errors';
-import type { DataFacts } from '../train/events';
+import { namesFor } from './labels';
 
 export interface DataOptions {
   data: string;
   size: number | null;
+  /** Names that the user gives; null for those of the data. */
+  labelNames?: readonly string[] | null;
   limits?: Partial<Record<SplitName, number | null>>;
   onProgress?: (done: number, total?: number) => void;
   signal?: AbortSignal;
@@ -16,7 +18,7 @@ export interface DataOptions {
 
 /** Loads and cuts a data set; says in `notes` where a limit is above what there is. */
 export async function loadData(options: DataOptions): Promise<{ dataset: Dataset; notes: string[] }> {
-  const { data, size, limits = {}, onProgress, signal } = options;
+  const { data, size, labelNames, limits = {}, onProgress, signal } = options;
   // Synthetic images are made, not cut: no more than are asked for.
   const counts = mapSplits((split) => limits[split] ?? CHESTMNIST.splits[split].count);
   const whole = await loadDataset(data, { size: size ?? undefined, counts, onProgress, signal });
@@ -35,7 +37,8 @@ export async function loadData(options: DataOptions): Promise<{ dataset: Dataset
       notes.push(`${split}: a limit of ${limit}, but there are only ${all.count} images; all are used`);
     return limitSplit(all, limit);
   });
-  return { dataset: { ...whole, splits }, notes };
+  const labels = labelNames ? namesFor(labelNames, whole.labels.length) : whole.labels;
+  return { dataset: { ...whole, labels, splits }, notes };
 }
 
 const mapSplits = <T>(of: (split: SplitName) => T): Record<SplitName, T> => ({

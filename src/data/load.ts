@@ -7,6 +7,7 @@ import { ChestMnistError } from '../base/errors';
 import { CHESTMNIST, CHESTMNIST_LABELS, knownFile } from './catalogue';
 import { hashFile } from '../base/checksum';
 import { SPLIT_NAMES, type Dataset, type Split, type SplitName } from './dataset';
+import { unnamed } from './labels';
 import type { NpyHeader } from '../base/npy';
 import { npzKeys, readNpz, type NpyArray } from '../base/npz';
 import { dataDirectories, findDataFile } from './places';
@@ -65,7 +66,7 @@ export function limitSplit(split: Split, n: number): Split {
   const { size, labelCount } = split;
   return {
     images: split.images.subarray(0, n * size * size),
-    labels: split.labels.subarray(0, n * labelCount),
+    truth: split.truth.subarray(0, n * labelCount),
     count: n,
     size,
     labelCount,
@@ -101,7 +102,9 @@ async function loadCatalogue(size: number, signal?: AbortSignal): Promise<Datase
 
 function datasetOf(name: string, path: string, md5: string, splits: Record<SplitName, Split>): Dataset {
   const { size, labelCount } = splits.train;
-  const labels = labelCount === 14 ? CHESTMNIST_LABELS : Array.from({ length: labelCount }, (_, i) => `label_${i}`);
+  // Names are those of a file that is known, by its content and not by the number of its columns.
+  const isKnown = CHESTMNIST.files.some((known) => known.md5 === md5);
+  const labels = isKnown ? CHESTMNIST_LABELS : unnamed(labelCount);
   return { name, size, labels, splits, md5, path };
 }
 
@@ -121,7 +124,7 @@ async function readSplits(path: string): Promise<Record<SplitName, Split>> {
     const labels = arrays.get(`${name}_labels`)!;
     return {
       images: images.data as Uint8Array,
-      labels: binaryLabels(path, `${name}_labels`, labels),
+      truth: binaryLabels(path, `${name}_labels`, labels),
       count: images.shape[0],
       size: images.shape[1],
       labelCount: labels.shape[1],

@@ -1,19 +1,8 @@
-/**
- * Where files live on this machine: the data folders that are searched, and the user's cache. Nothing here is created.
- */
+/** The folders that hold data sets on this machine: where they are searched and where a download goes. Nothing here is created. */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-
-/** This package's folder in the user's cache, by the platform's convention. */
-export function cacheDirectory(): string {
-  const { XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  if (XDG_CACHE_HOME) return join(XDG_CACHE_HOME, 'chestmnist');
-  if (process.platform === 'win32')
-    return join(LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'chestmnist', 'Cache');
-  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'chestmnist');
-  return join(homedir(), '.cache', 'chestmnist');
-}
+import { cacheDirectory } from '../base/folders';
 
 /** MedMNIST's Python package keeps its files here. */
 const medmnistDirectory = (): string => join(homedir(), '.medmnist');

@@ -2,28 +2,30 @@
  * Scores a split with a trained model: logits and labels in, the metrics of one split out. Not here: the definitions of
  * the figures (metrics/), the scoring at the end of a run (score.ts).
  */
-import { readFile } from 'node:fs/promises';
 import { limitSplit } from '../data';
 import type { Dataset } from '../data/dataset';
 import { expandView } from '../data/expand';
-import { ChestMnistError } from '../base/errors';
-import type { TrainEvent } from '../train/events';
 import { loadData } from '../data/inputs';
-import { computeMetrics, parseThresholdRule, parseThresholds, tuneThresholds } from '../metrics';
+import { areUnnamed } from '../data/labels';
+import { ChestMnistError } from '../base/errors';
+import { computeMetrics, tuneThresholds } from '../metrics';
 import type { Metrics, ThresholdRule } from '../metrics/types';
-import { hold, openModel, type Model } from '../engine/model';
-import { resolveOptions, show, type ResolvedOptions } from '../recipe/options';
+import type { ResolvedOptions } from '../recipe/options';
+import { resolveOptions, show } from '../recipe/resolve';
+import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
+import { hold, openModel, type Model } from './model';
 import { scoreSplit, type Scored } from './score';
+import { thresholdsOf, type GivenThresholds } from './thresholds';
 
 export interface EvaluateOptions {
   /** Which split; default `test`. */
-  split?: 'val' | 'test';
+  split?: ScoredSplit;
   /** Data set name, .npz file or `synthetic`; default the run's own data. Needed for a file of weights. */
   data?: string;
   /** Side of the images in pixels, for a known data set; default the model's. */
   size?: number;
   /** One for all labels (default 0.5), one a label, a rule tuned on the validation split, or the path of a JSON file of thresholds. */
-  thresholds?: number | readonly number[] | ThresholdRule | (string & {});
+  thresholds?: GivenThresholds;
   /** Only the first n images of the split. */
   limit?: number;
   /** `auto` (default), `cpu`, `cuda` or `cuda:N`. */
@@ -38,18 +40,13 @@ export interface EvaluateOptions {
   signal?: AbortSignal;
 }
 
-export interface Evaluation {
+/** The predictions of one split, with their metrics. */
+export interface Evaluation extends Scored {
   dataset: string;
-  split: 'val' | 'test';
-  /** L label names in column order. */
+  split: ScoredSplit;
+  /** L label names in column order; `label_0`, `label_1`, ... where neither the data nor the model tells them. */
   labels: readonly string[];
   metrics: Metrics;
-  /** [n, L] row-major. */
-  logits: Float32Array;
-  /** Probabilities, [n, L] row-major. */
-  scores: Float64Array;
-  /** 0 or 1, [n, L] row-major. */
-  yTrue: Uint8Array;
 }
 
 /**
@@ -66,14 +63,12 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
   const cancel = (): void => trainer.cancel();
   signal?.addEventListener('abort', cancel);
   try {
-    const score = async (name: 'val' | 'test'): Promise<Scored> => {
-      const { images, labels, count, size } = dataset.splits[name];
-      await trainer.loadSplit(name, expandView(images, count, size), labels);
-      const emit = (event: TrainEvent): void => {
-        if (event.type === 'progress') onProgress?.(event.done, count);
-      };
+    const score = async (name: ScoredSplit): Promise<Scored> => {
+      const { images, truth, count, size } = dataset.splits[name];
+      await trainer.loadSplit(name, expandView(images, count, size), truth);
       signal?.throwIfAborted();
-      const scored = await scoreSplit({ options: { batchSize }, dataset, trainer, emit }, name, 0);
+      const report = ({ samples }: { samples: number }): void => onProgress?.(samples, count);
+      const scored = await scoreSplit(trainer, name, dataset.splits[name], batchSize, report);
       signal?.throwIfAborted();
       return scored!;
     };
@@ -81,8 +76,7 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
     const scored = await score(split);
     const confidence = options.resamples ? { resamples: options.resamples } : undefined;
     const metrics = computeMetrics({ ...scored, threshold, confidence });
-    const { logits, scores, labels: yTrue } = scored;
-    return { dataset: dataset.name, split, labels: dataset.labels, metrics, logits, scores, yTrue };
+    return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics };
   } finally {
     signal?.removeEventListener('abort', cancel);
     await trainer.dispose();
@@ -91,34 +85,12 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
 
 /** The options shared with training, by its rules and with its defaults; and the split. */
 function checkOptions({ split = 'test', size, device, threads, batchSize }: EvaluateOptions): ResolvedOptions {
-  if ((split as string) === 'val' || (split as string) === 'test')
-    return resolveOptions({ size, device, threads, batchSize });
+  if (SCORED_SPLITS.includes(split)) return resolveOptions({ size, device, threads, batchSize });
   throw new ChestMnistError('ERR_CONFIG', {
     found: `split is ${show(split)}`,
     needed: 'val or test',
     next: 'choose one of them',
   });
-}
-
-/** Thresholds as numbers, or the rule that finds them; text that is neither is a file. */
-export async function thresholdsOf(
-  given: NonNullable<EvaluateOptions['thresholds']>,
-): Promise<number | number[] | ThresholdRule> {
-  if (typeof given !== 'string') return typeof given === 'number' ? given : [...given];
-  if (given.startsWith('val-')) return parseThresholdRule(given);
-  if (given.trim() !== '' && !Number.isNaN(Number(given))) return Number(given);
-  const text = await readFile(given, 'utf8').catch((cause: unknown) => {
-    throw new ChestMnistError(
-      'ERR_CONFIG',
-      {
-        found: `thresholds ${JSON.stringify(given)}`,
-        needed: 'a number, val-f1, val-youden, val-sensitivity=S or a JSON file',
-        next: 'for example --thresholds val-f1',
-      },
-      { cause },
-    );
-  });
-  return parseThresholds(text);
 }
 
 /** Those the run has kept, else tuned now; on validation scores in either case. */
@@ -151,5 +123,5 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
       next: 'evaluate it on data with its own labels',
     });
   }
-  return dataset;
+  return areUnnamed(dataset.labels) ? { ...dataset, labels: model.labels } : dataset;
 }

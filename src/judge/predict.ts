@@ -2,13 +2,14 @@
  * Predictions for image files: probabilities and decisions for every label. For screening the software, not patients.
  * Not here: reading pictures (images.ts), scoring against labels (evaluate.ts).
  */
-import { resolveOptions } from '../recipe/options';
+import { resolveOptions } from '../recipe/resolve';
 import { expandView } from '../data/expand';
 import { ChestMnistError } from '../base/errors';
-import { thresholdsOf, type EvaluateOptions } from './evaluate';
+import type { EvaluateOptions } from './evaluate';
 import { readImages } from '../data/pictures';
 import { decide, sigmoid } from '../metrics';
-import { hold, openModel } from '../engine/model';
+import { hold, openModel } from './model';
+import { thresholdsOf } from './thresholds';
 
 export interface PredictOptions extends Pick<
   EvaluateOptions,
@@ -21,13 +22,13 @@ export interface PredictOptions extends Pick<
 export interface Prediction {
   /** L label names in column order. */
   labels: readonly string[];
-  /** One name an image: the file, or `file.npz#array[i]`. */
+  /** One name per image: the file, or `file.npz#array[i]`. */
   images: string[];
   /** Probabilities, [images.length, L] row-major, 0 to 1. */
   scores: Float64Array;
   /** score > threshold, 0 or 1, [images.length, L] row-major. */
   decisions: Uint8Array;
-  /** One a label. */
+  /** One per label. */
   thresholds: number[];
 }
 

@@ -1,108 +1,83 @@
 /**
- * The end of a run: the best weights score the validation and the test split, once, and what they say is written.
+ * Scores splits with a trainer: the predictions of one, and at the end of a run the metrics of both, which are written.
  * Not here: the definitions of the figures (metrics/), the pictures (report/).
  */
 import path from 'node:path';
-import type { Dataset } from '../data/dataset';
-import type { TrainEvent } from '../train/events';
+import type { Dataset, Split } from '../data/dataset';
+import type { StateDict, Trainer } from '../engine/contract';
 import { bceWithLogits, computeMetrics, sigmoid, tuneThresholds, untunedLabels } from '../metrics';
-import type { Metrics, MetricsFile } from '../metrics/types';
-import type { StateDict, Trainer } from '../engine/addon';
+import type { MetricsFile, Predictions } from '../metrics/types';
+import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
+import { writeMetrics } from '../run/metrics-file';
 import { writePredictions } from '../run/predictions';
-import { runFiles, writeJson } from '../run/directory';
 
 /** Rules whose thresholds every run keeps, tuned on the validation split. */
 const RULES = ['val-f1', 'val-youden', 'val-sensitivity=0.9'] as const;
-const CONFIDENCE = { resamples: 2000, seed: 0, level: 0.95 };
+/** Seed and level of the intervals that a run keeps. */
+const CONFIDENCE = { seed: 0, level: 0.95 };
 
-/** Logits, probabilities and truth of one split, all [n, L] row-major. */
-export interface Scored {
-  labels: Uint8Array;
-  logits: Float32Array;
-  scores: Float64Array;
-  labelCount: number;
-  loss: number;
-}
+/** What a model says of a split, next to the truth. */
+export type Scored = Predictions & Required<Pick<Predictions, 'logits'>> & { loss: number };
 
-/** Where the numbers come from and progress goes to. */
-export interface Scoring {
-  readonly directory: string;
-  readonly options: { readonly batchSize: number };
-  readonly dataset: Dataset;
-  readonly trainer: Trainer;
-  readonly emit: (event: TrainEvent) => void;
-}
-
-/** Scores a split that the trainer has loaded; undefined when it was cancelled. */
+/** Scores a split that the trainer has loaded under its name; undefined when it was cancelled. */
 export async function scoreSplit(
-  scoring: Omit<Scoring, 'directory'>,
-  split: 'val' | 'test',
-  epoch: number,
+  trainer: Trainer,
+  split: ScoredSplit,
+  { truth, labelCount }: Split,
+  batchSize: number,
+  onProgress?: (progress: { samples: number; seconds: number }) => void,
 ): Promise<Scored | undefined> {
-  const { options, dataset, trainer, emit } = scoring;
-  const { labels, labelCount, count } = dataset.splits[split];
-  const { logits, cancelled } = await trainer.predict({ split, batchSize: options.batchSize }, ({ samples, seconds }) =>
-    emit({ type: 'progress', phase: split, epoch, done: samples, total: count, imagesPerSecond: samples / seconds }),
-  );
+  const { logits, cancelled } = await trainer.predict({ split, batchSize }, onProgress);
   if (cancelled) return undefined;
-  return { labels, logits, scores: sigmoid(logits), labelCount, loss: bceWithLogits(logits, labels) };
+  return { labelCount, truth, logits, scores: sigmoid(logits), loss: bceWithLogits(logits, truth) };
+}
+
+/** What the end of a run scores, and with what. */
+export interface RunToScore {
+  directory: string;
+  dataset: Dataset;
+  trainer: Trainer;
+  best: { epoch: number; weights: StateDict };
+  batchSize: number;
+  /** Bootstrap resamples of the test split's intervals; 0 for none. */
+  resamples: number;
+  onProgress: (split: ScoredSplit, progress: { samples: number; seconds: number }) => void;
 }
 
 /** Scores val and test with the best weights and writes metrics.json and predictions/. Undefined when it was cancelled. */
-export async function scoreRun(
-  scoring: Scoring,
-  best: { epoch: number; weights: StateDict },
-): Promise<MetricsFile | undefined> {
-  const { directory, dataset, trainer } = scoring;
-  const bestEpoch = best.epoch;
+export async function scoreRun(run: RunToScore): Promise<MetricsFile | undefined> {
+  const { directory, dataset, trainer, best, batchSize, resamples } = run;
   await trainer.loadStateDict(best.weights);
-  const val = await scoreSplit(scoring, 'val', bestEpoch);
-  const test = val && (await scoreSplit(scoring, 'test', bestEpoch));
+  const score = (split: ScoredSplit): Promise<Scored | undefined> =>
+    scoreSplit(trainer, split, dataset.splits[split], batchSize, (progress) => run.onProgress(split, progress));
+  const val = await score('val');
+  const test = val && (await score('test'));
   if (!val || !test) return undefined;
 
+  const confidence = resamples > 0 ? { ...CONFIDENCE, resamples } : undefined;
+  const tuned = RULES.map((rule) => {
+    const thresholds = tuneThresholds(rule, val);
+    const at = (scored: Scored) => computeMetrics({ ...scored, threshold: thresholds });
+    return [rule, { thresholds, untuned: untunedLabels(rule, val), val: at(val), test: at(test) }] as const;
+  });
   const metrics: MetricsFile = {
     dataset: dataset.name,
     labels: [...dataset.labels],
-    best_epoch: bestEpoch,
-    splits: { val: computeMetrics(val), test: computeMetrics({ ...test, confidence: CONFIDENCE }) },
-    tuned: Object.fromEntries(
-      RULES.map((rule) => {
-        const thresholds = tuneThresholds(rule, val);
-        return [
-          rule,
-          {
-            thresholds,
-            untuned: untunedLabels(rule, val),
-            val: computeMetrics({ ...val, threshold: thresholds }),
-            test: computeMetrics({ ...test, threshold: thresholds }),
-          },
-        ];
-      }),
-    ),
+    best_epoch: best.epoch,
+    splits: { val: computeMetrics(val), test: computeMetrics({ ...test, confidence }) },
+    tuned: Object.fromEntries(tuned),
   };
-  await writeJson(runFiles(directory).metrics, metrics);
-  for (const [split, scored] of [
-    ['val', val],
-    ['test', test],
-  ] as const) {
-    await writeSplit(directory, dataset, split, scored, metrics.splits[split]);
+  await writeMetrics(directory, metrics);
+  for (const split of SCORED_SPLITS) {
+    const { auc, accuracy } = metrics.splits[split];
+    await writePredictions(directory, split === 'val' ? val : test, {
+      flag: dataset.name,
+      size: dataset.size,
+      split,
+      run: path.basename(directory),
+      auc: auc.macro,
+      acc: accuracy.mean,
+    });
   }
   return metrics;
 }
-
-const writeSplit = (
-  directory: string,
-  { name, size }: Dataset,
-  split: 'val' | 'test',
-  scored: Scored,
-  metrics: Metrics,
-): Promise<string[]> =>
-  writePredictions(directory, {
-    ...scored,
-    flag: name,
-    size,
-    split,
-    run: path.basename(directory),
-    auc: metrics.auc.macro,
-    acc: metrics.accuracy.mean,
-  });

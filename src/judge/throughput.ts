@@ -5,10 +5,12 @@
 import { synthesize } from '../data';
 import { expandView } from '../data/expand';
 import { resolveDevice } from '../engine/device';
-import { trainerOf } from '../engine/model';
-import { native, type Trainer } from '../engine/addon';
-import { resolveOptions, type TrainOptions } from '../recipe/options';
-import { order } from '../recipe/schedule';
+import { trainerOf } from '../engine/trainer';
+import { native } from '../engine/addon';
+import type { Trainer } from '../engine/contract';
+import { resolveOptions } from '../recipe/resolve';
+import type { TrainOptions } from '../recipe/options';
+import { order } from '../recipe/order';
 
 export type ThroughputOptions = Pick<
   TrainOptions,
@@ -50,7 +52,7 @@ export async function throughput(given: ThroughputOptions = {}): Promise<Through
   const trainer = trainerOf(options, dataset, device);
   try {
     const { train } = dataset.splits;
-    await trainer.loadSplit('train', expandView(train.images, images, dataset.size), train.labels);
+    await trainer.loadSplit('train', expandView(train.images, images, dataset.size), train.truth);
     return {
       device: trainer.device,
       libtorch: native().torchVersion(),

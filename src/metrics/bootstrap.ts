@@ -7,10 +7,10 @@
 import { Random } from '../base/random';
 import { firstAbove, quantile } from './calibration';
 import { checkConfidence, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
-import type { ConfidenceOptions, Predictions } from './check';
+import type { ConfidenceOptions } from './check';
 import { balancedAccuracy, definedMean, f1, figure, mcc, precision, recall, specificity } from './figures';
 import { sortColumn } from './ranking';
-import type { ComparedFigure, Comparison, Confidence, Interval, SummaryFigure } from './types';
+import type { ComparedFigure, Comparison, Confidence, Interval, Predictions, SummaryFigure } from './types';
 
 /** Order of the summary figures in a row of results; each label's AUC and then average precision follow. */
 const SUMMARY = [
@@ -42,16 +42,16 @@ interface BinnedLabel {
   threshold: number;
 }
 
-function binLabel({ labels, scores, labelCount }: Predictions, label: number, threshold: number): BinnedLabel {
-  const { positives } = sortColumn(labels, scores, labelCount, label);
+function binLabel({ truth, scores, labelCount }: Predictions, label: number, threshold: number): BinnedLabel {
+  const { positives } = sortColumn(truth, scores, labelCount, label);
   const cuts = Float64Array.from(new Set([...positives, threshold])).sort();
-  const bins = new Uint32Array(labels.length / labelCount).map((_, image) => {
+  const bins = new Uint32Array(truth.length / labelCount).map((_, image) => {
     const score = scores[image * labelCount + label];
     const ascending = firstAbove(cuts, score, true);
     const atCut = cuts[ascending] === score;
     // The first cut, in descending order, that is at or below the score.
     const cut = cuts.length - ascending - (atCut ? 1 : 0);
-    return 3 * cut + (atCut ? 1 + labels[image * labelCount + label] : 0);
+    return 3 * cut + (atCut ? 1 + truth[image * labelCount + label] : 0);
   });
   // Counting sort: first the size of each bin, then where the next one starts, then the images to their places.
   const ends = new Uint32Array(3 * cuts.length + 1);
@@ -73,10 +73,10 @@ interface BinnedModel {
 }
 
 function binModel(input: Predictions, thresholds: Float64Array): BinnedModel {
-  const { labels, scores, labelCount } = input;
-  const squaredError = new Float64Array(labels.length / labelCount);
-  for (let i = 0; i < labels.length; i++) {
-    squaredError[Math.floor(i / labelCount)] += (scores[i] - labels[i]) ** 2 / labelCount;
+  const { truth, scores, labelCount } = input;
+  const squaredError = new Float64Array(truth.length / labelCount);
+  for (let i = 0; i < truth.length; i++) {
+    squaredError[Math.floor(i / labelCount)] += (scores[i] - truth[i]) ** 2 / labelCount;
   }
   const binned = Array.from(thresholds, (threshold, label) => binLabel(input, label, threshold));
   const most = binned.reduce((length, { ends }) => Math.max(length, ends.length), 0);
@@ -211,7 +211,7 @@ export function confidence(input: Predictions, thresholds: Float64Array, options
 
 export interface ComparisonInput {
   /** 0 or 1, [N, L] row-major; the truth of both models. */
-  labels: Uint8Array;
+  truth: Uint8Array;
   /** Probabilities of model a and of model b for the same images, [N, L] each. */
   a: Float64Array | Float32Array;
   b: Float64Array | Float32Array;
@@ -226,12 +226,12 @@ export interface ComparisonInput {
  * share of resamples in which a is better. Errors as computeMetrics.
  */
 export function comparePredictions(input: ComparisonInput): Comparison {
-  const { labels, labelCount, threshold = DEFAULT_THRESHOLD } = input;
+  const { truth, labelCount, threshold = DEFAULT_THRESHOLD } = input;
   const settings = checkConfidence(input.confidence ?? {});
   const thresholds = checkThresholds(threshold, labelCount);
   const models = [input.a, input.b].map((scores) => {
-    checkProbabilities({ labels, scores, labelCount });
-    return binModel({ labels, scores, labelCount }, thresholds);
+    checkProbabilities({ truth, scores, labelCount });
+    return binModel({ truth, scores, labelCount }, thresholds);
   });
   // Every image once: the figures themselves.
   const everyImage = new Uint8Array(models[0].squaredError.length).fill(1);

@@ -82,28 +82,28 @@ export interface CalibrationCurve {
 }
 
 /**
- * The reliability curve of one label: `yTrue` [N] of 0/1, `yScore` [N] probabilities. Equal to scikit-learn's
+ * The reliability curve of one label: `truth` [N] of 0/1, `scores` [N] probabilities. Equal to scikit-learn's
  * calibration_curve with n_bins = bins (default 15) and strategy `uniform` (default) or `quantile`; empty bins are
  * left out. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
  */
 export function calibrationCurve(
-  yTrue: Uint8Array,
-  yScore: Float64Array | Float32Array,
+  truth: Uint8Array,
+  scores: Float64Array | Float32Array,
   { bins = ECE_BINS, strategy = 'uniform' }: { bins?: number; strategy?: 'uniform' | 'quantile' } = {},
 ): CalibrationCurve {
-  checkProbabilities({ labels: yTrue, scores: yScore, labelCount: 1 });
+  checkProbabilities({ truth, scores, labelCount: 1 });
   const edges = Float64Array.from(
     strategy === 'quantile'
-      ? quantileEdges(Float64Array.from(yScore).sort(), bins)
+      ? quantileEdges(Float64Array.from(scores).sort(), bins)
       : Array.from({ length: bins - 1 }, (_, b) => (b + 1) * (1 / bins)),
   );
   const positives = new Float64Array(bins);
   const sums = new Float64Array(bins);
   const count = new Float64Array(bins);
-  for (let i = 0; i < yTrue.length; i++) {
-    const bin = firstAbove(edges, yScore[i], true);
-    positives[bin] += yTrue[i];
-    sums[bin] += yScore[i];
+  for (let i = 0; i < truth.length; i++) {
+    const bin = firstAbove(edges, scores[i], true);
+    positives[bin] += truth[i];
+    sums[bin] += scores[i];
     count[bin]++;
   }
   const isFilled = (_: number, b: number): boolean => count[b] > 0;

@@ -4,15 +4,7 @@
  */
 import { ChestMnistError } from '../base/errors';
 import type { ErrorCode } from '../base/errors';
-
-/** Labels and scores of N images, both [N, labelCount] row-major. */
-export interface Predictions {
-  /** 0 or 1. */
-  labels: Uint8Array;
-  scores: Float64Array | Float32Array;
-  /** L: number of labels (columns), at least 1. */
-  labelCount: number;
-}
+import type { Predictions } from './types';
 
 /** Bootstrap settings; every field has a default. */
 export interface ConfidenceOptions {
@@ -39,33 +31,33 @@ const place = (index: number, labelCount: number): string =>
  * Checks shapes, labels and finiteness; returns N. Scores may be any finite number (ranking needs no more). `name` is
  * what the messages call the scores.
  */
-export function checkPredictions({ labels, scores, labelCount }: Predictions, name = 'scores'): number {
+export function checkPredictions({ truth, scores, labelCount }: Predictions, name = 'scores'): number {
   if (!Number.isInteger(labelCount) || labelCount < 1) {
     fail('ERR_DATA_SHAPE', `labelCount is ${labelCount}`, 'an integer from 1', 'pass the number of columns');
   }
-  if (labels.length !== scores.length) {
+  if (truth.length !== scores.length) {
     fail(
       'ERR_DATA_SHAPE',
-      `labels has ${labels.length} values, ${name} has ${scores.length}`,
-      'labels and scores of one shape [N, L]',
-      'pass predictions and labels of the same images and labels',
+      `truth has ${truth.length} values, ${name} has ${scores.length}`,
+      'truth and scores of one shape [N, L]',
+      'pass truth and scores of the same images and labels',
     );
   }
-  if (labels.length === 0 || labels.length % labelCount !== 0) {
+  if (truth.length === 0 || truth.length % labelCount !== 0) {
     fail(
       'ERR_DATA_SHAPE',
-      `labels has ${labels.length} values for ${labelCount} labels`,
+      `truth has ${truth.length} values for ${labelCount} labels`,
       `at least one image and a multiple of ${labelCount} values`,
       'pass whole rows, [N, L] in C order',
     );
   }
-  for (let i = 0; i < labels.length; i++) {
-    if (labels[i] > 1) {
+  for (let i = 0; i < truth.length; i++) {
+    if (truth[i] > 1) {
       fail(
         'ERR_DATA_SHAPE',
-        `labels holds ${labels[i]} (${place(i, labelCount)})`,
-        'labels of 0 or 1',
-        'pass the true labels as 0/1, one column a label',
+        `truth holds ${truth[i]} (${place(i, labelCount)})`,
+        '0 or 1',
+        'pass the true labels as 0/1, one column per label',
       );
     }
     if (!Number.isFinite(scores[i])) {
@@ -77,7 +69,7 @@ export function checkPredictions({ labels, scores, labelCount }: Predictions, na
       );
     }
   }
-  return labels.length / labelCount;
+  return truth.length / labelCount;
 }
 
 /** As checkPredictions, and scores must be probabilities. */

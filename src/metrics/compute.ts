@@ -5,7 +5,7 @@
 import { confidence } from './bootstrap';
 import { equalMassError, equalWidthError } from './calibration';
 import { checkPredictions, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
-import type { ConfidenceOptions, Predictions } from './check';
+import type { ConfidenceOptions } from './check';
 import {
   balancedAccuracy,
   definedMean,
@@ -19,15 +19,11 @@ import {
   weightedMean,
 } from './figures';
 import { mergePositives, rank, sortColumn } from './ranking';
-import type { AveragedFigures, ConfusionMatrix, Figure, LabelFigures, Metrics } from './types';
+import type { AveragedFigures, ConfusionMatrix, Figure, LabelFigures, Metrics, Predictions } from './types';
 
 export interface MetricsInput extends Predictions {
-  /** Probabilities, [N, L] row-major, from 0 to 1. */
-  scores: Float64Array | Float32Array;
   /** One for all labels (default 0.5) or one a label, each from 0 to 1; the decision is score > threshold. */
   threshold?: number | ArrayLike<number>;
-  /** Mean loss of the split, passed through to the result. */
-  loss?: Figure;
   /** Asks for bootstrap intervals. */
   confidence?: ConfidenceOptions;
 }
@@ -44,25 +40,25 @@ interface Counts {
   samples: { precision: number; recall: number; f1: number };
 }
 
-function countRows({ labels, scores, labelCount }: Predictions, thresholds: Float64Array): Counts {
+function countRows({ truth, scores, labelCount }: Predictions, thresholds: Float64Array): Counts {
   const cells = new Float64Array(4 * labelCount);
   const squaredError = new Float64Array(labelCount);
   const samples = { precision: 0, recall: 0, f1: 0 };
   let correctRows = 0;
   let emptyRows = 0;
-  for (let start = 0; start < labels.length; start += labelCount) {
+  for (let start = 0; start < truth.length; start += labelCount) {
     let positives = 0;
     let decided = 0;
     let hits = 0;
     for (let label = 0; label < labelCount; label++) {
-      const truth = labels[start + label];
+      const value = truth[start + label];
       const score = scores[start + label];
       const decision = score > thresholds[label] ? 1 : 0;
-      cells[4 * label + 2 * truth + decision]++;
-      squaredError[label] += (score - truth) ** 2;
-      positives += truth;
+      cells[4 * label + 2 * value + decision]++;
+      squaredError[label] += (score - value) ** 2;
+      positives += value;
       decided += decision;
-      hits += truth & decision;
+      hits += value & decision;
     }
     if (hits === positives && hits === decided) correctRows++;
     if (positives === 0) emptyRows++;
@@ -81,15 +77,15 @@ const labelFigures = (values: number[]): LabelFigures => ({
 /**
  * The metrics of N images and L labels, at one threshold or one a label. With `confidence`, percentile bootstrap
  * intervals as well (2,000 resamples of 22,433 x 14 take seconds; the rest milliseconds).
- * Throws ERR_DATA_SHAPE (lengths disagree, no image, labels not 0/1), ERR_DATA_CORRUPT (scores not finite or outside
+ * Throws ERR_DATA_SHAPE (lengths disagree, no image, truth not 0/1), ERR_DATA_CORRUPT (scores not finite or outside
  * 0..1) or ERR_CONFIG (thresholds, bootstrap settings).
  */
 export function computeMetrics(input: MetricsInput): Metrics {
-  const { labels, scores, labelCount, threshold = DEFAULT_THRESHOLD } = input;
+  const { truth, scores, labelCount, threshold = DEFAULT_THRESHOLD } = input;
   const n = checkProbabilities(input);
   const thresholds = checkThresholds(threshold, labelCount);
   const { cells, squaredError, correctRows, emptyRows, samples } = countRows(input, thresholds);
-  const columns = Array.from({ length: labelCount }, (_, label) => sortColumn(labels, scores, labelCount, label));
+  const columns = Array.from({ length: labelCount }, (_, label) => sortColumn(truth, scores, labelCount, label));
   const ranks = columns.map((column) => rank(column.positives, [column]));
   const microRank = rank(mergePositives(columns), columns);
 
@@ -180,10 +176,11 @@ function allNegative(subset: number, prevalence: number[]): Metrics['all_negativ
  * Mean over labels of ROC AUC, over the labels that have both values; null when none has. Scores are any finite
  * numbers, so logits will do. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
  */
-export function macroAuc(labels: Uint8Array, scores: Float64Array | Float32Array, labelCount: number): Figure {
-  checkPredictions({ labels, scores, labelCount });
+export function macroAuc(predictions: Predictions): Figure {
+  checkPredictions(predictions);
+  const { truth, scores, labelCount } = predictions;
   const aucs = Array.from({ length: labelCount }, (_, label) => {
-    const column = sortColumn(labels, scores, labelCount, label);
+    const column = sortColumn(truth, scores, labelCount, label);
     return rank(column.positives, [column]).auc;
   });
   return figure(definedMean(aucs));
@@ -191,16 +188,15 @@ export function macroAuc(labels: Uint8Array, scores: Float64Array | Float32Array
 
 /** Mean over labels of accuracy at score > threshold, on probabilities: MedMNIST's ACC. Errors as computeMetrics. */
 export function meanAccuracy(
-  labels: Uint8Array,
-  scores: Float64Array | Float32Array,
-  labelCount: number,
+  predictions: Predictions,
   threshold: number | ArrayLike<number> = DEFAULT_THRESHOLD,
 ): number {
-  checkProbabilities({ labels, scores, labelCount });
+  checkProbabilities(predictions);
+  const { truth, scores, labelCount } = predictions;
   const thresholds = checkThresholds(threshold, labelCount);
   let correct = 0;
-  for (let i = 0; i < labels.length; i++) {
-    if (scores[i] > thresholds[i % labelCount] === (labels[i] === 1)) correct++;
+  for (let i = 0; i < truth.length; i++) {
+    if (scores[i] > thresholds[i % labelCount] === (truth[i] === 1)) correct++;
   }
-  return correct / labels.length;
+  return correct / truth.length;
 }

@@ -14,12 +14,12 @@ export interface CutPoints {
 
 /** Cumulative counts at the distinct scores of label `label`; scores are any finite numbers. */
 export function cutPoints(
-  labels: Uint8Array,
+  truth: Uint8Array,
   scores: Float64Array | Float32Array,
   labelCount = 1,
   label = 0,
 ): CutPoints {
-  const { all, positives } = sortColumn(labels, scores, labelCount, label);
+  const { all, positives } = sortColumn(truth, scores, labelCount, label);
   const thresholds = new Float64Array(all.length);
   const truePositives = new Float64Array(all.length);
   const falsePositives = new Float64Array(all.length);
@@ -67,16 +67,16 @@ export interface RocCurve {
 }
 
 /**
- * ROC curve of one label: `yTrue` [N] of 0/1, `yScore` [N] finite. `dropIntermediate` (default true) leaves out points
+ * ROC curve of one label: `truth` [N] of 0/1, `scores` [N] finite. `dropIntermediate` (default true) leaves out points
  * on a straight line between their neighbours. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
  */
 export function rocCurve(
-  yTrue: Uint8Array,
-  yScore: Float64Array | Float32Array,
+  truth: Uint8Array,
+  scores: Float64Array | Float32Array,
   { dropIntermediate = true }: { dropIntermediate?: boolean } = {},
 ): RocCurve {
-  checkPredictions({ labels: yTrue, scores: yScore, labelCount: 1 });
-  let cuts = cutPoints(yTrue, yScore);
+  checkPredictions({ truth, scores, labelCount: 1 });
+  let cuts = cutPoints(truth, scores);
   const positives = cuts.truePositives.at(-1)!;
   const negatives = cuts.falsePositives.at(-1)!;
   if (dropIntermediate) {
@@ -102,16 +102,16 @@ export interface PrecisionRecallCurve {
 }
 
 /**
- * Precision-recall curve of one label: `yTrue` [N] of 0/1, `yScore` [N] finite. `dropIntermediate` (default false)
+ * Precision-recall curve of one label: `truth` [N] of 0/1, `scores` [N] finite. `dropIntermediate` (default false)
  * keeps only the ends of each stretch of equal recall. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
  */
 export function precisionRecallCurve(
-  yTrue: Uint8Array,
-  yScore: Float64Array | Float32Array,
+  truth: Uint8Array,
+  scores: Float64Array | Float32Array,
   { dropIntermediate = false }: { dropIntermediate?: boolean } = {},
 ): PrecisionRecallCurve {
-  checkPredictions({ labels: yTrue, scores: yScore, labelCount: 1 });
-  let cuts = cutPoints(yTrue, yScore);
+  checkPredictions({ truth, scores, labelCount: 1 });
+  let cuts = cutPoints(truth, scores);
   const positives = cuts.truePositives.at(-1)!;
   if (dropIntermediate) {
     const tp = cuts.truePositives;

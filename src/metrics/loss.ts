@@ -16,18 +16,18 @@ export function sigmoid(logits: Float32Array | Float64Array): Float64Array {
 }
 
 /** Mean binary cross-entropy of logits against 0/1 labels of the same length, in nats. NaN for empty input. */
-export function bceWithLogits(logits: Float32Array | Float64Array, labels: Uint8Array): number {
+export function bceWithLogits(logits: Float32Array | Float64Array, truth: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < logits.length; i++) {
     const x = logits[i];
-    sum += Math.max(x, 0) - (labels[i] === 1 ? x : 0) + Math.log1p(Math.exp(-Math.abs(x)));
+    sum += Math.max(x, 0) - (truth[i] === 1 ? x : 0) + Math.log1p(Math.exp(-Math.abs(x)));
   }
   return sum / logits.length;
 }
 
 /** The same from probabilities; null when a label was given probability 0 (an infinite loss) or the input is empty. */
-export function bceWithScores(scores: Float32Array | Float64Array, labels: Uint8Array): Figure {
+export function bceWithScores(scores: Float32Array | Float64Array, truth: Uint8Array): Figure {
   let sum = 0;
-  for (let i = 0; i < scores.length; i++) sum -= labels[i] === 1 ? Math.log(scores[i]) : Math.log1p(-scores[i]);
+  for (let i = 0; i < scores.length; i++) sum -= truth[i] === 1 ? Math.log(scores[i]) : Math.log1p(-scores[i]);
   return Number.isFinite(sum) && scores.length > 0 ? sum / scores.length : null;
 }

@@ -30,17 +30,17 @@ function sortAscending(values: Float64Array<ArrayBuffer>): Float64Array<ArrayBuf
 
 /** Label `label` of [N, L] row-major predictions, sorted. */
 export function sortColumn(
-  labels: Uint8Array,
+  truth: Uint8Array,
   scores: Float64Array | Float32Array,
   labelCount: number,
   label: number,
 ): SortedColumn {
-  const all = new Float64Array(labels.length / labelCount);
+  const all = new Float64Array(truth.length / labelCount);
   const positives = new Float64Array(all.length);
   let positiveCount = 0;
   for (let i = 0, at = label; i < all.length; i++, at += labelCount) {
     all[i] = scores[at]!;
-    if (labels[at] === 1) positives[positiveCount++] = scores[at]!;
+    if (truth[at] === 1) positives[positiveCount++] = scores[at]!;
   }
   return { all: sortAscending(all), positives: sortAscending(positives.slice(0, positiveCount)) };
 }

@@ -6,10 +6,9 @@
  */
 import { ChestMnistError } from '../base/errors';
 import { checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
-import type { Predictions } from './check';
 import { cutPoints } from './curves';
 import type { CutPoints } from './curves';
-import type { ThresholdRule } from './types';
+import type { Predictions, ThresholdRule } from './types';
 
 const SENSITIVITY = /^val-sensitivity=(\d*\.?\d+)$/;
 
@@ -94,7 +93,7 @@ export function tuneThresholds(rule: ThresholdRule, input: Predictions): number[
   parseThresholdRule(rule);
   checkProbabilities(input);
   return Array.from({ length: input.labelCount }, (_, label) => {
-    const cuts = cutPoints(input.labels, input.scores, input.labelCount, label);
+    const cuts = cutPoints(input.truth, input.scores, input.labelCount, label);
     const positives = cuts.truePositives.at(-1)!;
     const negatives = cuts.falsePositives.at(-1)!;
     if (!isTunable(rule, positives, negatives)) return DEFAULT_THRESHOLD;
@@ -103,11 +102,11 @@ export function tuneThresholds(rule: ThresholdRule, input: Predictions): number[
 }
 
 /** Indices of the labels that tuneThresholds leaves at 0.5, since these validation labels cannot tune them. */
-export function untunedLabels(rule: ThresholdRule, input: Pick<Predictions, 'labels' | 'labelCount'>): number[] {
-  const { labels, labelCount } = input;
+export function untunedLabels(rule: ThresholdRule, input: Pick<Predictions, 'truth' | 'labelCount'>): number[] {
+  const { truth, labelCount } = input;
   const positives = new Float64Array(labelCount);
-  for (let i = 0; i < labels.length; i++) positives[i % labelCount] += labels[i];
-  const count = labels.length / labelCount;
+  for (let i = 0; i < truth.length; i++) positives[i % labelCount] += truth[i];
+  const count = truth.length / labelCount;
   return [...positives.keys()].filter((label) => !isTunable(rule, positives[label], count - positives[label]));
 }
 

@@ -18,6 +18,20 @@
  * images, an image with an empty denominator scoring 0.
  */
 
+/** Truth and probabilities of N images for L labels. Every matrix is [N, L] row-major. */
+export interface Predictions {
+  /** L: number of labels (columns), at least 1. */
+  labelCount: number;
+  /** 0 or 1. */
+  truth: Uint8Array;
+  /** Probabilities from 0 to 1; where only ranks matter, any finite number. */
+  scores: Float64Array | Float32Array;
+  /** What the probabilities are the sigmoid of, where the model's output is known. */
+  logits?: Float32Array;
+  /** Mean loss over images and labels, where the caller has one; null when it is infinite. */
+  loss?: Figure;
+}
+
 /** A figure or null where it is not defined. */
 export type Figure = number | null;
 

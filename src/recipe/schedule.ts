@@ -1,8 +1,7 @@
 /**
- * What an epoch depends on, as pure functions: its learning rate and the order of its images. Nothing is remembered, so
- * a resumed run is the same run. The learning rate follows torch.optim.lr_scheduler.MultiStepLR.
+ * The learning rate of an epoch, as a pure function, so that a resumed run is the same run. It follows
+ * torch.optim.lr_scheduler.MultiStepLR.
  */
-import { Random } from '../base/random';
 
 export interface Schedule {
   /** Learning rate of the first epoch. */
@@ -14,6 +13,7 @@ export interface Schedule {
 }
 
 /** Milestones as numbers of finished epochs. A percentage that comes out as 0 is left out: no epoch would ever see `lr`. */
+
 export function milestoneEpochs({ milestones, epochs }: Schedule): number[] {
   return milestones
     .map((m) => (typeof m === 'number' ? m : Math.trunc((Number(m.slice(0, -1)) / 100) * epochs)))
@@ -29,18 +29,4 @@ export function learningRate(schedule: Schedule, epoch: number): number {
     if (passed > 0) lr *= schedule.gamma ** passed;
   }
   return lr;
-}
-
-/**
- * A permutation of 0..n-1, drawn from (seed, epoch) alone: Fisher-Yates over a generator of its own for every epoch.
- * `seed` is a whole number below 2^53, `epoch` one below 2^32.
- */
-export function order(seed: number, epoch: number, n: number): Int32Array {
-  const random = new Random(seed % 2 ** 32, Math.floor(seed / 2 ** 32), epoch);
-  const indices = Int32Array.from({ length: n }, (_, i) => i);
-  for (let i = n - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [indices[i], indices[j]] = [indices[j], indices[i]];
-  }
-  return indices;
 }

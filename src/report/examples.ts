@@ -3,12 +3,12 @@
  * predictions/examples.json, so that the report can be drawn again where the data set is not.
  */
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { z } from 'zod';
 import { writeAtomically } from '../base/atomic';
 import type { Split } from '../data/dataset';
 import { grayPng } from './charts/png';
-import type { Predicted } from '../run/open';
+import type { Predictions } from '../metrics/types';
+import { runFiles } from '../run/directory';
 
 /** The label is there and decided (hit), there and not decided (miss), not there and decided (false alarm). */
 export const EXAMPLE_KINDS = ['hit', 'miss', 'false alarm'] as const;
@@ -35,19 +35,16 @@ export type Example = z.infer<typeof exampleSchema>;
 export type Examples = z.infer<typeof storedSchema>;
 
 /**
- * Finds the examples at `thresholds` (one a label), a label at most once a kind: hits and false alarms with the highest
+ * Finds the examples at `thresholds` (one per label), each label at most once per kind: hits and false alarms with the highest
  * score, misses with the lowest. Kind by kind, the most confident first.
  */
-export function findExamples(
-  { labels, scores, count, labelCount }: Predicted,
-  thresholds: readonly number[],
-): Example[] {
+export function findExamples({ truth, scores, labelCount }: Predictions, thresholds: readonly number[]): Example[] {
   const best = new Map<string, Example>();
-  for (let i = 0; i < count * labelCount; i++) {
+  for (let i = 0; i < truth.length; i++) {
     const label = i % labelCount;
     const isDecided = scores[i] > thresholds[label];
-    if (labels[i] === 0 && !isDecided) continue;
-    const kind: ExampleKind = labels[i] === 0 ? 'false alarm' : isDecided ? 'hit' : 'miss';
+    if (truth[i] === 0 && !isDecided) continue;
+    const kind: ExampleKind = truth[i] === 0 ? 'false alarm' : isDecided ? 'hit' : 'miss';
     const held = best.get(`${kind}${label}`);
     if (!held || (kind === 'miss' ? scores[i] < held.score : scores[i] > held.score)) {
       best.set(`${kind}${label}`, { kind, label, index: Math.floor(i / labelCount), score: scores[i] });
@@ -60,12 +57,11 @@ export function findExamples(
 }
 
 /** The examples with their images from the split that was scored; undefined when the split is another one. */
-export function illustrate(examples: readonly Example[], split: Split, predicted: Predicted): Examples | undefined {
-  const { count, labels } = predicted;
+export function illustrate(examples: readonly Example[], split: Split, predicted: Predictions): Examples | undefined {
   const isSame =
     split.labelCount === predicted.labelCount &&
-    split.count >= count &&
-    labels.every((value, i) => value === split.labels[i]);
+    split.truth.length >= predicted.truth.length &&
+    predicted.truth.every((value, i) => value === split.truth[i]);
   if (!isSame) return undefined;
   const { size } = split;
   const images: Record<string, string> = {};
@@ -76,19 +72,17 @@ export function illustrate(examples: readonly Example[], split: Split, predicted
   return { size, images, examples: [...examples] };
 }
 
-const fileOf = (directory: string): string => path.join(directory, 'predictions', 'examples.json');
-
 export async function storeExamples(directory: string, examples: Examples): Promise<string> {
-  await writeAtomically(fileOf(directory), async (handle) => {
+  await writeAtomically(runFiles(directory).examples, async (handle) => {
     await handle.writeFile(`${JSON.stringify(examples)}\n`);
   });
-  return fileOf(directory);
+  return runFiles(directory).examples;
 }
 
 /** What an earlier drawing stored; undefined when there is nothing, or it is not of these examples. */
 export async function storedExamples(directory: string, examples: readonly Example[]): Promise<Examples | undefined> {
   try {
-    const stored = storedSchema.parse(JSON.parse(await readFile(fileOf(directory), 'utf8')));
+    const stored = storedSchema.parse(JSON.parse(await readFile(runFiles(directory).examples, 'utf8')));
     const isSame = examples.every(({ index }) => stored.images[index] !== undefined);
     return isSame && JSON.stringify(stored.examples) === JSON.stringify(examples) ? stored : undefined;
   } catch {

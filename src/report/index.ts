@@ -13,10 +13,9 @@ import { renderPage } from './page';
 import { examplesOf } from './page/examples';
 import { drawPictures } from './charts/pictures';
 import { plotsOf } from './plots';
+import { runFiles } from '../run/directory';
 import { readRun, type RunData } from '../run/open';
-
-export { readMedmnistCsv, writePredictions } from '../run/predictions';
-export { TensorBoardWriter } from '../run/tensorboard';
+import type { RunFile } from '../run/record';
 
 export interface Report {
   /** Absolute paths of what was written: pictures, the page, and what it keeps for another drawing. */
@@ -28,19 +27,19 @@ export interface Report {
 /**
  * (Re)draws the plots and report.html of a run directory. With `dataset`, the data set of the run, the page shows images
  * of its test split; they are kept, so that a later call shows them without it. A run that stopped early gets what can
- * be drawn, and `notes` says what is missing; `run` stands in for a run.json still to be written. Where the run has TensorBoard files, pictures and curves go there too.
+ * be drawn, and `notes` says what is missing; `record` stands in for a run.json still to be written. Where the run has TensorBoard files, pictures and curves go there too.
  * Throws ERR_CONFIG (no run directory, or not writable), ERR_DATA_CORRUPT or ERR_DATA_SHAPE (a damaged file in it).
  */
 export async function drawReport(
   runDirectory: string,
-  options: { dataset?: Dataset; run?: Record<string, unknown> } = {},
+  options: { dataset?: Dataset; record?: RunFile } = {},
 ): Promise<Report> {
   const directory = path.resolve(runDirectory);
   const data = await readRun(directory);
-  if (options.run) data.run = options.run;
+  if (options.record) data.record = options.record;
   const files: string[] = [];
   const pictures: { name: string; png: Buffer }[] = [];
-  const plots = path.join(directory, 'plots');
+  const { plots, report: page } = runFiles(directory);
   await mkdir(plots, { recursive: true });
   const drawn = drawPictures(data);
   for (const { name, title, drawing } of plotsOf(data, drawn)) {
@@ -53,7 +52,6 @@ export async function drawReport(
 
   const examples = await examplesFor(data, options.dataset);
   if (examples && options.dataset) files.push(await storeExamples(directory, examples));
-  const page = path.join(directory, 'report.html');
   files.push(await write(page, renderPage(data, drawn, examples)));
   const log = await logToTensorBoard(data, pictures);
   if (log) files.push(log);

@@ -1,10 +1,10 @@
 /** The pictures and precision-recall curves of a run for TensorBoard, where the run has event files already. */
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { scoresOf, type RunData } from '../run/open';
-import { TensorBoardWriter } from '../run/tensorboard';
+import { predictionsOfLabel } from '../metrics';
+import { EVENTS, TensorBoardWriter } from '../run/tensorboard';
+import type { RunData } from '../run/open';
 
-const PREFIX = 'events.out.tfevents.';
 const SUFFIX = '.report';
 
 /**
@@ -15,7 +15,7 @@ export async function logToTensorBoard(
   { directory, metrics, predictions }: RunData,
   pictures: readonly { name: string; png: Buffer }[],
 ): Promise<string | undefined> {
-  const events = (await readdir(directory)).filter((name) => name.startsWith(PREFIX));
+  const events = (await readdir(directory)).filter((name) => name.startsWith(EVENTS));
   if (events.length === 0 || !metrics) return undefined;
   for (const name of events) if (name.endsWith(SUFFIX)) await rm(path.join(directory, name));
   const step = metrics.best_epoch;
@@ -29,8 +29,8 @@ export async function logToTensorBoard(
       const predicted = predictions[split];
       if (!predicted) continue;
       metrics.labels.forEach((label, i) => {
-        const { yTrue, yScore } = scoresOf(predicted, i);
-        writer.prCurve(`pr_${split}/${label}`, yTrue, yScore, step);
+        const { truth, scores } = predictionsOfLabel(predicted, i);
+        writer.prCurve(`pr_${split}/${label}`, truth, scores, step);
       });
     }
   } finally {

@@ -7,25 +7,38 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { rename, stat, type FileHandle } from 'node:fs/promises';
-import { writeAtomically } from '../base/atomic';
+import { z } from 'zod';
+import { exists, writeAtomically } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
-import type { DataFacts } from '../train/events';
-import type { EpochProgress, StateDict } from '../engine/addon';
-import { show, type ResolvedOptions } from '../recipe/options';
-import type { EpochRow } from './history';
-import { exists, runFiles } from './directory';
+import type { EpochProgress, StateDict } from '../engine/contract';
+import { savedOptions, show } from '../recipe/resolve';
+import { epochSchema } from './history';
+import { dataFactsSchema } from './record';
+import { runFiles } from './directory';
 import { encodeSafetensors, readSafetensors } from '../weights/safetensors';
 
 /** Where a run stands: the epoch to train or in training, and what of it is done. */
-export interface Position {
+const positionSchema = z.object({
   /** From 1; one more than `epochs` when all are done. */
-  epoch: number;
+  epoch: z.int().min(1),
   /** Images of its order already trained, at a batch boundary. */
-  samples: number;
+  samples: z.int().min(0),
   /** Loss summed over them. */
-  lossSum: number;
-  seconds: number;
-}
+  lossSum: z.number(),
+  seconds: z.number().min(0),
+});
+export type Position = z.infer<typeof positionSchema>;
+
+/** What a checkpoint holds besides tensors. */
+const factsSchema = z.object({
+  options: z.record(z.string(), z.unknown()).transform(savedOptions),
+  /** What the epochs so far were trained with. */
+  device: z.string(),
+  data: dataFactsSchema,
+  position: positionSchema,
+  history: z.array(epochSchema),
+});
+export type CheckpointFacts = z.infer<typeof factsSchema>;
 
 /** Nothing done yet of an epoch. */
 export const UNTRAINED = { samples: 0, lossSum: 0, seconds: 0 };
@@ -37,15 +50,6 @@ export const advance = (before: Position, part: Pick<EpochProgress, 'samples' | 
   lossSum: before.lossSum + part.lossSum,
   seconds: before.seconds + part.seconds,
 });
-
-export interface CheckpointFacts {
-  options: ResolvedOptions;
-  /** What the epochs so far were trained with. */
-  device: string;
-  data: DataFacts;
-  position: Position;
-  history: EpochRow[];
-}
 
 export interface Checkpoint extends CheckpointFacts {
   model: StateDict;
@@ -139,9 +143,27 @@ async function read(file: string): Promise<Checkpoint> {
       next: 'resume with the version of chestmnist that began the run',
     });
   }
-  const facts = JSON.parse(metadata.facts) as CheckpointFacts;
+  const facts = parseFacts(file, metadata.facts);
   const [model, optimizer, best] = ['model.', 'optimizer.', 'best.'].map((prefix) => unprefixed(prefix, state));
   return { ...facts, model, optimizer, best: best.length > 0 ? best : facts.history.length > 0 ? model : undefined };
+}
+
+/** What an earlier version did not save takes its default; anything else that does not fit is refused. */
+function parseFacts(file: string, text: string): CheckpointFacts {
+  try {
+    return factsSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    const what = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll('\n', ' ') : foundOf(cause);
+    throw new ChestMnistError(
+      'ERR_CHECKPOINT_INCOMPATIBLE',
+      {
+        found: `the facts in ${file} are not as expected: ${what.slice(0, 400)}`,
+        needed: KIND,
+        next: 'resume with the version of chestmnist that began the run',
+      },
+      { cause },
+    );
+  }
 }
 
 /** Refuses a file whose last bytes are not the SHA-256 of those before: cut short, or with a bit flipped anywhere. */

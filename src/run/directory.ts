@@ -1,31 +1,54 @@
 /**
- * The run directory: its name, its lock, its small files and how they are written. Every file is whole or absent. Not
- * here: history.csv (history.ts), the checkpoint, weights, plots, predictions.
+ * The run directory: where everything in it is, how it is made, and one process in it at a time. Not here: what is in
+ * its files (the other files of this folder).
  */
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { access, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import os from 'node:os';
-import { TEMPORARY, writeAtomically } from '../base/atomic';
+import { exists, TEMPORARY } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
-import type { DataFacts } from '../train/events';
 import { withLock, type StillHeld } from '../base/lock';
-import { native } from '../engine/addon';
-import { version } from '../base/version';
 
-/** Where things are in a run directory. */
-export const runFiles = (directory: string) => ({
-  config: path.join(directory, 'config.json'),
-  run: path.join(directory, 'run.json'),
-  history: path.join(directory, 'history.csv'),
-  metrics: path.join(directory, 'metrics.json'),
-  best: path.join(directory, 'weights', 'best.safetensors'),
-  last: path.join(directory, 'weights', 'last.safetensors'),
-  checkpoint: path.join(directory, 'checkpoint', 'state.safetensors'),
-  /** The checkpoint before it. */
-  previous: path.join(directory, 'checkpoint', 'previous.safetensors'),
-  lock: path.join(directory, 'lock'),
-});
+/** Where things are in a run directory. No other file knows a name. */
+export const runFiles = (directory: string) => {
+  const at = (...names: string[]): string => path.join(directory, ...names);
+  return {
+    config: at('config.json'),
+    run: at('run.json'),
+    history: at('history.csv'),
+    metrics: at('metrics.json'),
+    best: at('weights', 'best.safetensors'),
+    last: at('weights', 'last.safetensors'),
+    checkpoint: at('checkpoint', 'state.safetensors'),
+    /** The checkpoint before it. */
+    previous: at('checkpoint', 'previous.safetensors'),
+    /** Folder of the result CSVs, whose names hold their figures, and of what the report needs. */
+    predictions: at('predictions'),
+    /** Truth and logits of a split. */
+    scored: (split: ScoredSplit): string => at('predictions', `${split}.npz`),
+    /** The images that the report shows. */
+    examples: at('predictions', 'examples.json'),
+    plots: at('plots'),
+    report: at('report.html'),
+    lock: at('lock'),
+  };
+};
+
+/** The splits that a run scores. */
+export const SCORED_SPLITS = ['val', 'test'] as const;
+export type ScoredSplit = (typeof SCORED_SPLITS)[number];
+
+/** A file of a run that is there and cannot be what the run wrote. */
+export const damaged = (file: string, what: string, cause?: unknown): ChestMnistError =>
+  new ChestMnistError(
+    'ERR_DATA_CORRUPT',
+    {
+      found: `${file} ${what}`,
+      needed: 'the file as the run wrote it',
+      next: 'restore it from a copy, or remove it to go on without it',
+    },
+    { cause },
+  );
 
 /** Refuses an output that cannot be used, before anything slow is done and without creating anything. */
 export async function checkOutput(out: string, name: string | null): Promise<void> {
@@ -66,32 +89,6 @@ export async function createRunDirectory(
     if (error instanceof ChestMnistError) throw error;
     throw unusable(base, 'cannot be made', error);
   }
-}
-
-export type RunStatus = 'running' | 'finished' | 'stopped' | 'failed';
-
-/** run.json. Times are ISO 8601 in UTC. */
-export interface RunFile {
-  status: RunStatus;
-  versions: { chestmnist: string; node: string; libtorch: string; cuda: string | null };
-  device: string;
-  device_name: string;
-  threads: number;
-  cpu_capability: string;
-  platform: string;
-  data: DataFacts & { path: string | null };
-  started: string;
-  /** When each continuation began. */
-  resumed: string[];
-  ended: string | null;
-  /** Of this process's part of the run. */
-  seconds: number | null;
-  peak_rss_bytes: number | null;
-  argv: string[];
-  best_epoch: number | null;
-  /** Epochs that are finished. */
-  epochs: number;
-  error?: { code?: string; message: string };
 }
 
 /** Runs `work` with the run directory locked. ERR_BUSY when another run goes on in it, in this process or another. */
@@ -135,109 +132,6 @@ export async function removeLeftovers(directory: string): Promise<void> {
   for (const name of await readdir(directory, { recursive: true })) {
     if (TEMPORARY.test(name)) await rm(path.join(directory, name), { force: true });
   }
-}
-
-/** run.json of a run in progress. */
-export interface RunRecord {
-  /** Of this process's part of the run. */
-  seconds(): number;
-  /** What run.json will say when the run ends so. */
-  ending(status: RunStatus, more: Partial<RunFile>): RunFile;
-  write(file?: RunFile): Promise<void>;
-}
-
-/** Writes run.json with status `running`. */
-export async function startRunFile(
-  directory: string,
-  facts: Pick<RunFile, 'device' | 'threads' | 'best_epoch' | 'epochs'> & { data: DataFacts; path?: string },
-  resumed: boolean,
-): Promise<RunRecord> {
-  const began = performance.now();
-  const now = new Date().toISOString();
-  const before = await readRunFile(directory);
-  const cuda = facts.device === 'cpu' ? undefined : native().cudaStatus();
-  const index = Number(facts.device.split(':')[1] ?? 0);
-  const run: RunFile = {
-    status: 'running',
-    versions: {
-      chestmnist: version,
-      node: process.versions.node,
-      libtorch: native().torchVersion(),
-      cuda: cuda?.builtWith ?? null,
-    },
-    device: facts.device,
-    device_name: cuda?.devices[index]?.name ?? os.cpus()[0]?.model.trim() ?? 'unknown',
-    threads: facts.threads,
-    cpu_capability: native().cpuCapability(),
-    platform: `${process.platform}-${process.arch}`,
-    data: { ...facts.data, path: facts.path ?? null },
-    started: before?.started ?? now,
-    resumed: [...(before?.resumed ?? []), ...(resumed ? [now] : [])],
-    ended: null,
-    seconds: null,
-    peak_rss_bytes: null,
-    argv: process.argv,
-    best_epoch: facts.best_epoch,
-    epochs: facts.epochs,
-  };
-  const record: RunRecord = {
-    seconds: () => (performance.now() - began) / 1000,
-    ending: (status, more) => ({
-      ...run,
-      status,
-      ended: new Date().toISOString(),
-      seconds: record.seconds(),
-      peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
-      ...more,
-    }),
-    write: (file = run) => writeJson(runFiles(directory).run, file),
-  };
-  await record.write();
-  return record;
-}
-
-/** run.json; undefined when it is absent or damaged, which loses nothing that a run depends on. */
-export async function readRunFile(directory: string): Promise<RunFile | undefined> {
-  const file = await readJson<Partial<RunFile>>(runFiles(directory).run).catch(() => undefined);
-  return typeof file?.status === 'string' && Array.isArray(file.resumed) ? (file as RunFile) : undefined;
-}
-
-/** Replaces a JSON file as a whole. */
-export async function writeJson(file: string, value: unknown): Promise<void> {
-  await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(value, null, 2)}\n`));
-}
-
-/** Parses a JSON file of a run; undefined when it is absent, ERR_CONFIG when it is no JSON object. */
-export async function readJson<T>(file: string): Promise<T | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw new ChestMnistError(
-      'ERR_CONFIG',
-      { found: `${file} cannot be read`, needed: 'a readable JSON file', next: 'check its permissions' },
-      { cause: error },
-    );
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as T;
-  } catch {
-    // falls through: not JSON at all
-  }
-  throw new ChestMnistError('ERR_CONFIG', {
-    found: `${file} is no JSON object`,
-    needed: 'a JSON object',
-    next: 'mend or remove the file',
-  });
-}
-
-export async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Local time, as in a run's name. */

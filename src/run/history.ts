@@ -1,44 +1,27 @@
 /**
  * The epochs of a run: history.csv, and what follows from them alone, the best epoch and the end of patience.
  */
-import type { Position } from './checkpoint';
-import { writeAtomically } from '../base/atomic';
-import { macroAuc, meanAccuracy } from '../metrics';
-import { runFiles } from './directory';
-import type { Scored } from '../judge/score';
+import { z } from 'zod';
+import { readText, writeAtomically } from '../base/atomic';
+import { damaged, runFiles } from './directory';
 
 /** One finished epoch, as in history.csv. Losses are means over images and labels. */
-export interface EpochRow {
+export const epochSchema = z.object({
   /** From 1. */
-  epoch: number;
-  lr: number;
-  trainLoss: number;
-  valLoss: number;
+  epoch: z.int().min(1),
+  lr: z.number(),
+  trainLoss: z.number(),
+  valLoss: z.number(),
   /** Macro AUC; null when no label has both values in the validation split. */
-  valAuc: number | null;
+  valAuc: z.number().nullable(),
   /** Mean over labels of the accuracy at 0.5. */
-  valAcc: number;
+  valAcc: z.number(),
   /** Training and validation. */
-  seconds: number;
+  seconds: z.number(),
   /** Of training alone. */
-  imagesPerSecond: number;
-}
-
-/** The row of an epoch: what was trained, and what the validation split says. */
-export function rowOf(trained: Position, lr: number, val: Scored, valSeconds: number): EpochRow {
-  return {
-    epoch: trained.epoch,
-    lr,
-    trainLoss: rounded(trained.lossSum / trained.samples, 12),
-    valLoss: rounded(val.loss, 12),
-    valAuc: macroAuc(val.labels, val.scores, val.labelCount),
-    valAcc: meanAccuracy(val.labels, val.scores, val.labelCount),
-    seconds: rounded(trained.seconds + valSeconds, 6),
-    imagesPerSecond: rounded(trained.samples / trained.seconds, 6),
-  };
-}
-
-const rounded = (value: number, digits: number): number => Number(value.toPrecision(digits));
+  imagesPerSecond: z.number(),
+});
+export type EpochRow = z.infer<typeof epochSchema>;
 
 /** The columns of history.csv, in order. */
 const COLUMNS = {
@@ -65,6 +48,37 @@ const line = (row: EpochRow): string =>
   Object.values(COLUMNS)
     .map((key) => row[key] ?? '')
     .join(',');
+
+/** The epochs in history.csv; undefined when there is no such file. Throws ERR_DATA_CORRUPT when it is damaged. */
+export async function readHistory(directory: string): Promise<EpochRow[] | undefined> {
+  const { history: file } = runFiles(directory);
+  const csv = await readText(file, (what, cause) => damaged(file, what, cause));
+  return csv === undefined ? undefined : parse(csv, file);
+}
+
+/** A last line that was cut off while it was written is dropped; an empty val_auc is null. */
+function parse(csv: string, file: string): EpochRow[] {
+  const [header, ...lines] = csv.replaceAll('\r', '').split('\n');
+  if (header.trim() === '') return [];
+  const names = header.split(',');
+  const columns = Object.entries(COLUMNS);
+  const missing = columns.filter(([column]) => !names.includes(column)).map(([column]) => column);
+  if (missing.length > 0) throw damaged(file, `has no column ${missing.join(', ')}`);
+  // What follows the last line feed is empty, or a row that was not finished.
+  const rows = lines.slice(0, -1).filter((line) => line !== '');
+  return rows.map((line, i) => {
+    const cells = line.split(',');
+    const values = columns.map(([column, key]): [string, number | null] => {
+      const cell = cells[names.indexOf(column)]?.trim() ?? 'nothing';
+      if (key === 'valAuc' && (cell === '' || cell.toLowerCase() === 'nan')) return [key, null];
+      const value = cell === '' ? NaN : Number(cell);
+      if (!Number.isFinite(value))
+        throw damaged(file, `has ${JSON.stringify(cell.slice(0, 60))} as ${column} in row ${i + 1}`);
+      return [key, value];
+    });
+    return Object.fromEntries(values) as unknown as EpochRow;
+  });
+}
 
 /** The first epoch with the highest validation AUC; where the AUC is undefined, with the lowest validation loss. */
 export function bestOf(history: readonly EpochRow[]): EpochRow | undefined {

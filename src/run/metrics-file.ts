@@ -1,9 +1,11 @@
 /**
- * metrics.json as it is read back: what the pictures and the page use of it, checked, so that a damaged file gives one
- * clear error instead of a page of NaN. The shape and its meaning: metrics/types.ts.
+ * metrics.json: written at the end of a run, and read back through a schema of what the report uses, so that a damaged
+ * file gives one clear error instead of a page of NaN. The shape and its meaning: metrics/types.ts.
  */
 import { z } from 'zod';
+import { readJson, writeJson } from '../base/json';
 import type { MetricsFile } from '../metrics/types';
+import { damaged, runFiles } from './directory';
 
 const figure = z.number().nullable();
 const whole = z.int().min(0);
@@ -57,8 +59,8 @@ function metricsOf(labelCount: number) {
   });
 }
 
-/** Checks the parsed content of metrics.json; returns it, or says in words what is wrong with it. */
-export function parseMetricsFile(value: unknown): MetricsFile | string {
+/** The parsed content of metrics.json once it is checked, or what is wrong with it in words. */
+function parse(value: unknown): MetricsFile | string {
   const named = z.looseObject({ labels: z.array(z.string()).min(1) }).safeParse(value);
   if (!named.success) return z.prettifyError(named.error);
   const labelCount = named.data.labels.length;
@@ -74,4 +76,17 @@ export function parseMetricsFile(value: unknown): MetricsFile | string {
     })
     .safeParse(value);
   return result.success ? (value as MetricsFile) : z.prettifyError(result.error);
+}
+
+export const writeMetrics = (directory: string, metrics: MetricsFile): Promise<void> =>
+  writeJson(runFiles(directory).metrics, metrics);
+
+/** metrics.json; undefined when there is none. Throws ERR_DATA_CORRUPT when it is damaged. */
+export async function readMetrics(directory: string): Promise<MetricsFile | undefined> {
+  const { metrics: file } = runFiles(directory);
+  const value = await readJson(file, (what, cause) => damaged(file, what, cause));
+  if (value === undefined) return undefined;
+  const metrics = parse(value);
+  if (typeof metrics !== 'string') return metrics;
+  throw damaged(file, `is not as expected: ${metrics.replaceAll('\n', ' ').slice(0, 400)}`);
 }

@@ -5,27 +5,23 @@
  */
 import { readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { writeAtomically } from '../base/atomic';
-import type { SplitName } from '../data/dataset';
-import { writeNpz } from '../base/npz';
+import { exists, writeAtomically } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
-import type { Figure } from '../metrics/types';
+import { readNpz, writeNpz } from '../base/npz';
+import type { SplitName } from '../data/dataset';
+import { sigmoid } from '../metrics';
+import type { Figure, Predictions } from '../metrics/types';
+import { damaged, runFiles, type ScoredSplit } from './directory';
 
-export interface PredictionsInput {
+/** Which predictions they are: what the name of the result CSV holds. */
+export interface PredictionsName {
   /** MedMNIST flag or name of the data set; what the Evaluator could not parse in it becomes a hyphen. */
   flag: string;
   /** Side of the images in pixels. */
   size: number;
-  split: SplitName;
+  split: ScoredSplit;
   /** Name of the run, after the @. */
   run: string;
-  /** 0 or 1, [N, labelCount] row-major. */
-  labels: Uint8Array;
-  /** [N, labelCount] row-major. */
-  logits: Float32Array;
-  /** Probabilities, [N, labelCount] row-major. */
-  scores: Float64Array;
-  labelCount: number;
   /** Macro AUC; null (undefined) is written as nan. */
   auc: Figure;
   /** Mean accuracy over labels at 0.5. */
@@ -36,23 +32,26 @@ export interface PredictionsInput {
  * Writes `predictions/{split}.npz` (`labels` |u1 and `logits` <f4, both [N, labelCount]) and the CSV into a run
  * directory, in place of those of the same split; returns the two paths. Throws ERR_DATA_SHAPE or ERR_CONFIG.
  */
-export async function writePredictions(runDirectory: string, input: PredictionsInput): Promise<string[]> {
-  const { flag, size, split, run, labels, logits, scores, labelCount, auc, acc } = input;
-  const n = labels.length / labelCount;
-  if (!Number.isInteger(n) || logits.length !== labels.length || scores.length !== labels.length) {
+export async function writePredictions(
+  directory: string,
+  { truth, scores, logits, labelCount }: Predictions & { logits: Float32Array },
+  { flag, size, split, run, auc, acc }: PredictionsName,
+): Promise<string[]> {
+  const n = truth.length / labelCount;
+  if (!Number.isInteger(n) || logits.length !== truth.length || scores.length !== truth.length) {
     throw new ChestMnistError('ERR_DATA_SHAPE', {
-      found: `${labels.length} labels, ${logits.length} logits and ${scores.length} scores for ${labelCount} labels an image`,
+      found: `${truth.length} true labels, ${logits.length} logits and ${scores.length} scores for ${labelCount} labels per image`,
       needed: 'three arrays of one shape [N, labelCount]',
       next: 'pass the arrays of one split',
     });
   }
-  const folder = path.join(runDirectory, 'predictions');
+  const { predictions: folder, scored } = runFiles(directory);
   const prefix = `${flagOf(flag, size)}${size === 28 ? '' : `_${size}`}_${split}_`;
   const suffix = `@${run.replace(/[^A-Za-z0-9_-]+/g, '-') || 'run'}.csv`;
   const csv = path.join(folder, `${prefix}[AUC]${fixed(auc)}_[ACC]${fixed(acc)}${suffix}`);
-  const npz = path.join(folder, `${split}.npz`);
+  const npz = scored(split);
   await writeNpz(npz, {
-    labels: { shape: [n, labelCount], data: labels },
+    labels: { shape: [n, labelCount], data: truth },
     logits: { shape: [n, labelCount], data: logits },
   });
   await removeFormer(folder, `${prefix}[AUC]`, suffix, path.basename(csv));
@@ -64,6 +63,26 @@ export async function writePredictions(runDirectory: string, input: PredictionsI
     await handle.writeFile(lines.join(''));
   });
   return [csv, npz];
+}
+
+/**
+ * Truth, logits and their probabilities of a split that was written; undefined when there are none. Throws
+ * ERR_DATA_CORRUPT when the file is damaged.
+ */
+export async function readScored(directory: string, split: ScoredSplit): Promise<Predictions | undefined> {
+  const file = runFiles(directory).scored(split);
+  if (!(await exists(file))) return undefined;
+  const arrays = await readNpz(file, { keys: ['labels', 'logits'] });
+  const [truth, logits] = [arrays.get('labels'), arrays.get('logits')];
+  const isWhole =
+    truth?.data instanceof Uint8Array &&
+    logits?.data instanceof Float32Array &&
+    truth.shape.length === 2 &&
+    truth.shape.join() === logits.shape.join() &&
+    truth.data.every((value) => value <= 1) &&
+    logits.data.every(Number.isFinite);
+  if (!isWhole) throw damaged(file, 'does not hold labels [N, L] of 0 and 1 (|u1) and finite logits [N, L] (<f4)');
+  return { labelCount: truth.shape[1], truth: truth.data, scores: sigmoid(logits.data), logits: logits.data };
 }
 
 /** A second scoring of a run has other figures and so another name: its file takes the place of the first. */
@@ -81,7 +100,8 @@ function flagOf(name: string, size: number): string {
 
 const fixed = (value: Figure): string => (value === null || !Number.isFinite(value) ? 'nan' : value.toFixed(3));
 
-export interface MedmnistPredictions {
+/** What a result CSV and its name hold; the truth is elsewhere. */
+export interface MedmnistCsv extends Pick<Predictions, 'labelCount'> {
   flag: string;
   /** Side of the images in pixels: 28 where the name has none. */
   size: number;
@@ -91,14 +111,13 @@ export interface MedmnistPredictions {
   /** [count, labelCount] row-major, in order of the index column. */
   scores: Float64Array;
   count: number;
-  labelCount: number;
 }
 
 /**
  * Reads a standard result CSV, ours or MedMNIST's. Throws ERR_DATA_MISSING (no such file), ERR_DATA_CORRUPT (a name or a
  * line that is not of the format, an index twice or missing) or ERR_DATA_SHAPE (lines of unequal length, no line).
  */
-export async function readMedmnistCsv(file: string): Promise<MedmnistPredictions> {
+export async function readMedmnistCsv(file: string): Promise<MedmnistCsv> {
   const name = path.basename(file);
   const parts = /^(?<flag>[^_]+)(?:_(?<size>\d+))?_(?<split>train|val|test)[^/]*?(?:@(?<run>[^@]*))?\.csv$/.exec(
     name,

@@ -6,8 +6,12 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { ChestMnistError } from '../base/errors';
+import type { Predictions } from '../metrics/types';
 import type { EpochRow } from './history';
 import { bytes, float, integer, message, nested, string, type Encoded } from '../base/protobuf';
+
+/** How the names of event files begin, as TensorBoard looks for them. */
+export const EVENTS = 'events.out.tfevents.';
 
 /** Appends events to a file of its own, `events.out.tfevents.<seconds>.<process>.<n>` and a suffix, in a run directory. */
 export class TensorBoardWriter {
@@ -53,12 +57,18 @@ export class TensorBoardWriter {
     this.summary([message(string(1, tag), nested(4, image))], step, wallTime);
   }
 
-  /** The precision-recall curve of one label: `yTrue` [N] of 0/1, `yScore` [N] from 0 to 1, at 127 equal steps of threshold. */
-  prCurve(tag: string, yTrue: Uint8Array, yScore: Float64Array, step: number, wallTime = Date.now() / 1000): void {
+  /** The precision-recall curve of one label: `truth` [N] of 0/1, `scores` [N] from 0 to 1, at 127 equal steps of threshold. */
+  prCurve(
+    tag: string,
+    truth: Uint8Array,
+    scores: Predictions['scores'],
+    step: number,
+    wallTime = Date.now() / 1000,
+  ): void {
     const content = message(integer(1, 0), integer(2, PR_THRESHOLDS));
     const metadata = message(nested(1, message(string(1, 'pr_curves'), nested(2, content))));
     const shape = message(...[6, PR_THRESHOLDS].map((size) => nested(2, message(integer(1, size)))));
-    const rows = prCounts(yTrue, yScore);
+    const rows = prCounts(truth, scores);
     const tensor = message(integer(1, DT_FLOAT), nested(2, shape), bytes(4, new Uint8Array(rows.buffer)));
     this.summary([message(string(1, tag), nested(8, tensor), nested(9, metadata))], step, wallTime);
   }
@@ -96,7 +106,7 @@ const DT_FLOAT = 1;
 const PR_THRESHOLDS = 127;
 
 function create(directory: string, suffix: string): [file: string, descriptor: number] {
-  const stem = path.join(directory, `events.out.tfevents.${Math.floor(Date.now() / 1000)}.${process.pid}`);
+  const stem = path.join(directory, `${EVENTS}${Math.floor(Date.now() / 1000)}.${process.pid}`);
   for (let n = 0; ; n++) {
     const file = `${stem}.${n}${suffix}`;
     try {
@@ -119,11 +129,11 @@ const unwritable = (file: string, cause: unknown): ChestMnistError =>
   );
 
 /** tp, fp, tn, fn, precision and recall, [6, PR_THRESHOLDS], at thresholds from 0 to 1; at a threshold a score is positive. */
-function prCounts(yTrue: Uint8Array, yScore: Float64Array): Float32Array {
+function prCounts(truth: Uint8Array, scores: Predictions['scores']): Float32Array {
   const steps = PR_THRESHOLDS - 1;
   // Of positives and of negatives, how many scores reach each threshold.
   const reached = [new Float64Array(PR_THRESHOLDS), new Float64Array(PR_THRESHOLDS)];
-  yTrue.forEach((truth, i) => reached[truth][Math.floor(yScore[i] * steps)]++);
+  truth.forEach((value, i) => reached[value][Math.floor(scores[i] * steps)]++);
   for (const counts of reached) for (let i = steps - 1; i >= 0; i--) counts[i] += counts[i + 1];
   const [negatives, positives] = [reached[0][0], reached[1][0]];
   const rows = new Float32Array(6 * PR_THRESHOLDS);

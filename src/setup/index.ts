@@ -4,11 +4,11 @@
  */
 import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { unusedDevice } from '../engine/device';
 import { ChestMnistError } from '../base/errors';
 import { findAddon, findAddons, fitting, releasesOf, sourceHash, type Addon } from './addon';
 import { buildAddon } from './build';
 import { choose, isNamed, type Broken } from './choose';
+import { cudaObstacle } from './cuda';
 import type { LibTorch } from './inspect';
 import { resolveAddon, type Resolved } from './load';
 import { isSame } from './locate';
@@ -65,8 +65,8 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     const { libtorch, addon, built, loaded } = await firstThatLoads(root, addons, blocked, options);
     if (!blocked) link(root, libtorch.directory);
     confirmUsed(root, libtorch);
-    const unused = unusedDevice(loaded.cuda);
-    if (unused) log(`${unused.name} stays unused by this CPU build: ${unused.remedy}, which ${CUDA_SIZES}`);
+    const obstacle = cudaObstacle(loaded.cuda);
+    if (obstacle?.unused) log(`${obstacle.why}; to use it: ${obstacle.remedy}, which ${CUDA_SIZES}`);
     return { libtorch, addon: addon.file, built };
   };
   // A package that another user installed can be used with a LibTorch of one's own, as long as nothing is to be built.

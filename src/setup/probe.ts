@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { ChestMnistError, type ErrorCode, type ErrorParts } from '../base/errors';
-import type { CudaStatus } from '../engine/addon';
+import type { CudaStatus } from './cuda';
 import type { Resolved } from './load';
 import { PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 

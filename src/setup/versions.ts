@@ -3,7 +3,7 @@
  * obtain.ts).
  */
 import path from 'node:path';
-import { cacheDirectory } from '../data/places';
+import { cacheDirectory } from '../base/folders';
 
 /** The package's own folder; the same depth from src/setup and dist/setup. */
 export const PACKAGE_ROOT = path.resolve(__dirname, '..', '..');

@@ -2,21 +2,24 @@
  * A whole training run, from options to a finished run directory; read it top to bottom. Policy is here, tensors are in
  * the addon: an epoch is trainEpoch(order) and predict(val), and everything it depends on is passed in.
  */
-import { advance, type Position } from '../run/checkpoint';
 import { SPLIT_NAMES } from '../data/dataset';
 import { expandView } from '../data/expand';
-import { ChestMnistError } from '../base/errors';
-import { TrainingRun, type TrainResult } from './events';
-import { outOfPatience, rowOf } from '../run/history';
 import { factsOf } from '../data/inputs';
+import { ChestMnistError } from '../base/errors';
 import type { StillHeld } from '../base/lock';
-import type { ResolvedOptions, TrainOptions } from '../recipe/options';
-import { prepare } from './prepare';
-import { findRun, type Resumed } from './resume';
-import { createRunDirectory, startRunFile, withRunLock, writeErrorOf, type RunRecord } from '../run/directory';
-import { learningRate, order } from '../recipe/schedule';
 import { scoreRun, scoreSplit } from '../judge/score';
-import { RunState, type Session } from './journal';
+import type { ResolvedOptions, TrainOptions } from '../recipe/options';
+import { order } from '../recipe/order';
+import { learningRate } from '../recipe/schedule';
+import { advance, type Position } from '../run/checkpoint';
+import { createRunDirectory, withRunLock, writeErrorOf, type ScoredSplit } from '../run/directory';
+import { outOfPatience } from '../run/history';
+import { startRunFile, type RunRecord } from '../run/record';
+import type { TrainEvent, TrainResult } from './events';
+import { Journal, rowOf, type Session } from './journal';
+import { ask, findRun, plan, type Resumed } from './plan';
+import { prepare } from './prepare';
+import { TrainingRun } from './training-run';
 
 /**
  * Trains ResNet-18 and writes a run directory. Returns at once: await the run for its result, iterate it for its events,
@@ -27,12 +30,14 @@ export function train(options: TrainOptions = {}, { signal }: { signal?: AbortSi
   return new TrainingRun((emit, stopped) => start(options, emit, stopped), signal);
 }
 
-async function start(given: TrainOptions, emit: Session['emit'], signal: AbortSignal): Promise<TrainResult> {
-  const found = await findRun(given);
+async function start(options: TrainOptions, emit: Session['emit'], signal: AbortSignal): Promise<TrainResult> {
+  const asked = ask(options);
+  const found = await findRun(asked);
   const go = async (held?: StillHeld): Promise<TrainResult> => {
-    const { options, dataset, trainer, resumed, notes } = await prepare(given, found, emit, signal);
+    const planned = await plan(asked, found);
+    const { options, dataset, trainer, notes } = await prepare(planned, emit, signal);
     const run = (directory: string, held: StillHeld): Promise<TrainResult> =>
-      runInDirectory({ directory, held, options, dataset, trainer, emit, signal }, resumed, notes);
+      runInDirectory({ directory, held, options, dataset, trainer, emit, signal }, planned.resumed, notes);
     try {
       if (found !== undefined && held) return await run(found, held);
       const directory = await createRunDirectory(options.out, options.name, dataset.name);
@@ -51,42 +56,54 @@ async function runInDirectory(
   notes: readonly string[],
 ): Promise<TrainResult> {
   const { directory, held, options, dataset, trainer, emit, signal } = session;
-  const state = new RunState(session, resumed?.checkpoint);
-  const { history } = state;
+  const journal = new Journal(session, resumed?.checkpoint);
+  const { history } = journal;
   const { threads, epochs } = options;
   const facts = { device: trainer.device, threads, data: factsOf(dataset) };
-  const run = await startRunFile(directory, { ...facts, path: dataset.path, ...state.progress }, resumed !== undefined);
+  const run = await startRunFile(
+    directory,
+    { ...facts, path: dataset.path, ...journal.progress },
+    resumed !== undefined,
+  );
   const cancel = (): void => trainer.cancel();
   signal.addEventListener('abort', cancel);
   try {
-    await state.begin();
-    const { epoch } = state.position;
+    await journal.begin();
+    const { epoch } = journal.position;
     emit({ type: 'start', runDirectory: directory, ...facts, epochs, epoch, resumed: resumed !== undefined, options });
     for (const text of notes) emit({ type: 'note', text });
     // At once: a disk without room shows now, and a run killed early, or just extended, can be resumed as it was meant.
-    if (!resumed || resumed.extended) await state.save(run);
+    if (!resumed || resumed.extended) await journal.save(run);
     for (const name of SPLIT_NAMES) {
-      const { images, labels, count, size } = dataset.splits[name];
+      const { images, truth: labels, count, size } = dataset.splits[name];
       await trainer.loadSplit(name, expandView(images, count, size), labels);
     }
     // The trainer has copies, and nothing else looks at the images trained on: the largest array is let go.
     Object.assign(dataset.splits, { train: { ...dataset.splits.train, images: new Uint8Array(0) } });
-    await trainEpochs(session, state, run);
-    const { best, progress } = state;
+    await trainEpochs(session, journal, run);
+    const { best, progress } = journal;
     const bestEpoch = progress.best_epoch;
     const scored = !signal.aborted && best && bestEpoch !== null;
-    const metrics = scored ? await scoreRun(session, { epoch: bestEpoch, weights: best }) : undefined;
+    const metrics = scored
+      ? await scoreRun({
+          ...{ directory, dataset, trainer, best: { epoch: bestEpoch, weights: best } },
+          ...{ batchSize: options.batchSize, resamples: options.resamples },
+          onProgress: (split, done) => emit(progressOf(session, split, bestEpoch, done)),
+        })
+      : undefined;
     if (!metrics || bestEpoch === null) {
       await run.write(run.ending('stopped', progress));
-      const { epoch, samples } = state.position;
+      const { epoch, samples } = journal.position;
       emit({ type: 'stop', runDirectory: directory, epoch, samples, resume: `chestmnist train --resume ${directory}` });
       return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
     }
     // The network is done: the report is drawn in the memory it leaves.
     await trainer.dispose();
     const ending = run.ending('finished', progress);
-    const { drawReport } = await import('../report/index.js');
-    await drawReport(directory, { dataset, run: { ...ending } });
+    if (options.report) {
+      const { drawReport } = await import('../report/index.js');
+      await drawReport(directory, { dataset, record: ending });
+    } else emit({ type: 'note', text: `no plots and no report were drawn: chestmnist report ${directory} draws them` });
     // Last: a run that is finished has all its files.
     await run.write(ending);
     emit({ type: 'finish', runDirectory: directory, seconds: run.seconds(), metrics });
@@ -95,7 +112,7 @@ async function runInDirectory(
     const error = writeErrorOf(cause, directory);
     const { code, message } = error as ChestMnistError;
     try {
-      if (held()) await run.write(run.ending('failed', { ...state.progress, error: { code, message } }));
+      if (held()) await run.write(run.ending('failed', { ...journal.progress, error: { code, message } }));
     } catch {
       // A failure to write this must not hide the failure itself.
     }
@@ -106,52 +123,67 @@ async function runInDirectory(
 }
 
 /** Trains from where `state` stands to the last epoch, to the end of patience or to a stop. */
-async function trainEpochs(session: Session, state: RunState, run: RunRecord): Promise<void> {
-  const { directory, options, trainer, emit, signal } = session;
-  const { history } = state;
+async function trainEpochs(session: Session, journal: Journal, run: RunRecord): Promise<void> {
+  const { directory, options, dataset, trainer, emit, signal } = session;
+  const { history } = journal;
   const { TensorBoardWriter } = await import('../run/tensorboard.js');
   const board = options.tensorboard ? new TensorBoardWriter(directory) : undefined;
   // An earlier process may have written epochs that are trained again.
-  if (history.length > 0) board?.restart(state.position.epoch);
+  if (history.length > 0) board?.restart(journal.position.epoch);
   try {
-    while (!signal.aborted && state.position.epoch <= options.epochs && !outOfPatience(history, options.patience)) {
-      const { epoch } = state.position;
+    while (!signal.aborted && journal.position.epoch <= options.epochs && !outOfPatience(history, options.patience)) {
+      const { epoch } = journal.position;
       const lr = learningRate(options, epoch - 1);
       trainer.setLearningRate(lr);
-      await trainEpoch(session, state, run);
+      await trainEpoch(session, journal, run);
       const began = performance.now();
-      const val = signal.aborted ? undefined : await scoreSplit(session, 'val', epoch);
+      const val = signal.aborted
+        ? undefined
+        : await scoreSplit(trainer, 'val', dataset.splits.val, options.batchSize, (done) =>
+            emit(progressOf(session, 'val', epoch, done)),
+          );
       if (!val) break;
       checkFinite('the validation loss', val.loss, epoch, options);
-      const row = rowOf(state.position, lr, val, (performance.now() - began) / 1000);
-      const best = await state.finishEpoch(row, run);
+      const row = rowOf(journal.position, lr, val, (performance.now() - began) / 1000);
+      const best = await journal.finishEpoch(row, run);
       emit({ type: 'epoch', best, ...row });
       if (row.valAuc === null && history.length === 1) emit({ type: 'note', text: NO_AUC });
       if (outOfPatience(history, options.patience))
         emit({ type: 'note', text: `no better epoch in ${options.patience}: training ends` });
       board?.epoch(row);
     }
-    if (signal.aborted) await state.save(run);
-    await state.writeLast();
+    if (signal.aborted) await journal.save(run);
+    await journal.writeLast();
   } finally {
     await board?.close();
   }
+}
+
+/** Progress of scoring a split. */
+function progressOf(
+  { dataset }: Session,
+  phase: ScoredSplit,
+  epoch: number,
+  { samples, seconds }: { samples: number; seconds: number },
+): TrainEvent {
+  const total = dataset.splits[phase].count;
+  return { type: 'progress', phase, epoch, done: samples, total, imagesPerSecond: samples / seconds };
 }
 
 const NO_AUC =
   'no label has both values in the validation split, so its AUC is undefined: the best epoch is the one with the lowest validation loss';
 
 /** Trains what is left of the epoch, or as much of it as a stop allows, with a checkpoint every so many minutes. */
-async function trainEpoch(session: Session, state: RunState, run: RunRecord): Promise<void> {
+async function trainEpoch(session: Session, journal: Journal, run: RunRecord): Promise<void> {
   const { options, dataset, trainer, signal } = session;
-  const { epoch } = state.position;
+  const { epoch } = journal.position;
   const whole = order(options.seed, epoch, dataset.splits.train.count);
-  while (state.position.samples < whole.length && !signal.aborted) {
+  while (journal.position.samples < whole.length && !signal.aborted) {
     const due = setTimeout(() => trainer.cancel(), options.checkpointEvery * 60_000);
-    const part = whole.subarray(state.position.samples);
-    state.position = await trainPart(session, state.position, part).finally(() => clearTimeout(due));
-    checkFinite('the training loss', state.position.lossSum, epoch, options);
-    if (state.position.samples < whole.length && !signal.aborted) await state.save(run);
+    const part = whole.subarray(journal.position.samples);
+    journal.position = await trainPart(session, journal.position, part).finally(() => clearTimeout(due));
+    checkFinite('the training loss', journal.position.lossSum, epoch, options);
+    if (journal.position.samples < whole.length && !signal.aborted) await journal.save(run);
   }
 }
 

@@ -3,17 +3,22 @@
  * best weights and configuration follow from it, are written after it, and again whenever a run is resumed. So whatever
  * moment a run is killed at, they never say more than the checkpoint does.
  */
-import type { Dataset } from '../data/dataset';
-import { saveCheckpoint, UNTRAINED, type Checkpoint, type Position } from '../run/checkpoint';
-import type { TrainEvent } from './events';
-import { bestOf, writeHistory, type EpochRow } from '../run/history';
-import { factsOf } from '../data/inputs';
+import { exists } from '../base/atomic';
 import type { StillHeld } from '../base/lock';
-import { metadataOf } from '../engine/model';
-import type { StateDict, Trainer } from '../engine/addon';
-import { configOf, type ResolvedOptions } from '../recipe/options';
-import { busy, exists, removeLeftovers, runFiles, writeJson, type RunRecord } from '../run/directory';
+import type { Dataset } from '../data/dataset';
+import { factsOf } from '../data/inputs';
+import type { StateDict, Trainer } from '../engine/contract';
+import { macroAuc, meanAccuracy } from '../metrics';
+import type { Scored } from '../judge/score';
+import type { ResolvedOptions } from '../recipe/options';
+import { saveCheckpoint, UNTRAINED, type Checkpoint, type Position } from '../run/checkpoint';
+import { writeConfig } from '../run/config';
+import { busy, removeLeftovers, runFiles } from '../run/directory';
+import { bestOf, writeHistory, type EpochRow } from '../run/history';
+import type { RunRecord } from '../run/record';
 import { saveWeights } from '../weights';
+import { metadataOf } from '../weights/metadata';
+import type { TrainEvent } from './events';
 
 /** What every part of a run in progress needs. */
 export interface Session {
@@ -26,8 +31,8 @@ export interface Session {
   readonly signal: AbortSignal;
 }
 
-export class RunState {
-  /** Where the run stands; of a part of an epoch it is said from outside. */
+export class Journal {
+  /** Where the run stands; set from outside after a part of an epoch. */
   position: Position;
   readonly history: EpochRow[];
   /** Weights of the best epoch. */
@@ -95,13 +100,30 @@ export class RunState {
 
   async #write(): Promise<void> {
     const { directory, options } = this.#session;
-    await writeJson(runFiles(directory).config, configOf(options));
+    await writeConfig(directory, options);
     await writeHistory(directory, this.history);
     if (this.best) await this.#writeWeights(runFiles(directory).best, this.best);
   }
 
   #writeWeights(file: string, weights: StateDict): Promise<void> {
     const { options, dataset } = this.#session;
-    return saveWeights(file, weights, metadataOf(options, dataset));
+    const { labels, size } = dataset;
+    return saveWeights(file, weights, metadataOf({ labels, imageSize: size, inputSize: options.resize ?? size }));
   }
 }
+
+/** The row of an epoch: what was trained, and what the validation split says. */
+export function rowOf(trained: Position, lr: number, val: Scored, valSeconds: number): EpochRow {
+  return {
+    epoch: trained.epoch,
+    lr,
+    trainLoss: rounded(trained.lossSum / trained.samples, 12),
+    valLoss: rounded(val.loss, 12),
+    valAuc: macroAuc(val),
+    valAcc: meanAccuracy(val),
+    seconds: rounded(trained.seconds + valSeconds, 6),
+    imagesPerSecond: rounded(trained.samples / trained.seconds, 6),
+  };
+}
+
+const rounded = (value: number, digits: number): number => Number(value.toPrecision(digits));

@@ -1,16 +1,19 @@
 /**
- * What a run starts from: resolved options, data, a trainer with its weights, a checkpoint when one is resumed. All that
- * can be refused is refused here, before anything is created. Not here: the run itself (train.ts).
+ * What a run starts from: its data and a trainer with its weights. All that can be refused is refused here, before
+ * anything is created. Not here: its options (plan.ts), the run itself (index.ts).
  */
 import type { Dataset } from '../data/dataset';
-import { resolveDevice } from '../engine/device';
-import type { TrainEvent } from './events';
 import { checkBatch, factsOf, loadData, sourceOf } from '../data/inputs';
-import { startFrom, trainerOf } from '../engine/model';
-import { native, type Trainer } from '../engine/addon';
-import { resolveOptions, type ResolvedOptions, type TrainOptions } from '../recipe/options';
-import { checkSameData, openRun, roundingNote, type Resumed } from './resume';
+import { areUnnamed } from '../data/labels';
+import { native } from '../engine/addon';
+import type { Trainer } from '../engine/contract';
+import { resolveDevice } from '../engine/device';
+import { trainerOf } from '../engine/trainer';
+import type { ResolvedOptions } from '../recipe/options';
 import { checkOutput } from '../run/directory';
+import { fitHead, imagenetWeights, loadWeights } from '../weights';
+import type { TrainEvent } from './events';
+import { checkSameData, roundingNote, type Plan, type Resumed } from './plan';
 
 export interface Prepared {
   options: ResolvedOptions;
@@ -18,22 +21,18 @@ export interface Prepared {
   /** The caller disposes of it. */
   trainer: Trainer;
   resumed?: Resumed;
-  /** What the user should be told: the device chosen, a head replaced, a damaged checkpoint. */
+  /** For the user: the device chosen, a head replaced, a damaged checkpoint. */
   notes: string[];
 }
 
 /**
- * Prepares a new run, or the continuation of the one in `directory`. Throws the error of the first thing that cannot be
- * used; `signal` ends it with its reason.
+ * Prepares what was planned. Throws the error of the first thing that cannot be used; `signal` ends it with its reason.
  */
 export async function prepare(
-  given: TrainOptions,
-  directory: string | undefined,
+  { options: wanted, resumed }: Plan,
   emit: (event: TrainEvent) => void,
   signal: AbortSignal,
 ): Promise<Prepared> {
-  const resumed = directory === undefined ? undefined : await openRun(directory, given);
-  const wanted = resumed?.options ?? resolveOptions(given);
   if (!resumed) await checkOutput(wanted.out, wanted.name);
   const { device, note } = resolveDevice(wanted.device);
   const onProgress = (done: number, total?: number): void =>
@@ -41,11 +40,13 @@ export async function prepare(
   const { dataset, notes } = await loadData({
     data: wanted.data,
     size: wanted.size,
+    labelNames: wanted.labelNames,
     limits: { train: wanted.limitTrain, val: wanted.limitVal, test: wanted.limitTest },
     onProgress,
     signal,
   });
   notes.push(...(resumed?.notes ?? []), ...(note === undefined ? [] : [note]));
+  if (areUnnamed(dataset.labels)) notes.push(unnamedNote(dataset));
   checkBatch(dataset, wanted.batchSize);
   if (resumed) checkSameData(factsOf(dataset), resumed);
   const options = { ...wanted, size: dataset.size, data: sourceOf(dataset, wanted.data) };
@@ -69,5 +70,20 @@ export async function prepare(
   }
 }
 
+/** Loads `--weights` (a file, or imagenet) into a fresh trainer; returns what was replaced. */
+async function startFrom(
+  trainer: Trainer,
+  weights: string,
+  options: { signal: AbortSignal; onProgress: (done: number, total?: number) => void },
+): Promise<string[]> {
+  const loaded = weights === 'imagenet' ? await imagenetWeights(options) : await loadWeights(weights);
+  const { state, notes } = fitHead(loaded, await trainer.stateDict());
+  await trainer.loadStateDict(state);
+  return notes;
+}
+
 const noGraphs = (): string =>
   `CUDA without graphs, so each step is launched kernel by kernel: ${native().cudaStatus().noGraphs ?? 'for no reason known'}`;
+
+const unnamedNote = ({ name, labels }: Dataset): string =>
+  `the names of the labels of ${name} are not known, so they are called ${labels[0]} to ${labels.at(-1)}; --label-names gives them`;

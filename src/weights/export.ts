@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ChestMnistError } from '../base/errors';
-import type { StateDict, Stem } from '../engine/addon';
+import type { StateDict, Stem } from '../engine/contract';
 import { writeOnnx } from './onnx';
 import { writePth } from './pth-writer';
 import { writeSafetensors } from './safetensors';

@@ -2,7 +2,7 @@
  * Fits loaded weights to a freshly initialised model: the backbone is taken, the head replaced when the label count
  * differs, and everything that was replaced is said. Nothing else is forgiven.
  */
-import type { StateDict, StateEntry } from '../engine/addon';
+import type { StateDict, StateEntry } from '../engine/contract';
 import { incompatible } from './errors';
 import { checkState, stemOf, withCounters } from './state';
 

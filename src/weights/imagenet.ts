@@ -5,7 +5,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { download, type DownloadOptions } from '../base/download';
-import type { StateDict } from '../engine/addon';
+import type { StateDict } from '../engine/contract';
 import { readPth } from './pth';
 
 /** A file of published weights. */

@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { ChestMnistError } from '../base/errors';
-import type { StateDict } from '../engine/addon';
+import type { StateDict } from '../engine/contract';
 import { readBytes, withFile } from './file';
 import { readPth } from './pth';
 import { writePth } from './pth-writer';

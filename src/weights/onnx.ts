@@ -4,7 +4,7 @@
  * Source: onnx.proto3 for the field numbers, the ONNX operator schemas for the attributes.
  */
 import { writeAtomically, writeChunks } from '../base/atomic';
-import type { StateDict, StateEntry, Stem } from '../engine/addon';
+import type { StateDict, StateEntry, Stem } from '../engine/contract';
 import { bytes, float, integer, message, nested, string, type Encoded } from '../base/protobuf';
 import { BLOCKS, FEATURES, recognise } from './state';
 import { bytesOf } from './tensor';

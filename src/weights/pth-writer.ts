@@ -4,7 +4,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { writeAtomically, writeChunks } from '../base/atomic';
-import type { StateDict } from '../engine/addon';
+import type { StateDict } from '../engine/contract';
 import { bytesOf, checkSavable } from './tensor';
 
 const ROOT = 'archive';

@@ -5,7 +5,7 @@
  */
 import { ChestMnistError } from '../base/errors';
 import { openZip, type ZipArchive } from '../base/zip';
-import type { StateDict, StateEntry } from '../engine/addon';
+import type { StateDict, StateEntry } from '../engine/contract';
 import { incompatible, reasonOf, shown } from './errors';
 import { readBytes, withFile } from './file';
 import { Callable, unpickle } from './pickle';

@@ -4,7 +4,7 @@
  * Source: the format description of huggingface/safetensors.
  */
 import { writeAtomically, writeChunks } from '../base/atomic';
-import type { StateDict } from '../engine/addon';
+import type { StateDict } from '../engine/contract';
 import { incompatible, reasonOf, shown } from './errors';
 import { readBytes, withFile } from './file';
 import { bytesOf, checkSavable, elementCount, isReadDtype, ITEM_BYTES, toEntry, type ReadDtype } from './tensor';

@@ -2,7 +2,7 @@
  * Names, shapes and dtypes of torchvision's resnet18 state dict, described once, and the strict check of a state dict
  * against them. Not here: the values, and any file format. Source: torchvision/models/resnet.py (BasicBlock, [2,2,2,2]).
  */
-import type { StateDict, StateEntry, Stem } from '../engine/addon';
+import type { StateDict, StateEntry, Stem } from '../engine/contract';
 import { incompatible, shown } from './errors';
 
 /** A state dict entry without its values. */

@@ -3,7 +3,7 @@
  * float64 become float32 (the first two exactly, float64 rounded to nearest). Other dtypes do not occur in a resnet18.
  */
 import { types } from 'node:util';
-import type { StateEntry } from '../engine/addon';
+import type { StateEntry } from '../engine/contract';
 import { incompatible, shown } from './errors';
 
 /** Dtypes that can be read, by safetensors' names, with their size in bytes. */

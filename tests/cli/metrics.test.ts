@@ -10,7 +10,7 @@ import { npz, type Npy } from '../support/npz';
 
 const folder = scratch();
 const predictions = draw(1, 80, 14, { prevalence: 0.2 });
-const { labels, scores } = predictions;
+const { truth: labels, scores } = predictions;
 const array = (data: Uint8Array | Float64Array | Float32Array, n = 80) => ({ shape: [n, data.length / n], data });
 const write = async (name: string, content: Parameters<typeof writeNpz>[1]): Promise<string> => {
   const file = path.join(folder(), name);

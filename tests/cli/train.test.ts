@@ -119,7 +119,7 @@ describe('a run', () => {
     for (const split of ['val', 'test'] as const) {
       const stored = await readNpz(path.join(run, 'predictions', `${split}.npz`));
       const input = {
-        labels: stored.get('labels')!.data as Uint8Array,
+        truth: stored.get('labels')!.data as Uint8Array,
         scores: sigmoid(stored.get('logits')!.data as Float32Array),
         labelCount: 14,
       };

@@ -9,7 +9,8 @@
  */
 import { expandView } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
-import { native, type StateDict, type Stem, type Trainer, type TrainerConfig } from '../../src/engine/addon';
+import { native } from '../../src/engine/addon';
+import type { StateDict, Stem, Trainer, TrainerConfig } from '../../src/engine/contract';
 
 interface Case {
   stem: Stem;
@@ -49,7 +50,7 @@ async function makeTrainer(config: Case, exact: boolean, threads = 1): Promise<T
     weightDecay,
     exact,
   });
-  const { images, labels: all } = synthesize({ seed: 1, size, counts: { train: count, val: 2, test: 2 } }).splits.train;
+  const { images, truth: all } = synthesize({ seed: 1, size, counts: { train: count, val: 2, test: 2 } }).splits.train;
   const yTrue = Uint8Array.from({ length: count * labels }, (_, k) => all[Math.floor(k / labels) * 14 + (k % labels)]);
   await trainer.loadSplit('train', expandView(images, count, size), yTrue);
   return trainer;

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expandView } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
-import { native, type StateDict, type Trainer, type TrainerConfig } from '../../src/engine/addon';
+import { native } from '../../src/engine/addon';
+import type { StateDict, Trainer, TrainerConfig } from '../../src/engine/contract';
 import { findAddon } from '../../src/setup/addon';
 import { PACKAGE_ROOT } from '../../src/setup/versions';
 
@@ -24,7 +25,7 @@ const config: TrainerConfig = {
   weightDecay: 0,
   exact: false,
 };
-const { images, labels } = synthesize({ seed: 1, size: SIZE, counts: { train: COUNT, val: 2, test: 2 } }).splits.train;
+const { images, truth: labels } = synthesize({ seed: 1, size: SIZE, counts: { train: COUNT, val: 2, test: 2 } }).splits.train;
 const view = expandView(images, COUNT, SIZE);
 const all = Int32Array.from({ length: COUNT }, (_, i) => i);
 const many = Int32Array.from({ length: 200 * COUNT }, (_, i) => i % COUNT);

@@ -81,7 +81,7 @@ describeWithPython('metrics equal scikit-learn and torchmetrics to 1e-6', () => 
   const large = [
     draw(30, 22_433, 14, { prevalence: 0.05, steps: 1e9 }),
     draw(31, 5_000, 14, { prevalence: 0.05, steps: 50 }),
-  ].map(({ labels, scores }) => ({ labels: rows(labels, 14), scores: rows(scores, 14), threshold: 0.3 }));
+  ].map(({ truth, scores }) => ({ labels: rows(truth, 14), scores: rows(scores, 14), threshold: 0.3 }));
   const drawn = fc.sample(cases, { seed: 20, numRuns: 100 });
   let reports: Report[];
   beforeAll(() => {

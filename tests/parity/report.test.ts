@@ -124,8 +124,7 @@ describeWithPython('MedMNIST result CSV', () => {
   // Without pneumonia, which has no positive: the Evaluator's AUC would be undefined with it.
   const accuracies = metrics.accuracy.per_label.filter((_, label) => label !== 6);
   const write = async (): Promise<string[]> =>
-    writePredictions(await folder(), {
-      ...scoredOf(dataset.splits.test),
+    writePredictions(await folder(), scoredOf(dataset.splits.test), {
       flag: 'chestmnist',
       size: 28,
       split: 'test',

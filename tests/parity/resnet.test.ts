@@ -10,7 +10,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expandView } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
-import { native, type StateDict, type Trainer } from '../../src/engine/addon';
+import { native } from '../../src/engine/addon';
+import type { StateDict, Trainer } from '../../src/engine/contract';
 import { loadWeights } from '../../src/weights';
 import { describeWithPython, referencePython } from '../support/reference';
 
@@ -68,7 +69,7 @@ describeWithPython.each(cases)(
     const images = full.images;
     const yTrue = Uint8Array.from(
       { length: count * labels },
-      (_, k) => full.labels[Math.floor(k / labels) * 14 + (k % labels)],
+      (_, k) => full.truth[Math.floor(k / labels) * 14 + (k % labels)],
     );
     const order = Int32Array.from({ length: STEPS * batch }, (_, k) => (k * 7 + Math.floor(k / count)) % count);
     const file = (name: string) => path.join(folder, name);

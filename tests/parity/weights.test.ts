@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { StateDict, Stem } from '../../src/engine/addon';
+import type { StateDict, Stem } from '../../src/engine/contract';
 import { fitHead, loadWeights, recognise, resnet18State, saveWeights } from '../../src/weights';
 import { exportWeights } from '../../src/weights/export';
 import { describeWithPython, referencePython, runReference } from '../support/reference';

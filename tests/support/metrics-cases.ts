@@ -10,7 +10,7 @@ export interface Case {
 /** A case as typed arrays, row-major. */
 export function inputOf({ labels, scores, threshold }: Case) {
   return {
-    labels: Uint8Array.from(labels.flat()),
+    truth: Uint8Array.from(labels.flat()),
     scores: Float64Array.from(scores.flat()),
     labelCount: labels[0].length,
     threshold,
@@ -47,10 +47,10 @@ export const listed = (curve: object): Record<string, (number | null)[]> =>
 /** N x labelCount predictions in which a positive scores higher on average; scores in steps of 1/steps. */
 export function draw(seed: number, n: number, labelCount: number, { prevalence = 0.3, steps = 1000, gain = 0.3 } = {}) {
   const random = new Random(seed, n, labelCount);
-  const labels = new Uint8Array(n * labelCount).map(() => Number(random.between(0, 1) < prevalence));
+  const truth = new Uint8Array(n * labelCount).map(() => Number(random.between(0, 1) < prevalence));
   const scores = Float64Array.from(
-    labels,
-    (label) => Math.round((random.between(0, 1 - gain) + gain * label * random.between(0, 1)) * steps) / steps,
+    truth,
+    (value) => Math.round((random.between(0, 1 - gain) + gain * value * random.between(0, 1)) * steps) / steps,
   );
-  return { labels, scores, labelCount };
+  return { truth, scores, labelCount };
 }

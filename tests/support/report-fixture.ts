@@ -5,7 +5,8 @@ import path from 'node:path';
 import { CHESTMNIST_LABELS } from '../../src/data';
 import type { Dataset, Split } from '../../src/data/dataset';
 import { computeMetrics, sigmoid, tuneThresholds } from '../../src/metrics';
-import type { MetricsFile } from '../../src/metrics/types';
+import type { MetricsFile, Predictions } from '../../src/metrics/types';
+import { RECORD } from './record';
 import { writePredictions } from '../../src/run/predictions';
 
 export const LABELS = CHESTMNIST_LABELS.length;
@@ -24,12 +25,12 @@ function random(seed: number): () => number {
 /** `count` images of 28 x 28 with labels of rising prevalence; pneumonia (6) has no positive. */
 function splitOf(count: number, seed: number): Split {
   const next = random(seed);
-  const labels = Uint8Array.from({ length: count * LABELS }, (_, i) => {
+  const truth = Uint8Array.from({ length: count * LABELS }, (_, i) => {
     const label = i % LABELS;
     return label === 6 ? 0 : Number(next() < 0.06 + 0.02 * label || Math.floor(i / LABELS) === label);
   });
   const images = Uint8Array.from({ length: count * 28 * 28 }, () => Math.floor(next() * 256));
-  return { images, labels, count, size: 28, labelCount: LABELS };
+  return { images, truth, count, size: 28, labelCount: LABELS };
 }
 
 export function datasetOf(name = 'chestmnist'): Dataset {
@@ -37,17 +38,10 @@ export function datasetOf(name = 'chestmnist'): Dataset {
   return { name, size: 28, labels: CHESTMNIST_LABELS, splits, md5: 'd41d8cd98f00b204e9800998ecf8427e' };
 }
 
-export interface Scored {
-  labels: Uint8Array;
-  logits: Float32Array;
-  scores: Float64Array;
-  labelCount: number;
-}
-
-export function scoredOf({ labels, labelCount }: Split, seed = 7): Scored {
+export function scoredOf({ truth, labelCount }: Split, seed = 7): Predictions & { logits: Float32Array } {
   const next = random(seed);
-  const logits = Float32Array.from(labels, (truth) => (truth ? 0.6 : -2) + 3 * (next() - 0.5));
-  return { labels, logits, scores: sigmoid(logits), labelCount };
+  const logits = Float32Array.from(truth, (value) => (value ? 0.6 : -2) + 3 * (next() - 0.5));
+  return { labelCount, truth, logits, scores: sigmoid(logits) };
 }
 
 export function metricsOf(dataset: Dataset, labels: readonly string[] = dataset.labels): MetricsFile {
@@ -100,7 +94,7 @@ export async function makeRun({ name = 'run', labels, config, without = [] }: Ru
   if (!without.includes('config'))
     await write('config.json', JSON.stringify({ data: 'chestmnist', epochs: 3, ...config }));
   if (!without.includes('run')) {
-    await write('run.json', JSON.stringify({ status: 'finished', best_epoch: 2, versions: { chestmnist: '0.1.0' } }));
+    await write('run.json', JSON.stringify(RECORD));
   }
   if (!without.includes('history')) await write('history.csv', `${[HEADER, ...history].join('\n')}\n`);
   if (!without.includes('metrics')) await write('metrics.json', JSON.stringify(metrics));
@@ -108,15 +102,8 @@ export async function makeRun({ name = 'run', labels, config, without = [] }: Ru
     for (const split of ['val', 'test'] as const) {
       const { auc, accuracy } = metrics.splits[split];
       const scored = scoredOf(dataset.splits[split]);
-      await writePredictions(directory, {
-        ...scored,
-        flag: 'chestmnist',
-        size: 28,
-        split,
-        run: name,
-        auc: auc.macro,
-        acc: accuracy.mean,
-      });
+      const facts = { flag: 'chestmnist', size: 28, split, run: name, auc: auc.macro, acc: accuracy.mean };
+      await writePredictions(directory, scored, facts);
     }
   }
   return directory;

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { ChestMnistError, type ErrorCode } from '../../src/base/errors';
-import type { StateDict, StateEntry, Stem } from '../../src/engine/addon';
+import type { StateDict, StateEntry, Stem } from '../../src/engine/contract';
 import { resnet18State } from '../../src/weights';
 
 export const FIXTURES = path.resolve(__dirname, '..', 'fixtures', 'weights');

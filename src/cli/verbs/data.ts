@@ -227,7 +227,7 @@ async function verify(cli: Cli, source: string, options: { size: string }): Prom
 }
 
 function countLabels(dataset: Dataset, name: SplitName): SplitCounts {
-  const { labels, labelCount, count } = dataset.splits[name];
+  const { truth: labels, labelCount, count } = dataset.splits[name];
   const positives = new Array<number>(labelCount).fill(0);
   let unlabelled = 0;
   for (let row = 0; row < count; row++) {
@@ -266,7 +266,7 @@ async function synthesize(cli: Cli, flags: SynthesizeFlags): Promise<void> {
   const dataset = await loadDataset('synthetic', { seed, size, counts });
   const arrays: Record<string, { shape: number[]; data: Uint8Array }> = {};
   for (const split of SPLITS) {
-    const { images, labels, count, labelCount } = dataset.splits[split];
+    const { images, truth: labels, count, labelCount } = dataset.splits[split];
     arrays[`${split}_images`] = { shape: [count, size, size], data: images };
     arrays[`${split}_labels`] = { shape: [count, labelCount], data: labels };
   }

@@ -1,5 +1,6 @@
 /** `chestmnist doctor`: what set-up finds on this machine, a verdict, and the next command. Exit 4 when training cannot run. */
 import type { Command } from 'commander';
+import { cudaObstacle, type CudaStatus } from '../../setup/cuda';
 import type { DoctorReport } from '../../setup/doctor';
 import { cliOf } from '../context';
 
@@ -59,29 +60,16 @@ function describe(report: DoctorReport): string {
   return rows.map(([name, text]) => `${name.padEnd(9)} ${text}`).join('\n');
 }
 
-const REASONS = {
-  'cpu-build': 'this LibTorch is a CPU build (chestmnist setup --cuda gets the CUDA one)',
-  'no-driver': 'no NVIDIA driver was found',
-  'driver-too-old': 'the NVIDIA driver is too old for it',
-  'no-device': 'the driver shows no device (see CUDA_VISIBLE_DEVICES)',
-} as const;
-
-function cudaRows({
-  available,
-  reason,
-  builtWith,
-  driver,
-  noGraphs,
-  devices,
-}: NonNullable<DoctorReport['cuda']>): [string, string][] {
+function cudaRows(cuda: CudaStatus): [string, string][] {
+  const { builtWith, driver, noGraphs, devices } = cuda;
   const versions = [builtWith && `built with CUDA ${builtWith}`, driver && `driver for CUDA ${driver}`]
     .filter(Boolean)
     .join(', ');
-  const state = available
-    ? 'usable'
-    : `not usable: ${reason ? REASONS[reason] : 'for a reason LibTorch does not give'}`;
+  const obstacle = cudaObstacle(cuda);
+  const state = obstacle ? `not usable: ${obstacle.why}` : 'usable';
   return [
     ['cuda', versions ? `${state} (${versions})` : state],
+    ...(obstacle ? [['', `to use it: ${obstacle.remedy}`] as [string, string]] : []),
     ...(noGraphs === undefined ? [] : [['', `without graphs, slower: ${noGraphs}`] as [string, string]]),
     ...devices.map(({ index, name, totalMemory }): [string, string] => [
       '',

@@ -45,11 +45,11 @@ export function register(program: Command): void {
     });
 }
 
-async function write(file: string, { metrics, yTrue, logits, labels }: Evaluation): Promise<void> {
+async function write(file: string, { metrics, truth, logits, labels }: Evaluation): Promise<void> {
   if (file.endsWith('.npz')) {
     const shape = [metrics.n, labels.length];
     const { writeNpz } = await import('../../base/npz.js');
-    return writeNpz(file, { labels: { shape, data: yTrue }, logits: { shape, data: logits } });
+    return writeNpz(file, { labels: { shape, data: truth }, logits: { shape, data: logits } });
   }
   const { writeAtomically } = await import('../../base/atomic.js');
   await writeAtomically(file, async (handle) => void (await handle.writeFile(`${JSON.stringify(metrics, null, 2)}\n`)));

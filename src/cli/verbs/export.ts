@@ -26,7 +26,7 @@ export function register(program: Command): void {
     .addHelpText('after', EXAMPLES)
     .action(
       async (source: string, options: { format: ExportFormat; output: string; force: boolean }, command: Command) => {
-        const { openModel } = await import('../../engine/model.js');
+        const { openModel } = await import('../../judge/model.js');
         const { exportWeights } = await import('../../weights/export.js');
         const done = await exportWeights(await openModel(source), options);
         const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`].join(

@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { OPTION_NAMES, type TrainOptions } from '../../recipe/options';
 import { cliOf } from '../context';
+import { withoutRetired } from '../../recipe/resolve';
 import { addFlags, readFlags } from '../flags';
 
 const EXAMPLES = `
@@ -27,16 +28,15 @@ export function register(program: Command): void {
     .option('--config <file>', 'options from a JSON file, such as the config.json of a run; flags win')
     .addHelpText('after', EXAMPLES)
     .action(async (_options: unknown, self: Command) => {
-      const [{ train }, { showProgress }, { renderSummary }, { readJson }] = await Promise.all([
+      const [{ train }, { showProgress }, { renderSummary }] = await Promise.all([
         import('../../train/index.js'),
         import('../terminal/progress.js'),
         import('../terminal/summary.js'),
-        import('../../run/directory.js'),
       ]);
       const cli = cliOf(self);
       const { config } = self.opts<{ config?: string }>();
       const options: TrainOptions = {
-        ...(config !== undefined && (await readConfig(config, readJson))),
+        ...(config !== undefined && withoutRetired(await readConfig(config))),
         ...readFlags(self, OPTION_NAMES),
       };
       const run = train(options);
@@ -77,13 +77,19 @@ function forgetTerminal(): void {
   }
 }
 
-async function readConfig(file: string, readJson: <T>(file: string) => Promise<T | undefined>): Promise<TrainOptions> {
-  const config = await readJson<TrainOptions>(file);
-  if (config) return config;
-  const { ChestMnistError } = await import('../../base/errors.js');
-  throw new ChestMnistError('ERR_CONFIG', {
-    found: `${file} does not exist`,
-    needed: 'a JSON file of options',
-    next: 'check the path of --config',
-  });
+/** Options from a JSON file, such as the config.json of a run. */
+async function readConfig(file: string): Promise<TrainOptions> {
+  const [{ readJson }, { ChestMnistError }] = await Promise.all([
+    import('../../base/json.js'),
+    import('../../base/errors.js'),
+  ]);
+  const refuse = (what: string, cause?: unknown) =>
+    new ChestMnistError(
+      'ERR_CONFIG',
+      { found: `${file} ${what}`, needed: 'a JSON object of options', next: 'correct the file, or another --config' },
+      { cause },
+    );
+  const config = await readJson(file, refuse);
+  if (!config) throw refuse('does not exist');
+  return config;
 }

@@ -75,7 +75,7 @@ function* generate(options: SynthesizeOptions): Generator<{ done: number; total:
       yield { done, total };
     }
     md5.update(labels);
-    splits[name] = { images, labels, count, size, labelCount: LABELS };
+    splits[name] = { images, truth: labels, count, size, labelCount: LABELS };
   }
   return { name: 'synthetic', size, labels: CHESTMNIST_LABELS, splits, md5: md5.digest('hex') };
 }

@@ -4,19 +4,13 @@
  */
 import type { LineSeriesOption, ScatterSeriesOption } from 'echarts';
 import { calibrationCurve, precisionRecallCurve, rocCurve } from '../../metrics';
-import type { ConfusionMatrix, Figure } from '../../metrics/types';
+import type { ConfusionMatrix, Figure, Predictions } from '../../metrics/types';
 import { draw, type Drawing } from './chart';
 import { count, figureText, percent } from '../format';
 import { ink } from './theme';
 
 const WIDTH = 220;
 const HEIGHT = 210;
-
-/** Truth and scores (probabilities) of one label, both [N]. */
-export interface LabelScores {
-  yTrue: Uint8Array;
-  yScore: Float64Array;
-}
 
 const GRID = { left: 54, right: 14, top: 14, bottom: 44, outerBoundsMode: 'none' } as const;
 const NAME = { nameLocation: 'middle', nameTextStyle: { color: ink.ink, fontSize: 13 } } as const;
@@ -87,8 +81,8 @@ const CELLS = [['TN', 'FP'], ['FN', 'TP']]; // prettier-ignore
 const HEAT = [ink.heat0, ink.heat1, ink.heat2, ink.heat3, ink.heat4];
 
 /** True positive rate over false positive rate; the dashed diagonal is chance. */
-export function rocPanel(label: string, scores: LabelScores, auc: Figure): Drawing {
-  const { fpr, tpr } = rocCurve(scores.yTrue, scores.yScore);
+export function rocPanel(label: string, of: Predictions, auc: Figure): Drawing {
+  const { fpr, tpr } = rocCurve(of.truth, of.scores);
   return square({
     description: `ROC curve of ${label}: area under the curve ${figureText(auc)}; chance is 0.500.`,
     names: ['false positive rate', 'true positive rate'],
@@ -98,8 +92,8 @@ export function rocPanel(label: string, scores: LabelScores, auc: Figure): Drawi
 }
 
 /** Precision over recall in steps, the area under which is the average precision; the dashed line is the prevalence. */
-export function precisionRecallPanel(label: string, scores: LabelScores, ap: Figure, prevalence: number): Drawing {
-  const curve = precisionRecallCurve(scores.yTrue, scores.yScore);
+export function precisionRecallPanel(label: string, of: Predictions, ap: Figure, prevalence: number): Drawing {
+  const curve = precisionRecallCurve(of.truth, of.scores);
   // Ascending, without the appended point (recall 0, precision 1), which belongs to no threshold.
   const recall = curve.recall.slice(0, -1).reverse();
   const precision = curve.precision.slice(0, -1).reverse();
@@ -121,8 +115,8 @@ export function precisionRecallPanel(label: string, scores: LabelScores, ap: Fig
  * Share of positives over mean probability in 15 equal bins; the area of a dot is the share of images in its bin. The axes
  * end where the dots do, at 0.1, 0.2, 0.5 or 1: the probabilities of rare findings are small.
  */
-export function reliabilityPanel(label: string, scores: LabelScores, ece: Figure): Drawing {
-  const { probPred, probTrue, count: images } = calibrationCurve(scores.yTrue, scores.yScore);
+export function reliabilityPanel(label: string, of: Predictions, ece: Figure): Drawing {
+  const { probPred, probTrue, count: images } = calibrationCurve(of.truth, of.scores);
   const points = Array.from(probPred, (x, i) => [x, probTrue[i]]);
   const highest = Math.max(...points.flat());
   const end = [0.1, 0.2, 0.5].find((edge) => highest <= edge) ?? 1;
@@ -130,7 +124,7 @@ export function reliabilityPanel(label: string, scores: LabelScores, ece: Figure
     type: 'scatter',
     clip: false,
     color: ink.truth,
-    data: points.map((value, i) => ({ value, symbolSize: 4 + 14 * Math.sqrt(images[i] / scores.yTrue.length) })),
+    data: points.map((value, i) => ({ value, symbolSize: 4 + 14 * Math.sqrt(images[i] / of.truth.length) })),
     itemStyle: { opacity: 0.85 },
   };
   const bins = points.map(

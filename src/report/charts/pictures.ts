@@ -3,9 +3,10 @@ import type { Metrics } from '../../metrics/types';
 import type { Drawing } from './chart';
 import { aucCurve, lossCurve } from './curves';
 import { confusionPanel, precisionRecallPanel, reliabilityPanel, rocPanel } from './panels';
-import { chosenEpoch, scoresOf, type RunData } from '../../run/open';
+import { predictionsOfLabel } from '../../metrics';
+import { chosenEpoch, type RunData } from '../../run/open';
 
-/** One drawing a label, of the test split. */
+/** One drawing per label, of the test split. */
 export type Panels = Drawing[];
 
 export interface Pictures {
@@ -27,7 +28,7 @@ export function drawPictures(data: RunData): Pictures {
   const { auc, average_precision: ap, prevalence, ece } = splits.test;
   const matrices = ({ confusion }: Metrics): Panels => labels.map((label, i) => confusionPanel(label, confusion[i]));
   const { test } = predictions;
-  const scores = test && labels.map((_, i) => scoresOf(test, i));
+  const scores = test && labels.map((_, i) => predictionsOfLabel(test, i));
   return {
     curves,
     confusion: matrices(splits.test),

@@ -30,7 +30,7 @@ export function exampleSection({ predictions }: RunData, file: MetricsFile, stor
   if (!test || !stored) return '';
   const { thresholds, by } = exampleThresholds(file);
   const truthOf = (index: number): string =>
-    file.labels.filter((_, label) => test.labels[index * test.labelCount + label] === 1).join(', ') || 'no finding';
+    file.labels.filter((_, label) => test.truth[index * test.labelCount + label] === 1).join(', ') || 'no finding';
   const item = ({ kind, label, index, score }: Example): string => {
     const name = file.labels[label];
     const [probability, truth] = [figureText(score), truthOf(index)];

@@ -1,5 +1,6 @@
 /** The configuration, the environment and the numbers of each epoch, for whoever wants to repeat the run. */
 import { escape, figureText } from '../format';
+import { configOf } from '../../recipe/resolve';
 import { chosenEpoch, type RunData } from '../../run/open';
 
 /** Nested objects as one list of dotted names. */
@@ -16,7 +17,7 @@ function flatten(value: Record<string, unknown>, prefix = ''): [name: string, te
   });
 }
 
-function facts(title: string, value: Record<string, unknown>): string {
+function facts(title: string, value: Record<string, unknown> = {}): string {
   const rows = flatten(value).map(
     ([name, text]) => `<tr><th scope="row">${escape(name).replaceAll('.', '.<wbr>')}</th><td>${escape(text)}</td></tr>`,
   );
@@ -25,9 +26,9 @@ function facts(title: string, value: Record<string, unknown>): string {
     : `<div><h3>${title}</h3><table class="facts"><tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 
-export const environmentSection = ({ config, run }: RunData): string => `<section aria-labelledby="environment">
+export const environmentSection = ({ options, record }: RunData): string => `<section aria-labelledby="environment">
 <h2 id="environment">Configuration and environment</h2>
-<div class="columns">${facts('Configuration (config.json)', config)}${facts('Run (run.json)', run)}</div>
+<div class="columns">${facts('Configuration (config.json)', options && configOf(options))}${facts('Run (run.json)', record)}</div>
 </section>`;
 
 export function epochsSection(data: RunData): string {

@@ -59,17 +59,15 @@ ${sections.join('\n')}
 `;
 }
 
-function subtitle({ run, metrics, history }: RunData): string {
-  const versions = (run.versions ?? {}) as Record<string, unknown>;
-  const data = (run.data ?? {}) as Record<string, unknown>;
+function subtitle({ record, metrics, history }: RunData): string {
   return [
-    metrics?.dataset ?? data.name,
-    typeof run.status === 'string' && `run ${run.status}`,
+    metrics?.dataset ?? record?.data.name,
+    record && `run ${record.status}`,
     history.length > 0 && plural(history.length, 'epoch'),
     metrics && `scored with the weights of epoch ${metrics.best_epoch}`,
     metrics && `${plural(metrics.splits.test.n, 'test image')}`,
-    typeof run.started === 'string' && run.started.slice(0, 10),
-    typeof versions.chestmnist === 'string' && `chestmnist ${versions.chestmnist}`,
+    record?.started.slice(0, 10),
+    record && `chestmnist ${record.versions.chestmnist}`,
   ]
     .filter((part) => typeof part === 'string')
     .join(' · ');

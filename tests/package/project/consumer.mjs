@@ -12,7 +12,7 @@ const seen = new Set();
 for await (const event of run) seen.add(event.type);
 const { runDirectory, metrics } = await run;
 
-const figures = computeMetrics({ labels: Uint8Array.of(0, 1), scores: Float64Array.of(0.2, 0.9), labelCount: 1 });
+const figures = computeMetrics({ truth: Uint8Array.of(0, 1), scores: Float64Array.of(0.2, 0.9), labelCount: 1 });
 const refused = await Promise.resolve()
   .then(() => train({ epochs: 0 }))
   .catch((error) => error);

@@ -74,7 +74,7 @@ export function remedy(error: unknown): { code: ErrorCode; next: string } | unde
   return error instanceof ChestMnistError ? { code: error.code, next: error.next } : undefined;
 }
 
-const input = { labels: Uint8Array.of(0, 1, 0, 1), scores: Float64Array.of(0.2, 0.9, 0.4, 0.6), labelCount: 1 };
+const input = { truth: Uint8Array.of(0, 1, 0, 1), scores: Float64Array.of(0.2, 0.9, 0.4, 0.6), labelCount: 1 };
 const metrics: Metrics = computeMetrics(input);
 // An undefined figure is null, never a made-up number.
 const auc: number | null = metrics.auc.macro;

@@ -36,7 +36,7 @@ describe('a path', () => {
     expect(dataset.md5).toBe(await hashFile(at('my set.npz'), 'md5'));
     expect(dataset.splits.val).toMatchObject({ count: 3, size: 28, labelCount: 14 });
     expect(dataset.splits.val.images).toEqual(new Uint8Array(3 * 784).fill(3));
-    expect([...dataset.splits.val.labels].slice(0, 15)).toEqual([...new Array<number>(14).fill(1), 0]);
+    expect([...dataset.splits.val.truth].slice(0, 15)).toEqual([...new Array<number>(14).fill(1), 0]);
   });
 
   test('other numbers of labels and larger images', async () => {
@@ -50,7 +50,7 @@ describe('a path', () => {
   });
 
   test.each(['set_bool.npz', 'set_int64.npz'])('%s: labels become uint8 of 0 and 1', async (name) => {
-    const { labels } = (await loadDataset(fixture(name))).splits.train;
+    const { truth: labels } = (await loadDataset(fixture(name))).splits.train;
     expect(labels).toBeInstanceOf(Uint8Array);
     expect([...labels]).toEqual([...(await readNpz(fixture(name))).get('train_labels')!.data]);
     expect(new Set(labels)).toEqual(new Set([0, 1]));
@@ -198,7 +198,7 @@ describe('limitSplit', () => {
     const two = limitSplit(train, 2);
     expect(two).toMatchObject({ count: 2, size: 28, labelCount: 14 });
     expect(two.images).toEqual(train.images.slice(0, 2 * 784));
-    expect(two.labels).toEqual(train.labels.slice(0, 28));
+    expect(two.truth).toEqual(train.truth.slice(0, 28));
     expect(two.images.buffer).toBe(train.images.buffer);
     expect(limitSplit(train, 99)).toBe(train);
     for (const n of [0, -1, 1.5, NaN])

@@ -7,20 +7,20 @@ import { REPOSITORY } from '../../support/reference';
 const L = 14;
 const counts = { train: 400, val: 200, test: 300 };
 
-function positives({ labels }: Split): number[] {
+function positives({ truth: labels }: Split): number[] {
   const sums = new Array<number>(L).fill(0);
   labels.forEach((value, i) => (sums[i % L] += value));
   return sums;
 }
 
-const masksOf = ({ labels, count }: Split): number[] =>
+const masksOf = ({ truth: labels, count }: Split): number[] =>
   Array.from({ length: count }, (_, i) =>
     labels.subarray(i * L, (i + 1) * L).reduce((mask, bit, l) => mask | (bit << l), 0),
   );
 
 const digest = (dataset: Dataset): string => {
   const md5 = createHash('md5');
-  for (const name of SPLIT_NAMES) md5.update(dataset.splits[name].images).update(dataset.splits[name].labels);
+  for (const name of SPLIT_NAMES) md5.update(dataset.splits[name].images).update(dataset.splits[name].truth);
   return md5.digest('hex');
 };
 
@@ -35,7 +35,7 @@ test('shape, names and MD5', () => {
   const dataset = synthesize({ counts });
   expect(dataset).toMatchObject({ name: 'synthetic', size: 28, labels: CHESTMNIST.labels, md5: digest(dataset) });
   for (const name of SPLIT_NAMES) {
-    const { images, labels, count, size, labelCount } = dataset.splits[name];
+    const { images, truth: labels, count, size, labelCount } = dataset.splits[name];
     expect({ count, size, labelCount }).toEqual({ count: counts[name], size: 28, labelCount: L });
     expect([images.length, labels.length]).toEqual([count * 784, count * L]);
     expect(labels.every((value) => value === 0 || value === 1)).toBe(true);
@@ -49,7 +49,7 @@ test('another seed gives other images and labels, the same seed the same', () =>
   const [a, b, c] = [1, 1, 2 ** 53 - 1].map((seed) => synthesize({ seed, counts }));
   expect(a.md5).toBe(b.md5);
   expect(a.md5).not.toBe(c.md5);
-  expect(a.splits.train.labels).not.toEqual(c.splits.train.labels);
+  expect(a.splits.train.truth).not.toEqual(c.splits.train.truth);
   expect(a.splits.train.images.subarray(0, 784)).not.toEqual(a.splits.val.images.subarray(0, 784));
 });
 

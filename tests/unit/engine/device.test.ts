@@ -1,5 +1,5 @@
 import { resolveDevice } from '../../../src/engine/device';
-import type { CudaStatus } from '../../../src/engine/addon';
+import type { CudaStatus } from '../../../src/setup/cuda';
 
 let status: CudaStatus;
 jest.mock('../../../src/engine/addon', () => ({ native: () => ({ cudaStatus: () => status }) }));
@@ -36,5 +36,5 @@ test('a device that is not there is refused, not replaced', () => {
 
 test('a device that a CPU build leaves unused is named, with the command that gets it used', () => {
   status = { ...without('cpu-build'), devices: [gpu] };
-  expect(resolveDevice('auto').note).toMatch(/^device: cpu, since .* a GPU is here.* npx chestmnist setup --cuda/);
+  expect(resolveDevice('auto').note).toMatch(/^device: cpu, since .* a GPU unused.* npx chestmnist setup --cuda/);
 });

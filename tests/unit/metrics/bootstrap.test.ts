@@ -5,12 +5,12 @@ import type { Confidence, Figure, Interval, Metrics, SummaryFigure } from '../..
 import { draw, expectFigures } from '../../support/metrics-cases';
 
 /** Images drawn with replacement, as the same generator draws them. */
-function resampled({ labels, scores, labelCount }: Predictions, random: Random): Predictions {
-  const n = labels.length / labelCount;
+function resampled({ truth, scores, labelCount }: Predictions, random: Random): Predictions {
+  const n = truth.length / labelCount;
   const images = Array.from({ length: n }, () => random.below(n));
   const rows = <T extends Uint8Array | Float64Array>(values: T): number[] =>
     images.flatMap((image) => [...values.subarray(image * labelCount, (image + 1) * labelCount)]);
-  return { labels: Uint8Array.from(rows(labels)), scores: Float64Array.from(rows(scores as Float64Array)), labelCount };
+  return { truth: Uint8Array.from(rows(truth)), scores: Float64Array.from(rows(scores as Float64Array)), labelCount };
 }
 
 function percentile(values: Figure[], q: number): number | null {
@@ -66,8 +66,8 @@ describe('intervals equal those of scoring every resample anew', () => {
     ['many ties', draw(2, 90, 3, { steps: 5 })],
     ['constant scores', draw(3, 40, 2, { steps: 0.5 })],
     ['rare labels, undefined in some resamples', draw(4, 30, 4, { prevalence: 0.05 })],
-    ['a label in every image', { ...draw(5, 25, 1), labels: new Uint8Array(25).fill(1) }],
-    ['no positive at all', { ...draw(6, 25, 2), labels: new Uint8Array(50) }],
+    ['a label in every image', { ...draw(5, 25, 1), truth: new Uint8Array(25).fill(1) }],
+    ['no positive at all', { ...draw(6, 25, 2), truth: new Uint8Array(50) }],
     ['more than 255 images', draw(7, 400, 2)],
   ])('%s', (_name, input) => {
     expectFigures(computeMetrics({ ...input, confidence: options }).confidence, slowConfidence(input, options), 1e-12);
@@ -116,7 +116,7 @@ describe('paired comparison', () => {
   const strong = draw(11, 300, 3, { gain: 0.6 });
   const weak = Float64Array.from(strong.scores, (score, i) => (score + ((i * 7919) % 1000) / 1000) / 2);
   const compare = (a: Float64Array, b: Float64Array) =>
-    comparePredictions({ labels: strong.labels, a, b, labelCount: 3, confidence: { resamples: 200, seed: 1 } });
+    comparePredictions({ truth: strong.truth, a, b, labelCount: 3, confidence: { resamples: 200, seed: 1 } });
 
   test('the figures are those of each model alone', () => {
     const comparison = compare(strong.scores, weak);
@@ -155,9 +155,9 @@ describe('paired comparison', () => {
     expect(brier_macro).toMatchObject({ difference: 0, interval: [0, 0], a_better: 0 });
   });
   test('undefined for a label without positives', () => {
-    const labels = strong.labels.map((label, i) => (i % 3 === 0 ? 0 : label));
+    const truth = strong.truth.map((value, i) => (i % 3 === 0 ? 0 : value));
     const { auc_per_label } = comparePredictions({
-      labels,
+      truth,
       a: strong.scores,
       b: weak,
       labelCount: 3,

@@ -29,8 +29,8 @@ describe.each(fixtures)('%s', (_name, fixture) => {
 
   test('the cheap pair equals the full set', () => {
     const { auc, accuracy } = computeMetrics(input);
-    expect(macroAuc(input.labels, input.scores, input.labelCount)).toBe(auc.macro);
-    expect(meanAccuracy(input.labels, input.scores, input.labelCount, input.threshold)).toBeCloseTo(accuracy.mean, 12);
+    expect(macroAuc(input)).toBe(auc.macro);
+    expect(meanAccuracy(input, input.threshold)).toBeCloseTo(accuracy.mean, 12);
   });
 
   test('the curves of the first label equal the reference', () => {
@@ -69,24 +69,24 @@ describe('the published run of anchors: 14 confusion matrices of 22,433 images',
     [21698, 1, 734, 0],
     [22391, 0, 42, 0],
   ];
-  const labels = new Uint8Array(n * 14);
+  const truth = new Uint8Array(n * 14);
   const scores = new Float64Array(n * 14);
   matrices.forEach(([tn, fp, fn, tp], label) => {
     let image = 0;
-    for (const [count, truth, score] of [
+    for (const [count, value, score] of [
       [tn, 0, 0.1],
       [fp, 0, 0.9],
       [fn, 1, 0.1],
       [tp, 1, 0.9],
     ]) {
       for (let i = 0; i < count; i++, image++) {
-        labels[image * 14 + label] = truth;
+        truth[image * 14 + label] = value;
         scores[image * 14 + label] = score;
       }
     }
     if (image !== n) throw new Error(`label ${label} has ${image} images`);
   });
-  const metrics = computeMetrics({ labels, scores, labelCount: 14 });
+  const metrics = computeMetrics({ truth, scores, labelCount: 14 });
 
   test('accuracy is below that of predicting nothing', () => {
     expect(metrics.accuracy.mean).toBeCloseTo(0.947303, 6);
@@ -111,7 +111,7 @@ describe('the published run of anchors: 14 confusion matrices of 22,433 images',
 describe('undefined figures', () => {
   test('are null, left out of the mean and listed', () => {
     const none = computeMetrics({
-      labels: Uint8Array.of(0, 1, 0, 0),
+      truth: Uint8Array.of(0, 1, 0, 0),
       scores: Float64Array.of(0.2, 0.8, 0.4, 0.1),
       labelCount: 2,
     });
@@ -123,19 +123,19 @@ describe('undefined figures', () => {
     expect(none.mcc.per_label[0]).toBe(0);
   });
   test('without negatives: specificity as well, but not average precision', () => {
-    const all = computeMetrics({ labels: Uint8Array.of(1, 1), scores: Float64Array.of(0.2, 0.8), labelCount: 1 });
+    const all = computeMetrics({ truth: Uint8Array.of(1, 1), scores: Float64Array.of(0.2, 0.8), labelCount: 1 });
     expect(all.undefined).toEqual({ auc: [0], balanced_accuracy: [0], specificity: [0] });
     expect(all.auc.macro).toBeNull();
     expect(all.average_precision.macro).toBe(1);
     expect(all.all_negative.auc_macro).toBeNull();
   });
   test('none is undefined: the list is empty', () => {
-    const labels = Uint8Array.of(0, 1, 1, 0);
-    expect(computeMetrics({ labels, scores: new Float64Array(4), labelCount: 2 }).undefined).toEqual({});
+    const truth = Uint8Array.of(0, 1, 1, 0);
+    expect(computeMetrics({ truth, scores: new Float64Array(4), labelCount: 2 }).undefined).toEqual({});
   });
   test('the result is JSON without NaN', () => {
     const metrics = computeMetrics({
-      labels: Uint8Array.of(0),
+      truth: Uint8Array.of(0),
       scores: Float64Array.of(0.3),
       labelCount: 1,
       confidence: { resamples: 5 },
@@ -147,7 +147,7 @@ describe('undefined figures', () => {
 describe('decisions', () => {
   test('a score equal to the threshold is not decided for', () => {
     const { confusion } = computeMetrics({
-      labels: Uint8Array.of(1, 1),
+      truth: Uint8Array.of(1, 1),
       scores: Float64Array.of(0.5, 0.6),
       labelCount: 1,
     });
@@ -159,7 +159,7 @@ describe('decisions', () => {
     ]);
   });
   test('the threshold is reported as it was given', () => {
-    const input = { labels: Uint8Array.of(1, 0), scores: Float64Array.of(0.5, 0.6), labelCount: 2 };
+    const input = { truth: Uint8Array.of(1, 0), scores: Float64Array.of(0.5, 0.6), labelCount: 2 };
     expect(computeMetrics(input).threshold).toBe(0.5);
     expect(computeMetrics({ ...input, threshold: Float32Array.of(0.25, 0.5) }).threshold).toEqual([0.25, 0.5]);
   });
@@ -179,16 +179,16 @@ describe('sigmoid and loss', () => {
   });
   test('the loss of probabilities is that of their logits; infinite is null', () => {
     const logits = Float64Array.of(-3, 0.2, 5, -0.7);
-    const labels = Uint8Array.of(0, 1, 1, 1);
-    expect(bceWithScores(sigmoid(logits), labels)).toBeCloseTo(bceWithLogits(logits, labels), 12);
+    const truth = Uint8Array.of(0, 1, 1, 1);
+    expect(bceWithScores(sigmoid(logits), truth)).toBeCloseTo(bceWithLogits(logits, truth), 12);
     expect(bceWithScores(Float64Array.of(0), Uint8Array.of(1))).toBeNull();
   });
 });
 
 describe('bad input', () => {
-  const labels = Uint8Array.of(0, 1, 1, 0);
+  const truth = Uint8Array.of(0, 1, 1, 0);
   const scores = Float64Array.of(0.1, 0.9, 0.8, 0.2);
-  const good = { labels, scores, labelCount: 2 };
+  const good = { truth, scores, labelCount: 2 };
   const cases: [string, object, string, RegExp][] = [
     ['NaN score', { scores: Float64Array.of(0.1, NaN, 0.8, 0.2) }, 'ERR_DATA_CORRUPT', /NaN \(image 0, label 1\)/],
     [
@@ -200,8 +200,8 @@ describe('bad input', () => {
     ['score above 1', { scores: Float64Array.of(0.1, 0.9, 1.5, 0.2) }, 'ERR_DATA_CORRUPT', /1\.5 \(image 1, label 0\)/],
     ['score below 0', { scores: Float64Array.of(-0.1, 0.9, 0.5, 0.2) }, 'ERR_DATA_CORRUPT', /-0\.1/],
     ['other lengths', { scores: Float64Array.of(0.1) }, 'ERR_DATA_SHAPE', /4 values.* 1\./],
-    ['label of 2', { labels: Uint8Array.of(0, 2, 1, 0) }, 'ERR_DATA_SHAPE', /2 \(image 0, label 1\)/],
-    ['no image', { labels: new Uint8Array(0), scores: new Float64Array(0) }, 'ERR_DATA_SHAPE', /at least one image/],
+    ['label of 2', { truth: Uint8Array.of(0, 2, 1, 0) }, 'ERR_DATA_SHAPE', /2 \(image 0, label 1\)/],
+    ['no image', { truth: new Uint8Array(0), scores: new Float64Array(0) }, 'ERR_DATA_SHAPE', /at least one image/],
     ['broken rows', { labelCount: 3 }, 'ERR_DATA_SHAPE', /multiple of 3/],
     ['labelCount 0', { labelCount: 0 }, 'ERR_DATA_SHAPE', /labelCount is 0/],
     ['two thresholds for three labels', { threshold: [0.5] }, 'ERR_CONFIG', /1 thresholds for 2/],
@@ -218,7 +218,7 @@ describe('bad input', () => {
     expect(act).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) as string }));
   });
   test('ranking takes any finite score, so logits', () => {
-    expect(macroAuc(labels, Float32Array.of(-5, 3, 12, -1), 2)).toBe(1);
-    expect(() => macroAuc(labels, Float32Array.of(-5, NaN, 12, -1), 2)).toThrow(ChestMnistError);
+    expect(macroAuc({ truth, scores: Float32Array.of(-5, 3, 12, -1), labelCount: 2 })).toBe(1);
+    expect(() => macroAuc({ truth, scores: Float32Array.of(-5, NaN, 12, -1), labelCount: 2 })).toThrow(ChestMnistError);
   });
 });

@@ -11,7 +11,7 @@ import {
 import type { ThresholdRule } from '../../../src/metrics/types';
 
 const one = (labels: number[], scores: number[]) => ({
-  labels: Uint8Array.from(labels),
+  truth: Uint8Array.from(labels),
   scores: Float64Array.from(scores),
   labelCount: 1,
 });
@@ -91,7 +91,7 @@ test.each([0, 1, 2, 3])('neighbouring doubles are still separated by the strict 
 describe('labels that cannot be tuned keep 0.5 and are listed', () => {
   // Columns: no positive, all positive, both.
   const input = {
-    labels: Uint8Array.of(0, 1, 1, 0, 1, 0),
+    truth: Uint8Array.of(0, 1, 1, 0, 1, 0),
     scores: Float64Array.of(0.2, 0.3, 0.8, 0.1, 0.4, 0.2),
     labelCount: 3,
   };

@@ -1,14 +1,8 @@
 import os from 'node:os';
 import { ChestMnistError } from '../../../src/base/errors';
 import { nearest } from '../../../src/base/nearest';
-import {
-  configOf,
-  defaultText,
-  OPTION_NAMES,
-  readFlag,
-  resolveOptions,
-  TRAIN_OPTIONS,
-} from '../../../src/recipe/options';
+import { configOf, defaultText, readFlag, resolveOptions } from '../../../src/recipe/resolve';
+import { OPTION_NAMES, TRAIN_OPTIONS } from '../../../src/recipe/options';
 
 const refused = (input: unknown): ChestMnistError => {
   try {

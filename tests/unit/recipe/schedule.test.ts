@@ -1,4 +1,5 @@
-import { learningRate, milestoneEpochs, order } from '../../../src/recipe/schedule';
+import { learningRate, milestoneEpochs } from '../../../src/recipe/schedule';
+import { order } from '../../../src/recipe/order';
 import { describeWithPython, runReference } from '../../support/reference';
 
 const base = { lr: 1e-3, gamma: 0.1, epochs: 100, milestones: ['50%', '75%'] };

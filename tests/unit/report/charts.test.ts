@@ -20,8 +20,8 @@ const textsOf = (svg: string): string[] =>
       .replace(/&amp;/g, '&'),
   );
 
-const yTrue = Uint8Array.from({ length: 60 }, (_, i) => Number(i % 5 === 0));
-const yScore = Float64Array.from({ length: 60 }, (_, i) => ((i * 7) % 60) / 60);
+const truth = Uint8Array.from({ length: 60 }, (_, i) => Number(i % 5 === 0));
+const scores = Float64Array.from({ length: 60 }, (_, i) => ((i * 7) % 60) / 60);
 const history = [1, 2, 3].map((epoch) => ({
   epoch,
   lr: 1e-3,
@@ -113,20 +113,20 @@ describe('curves over epochs', () => {
 
 describe('curves of a label', () => {
   test('name their axes and their figure', () => {
-    const scores = { yTrue, yScore };
-    expect(textsOf(rocPanel('edema', scores, 0.71).body)).toEqual(
+    const of = { labelCount: 1, truth, scores };
+    expect(textsOf(rocPanel('edema', of, 0.71).body)).toEqual(
       expect.arrayContaining(['false positive rate', 'true positive rate', 'AUC 0.710']),
     );
-    expect(textsOf(precisionRecallPanel('edema', scores, 0.25, 0.2).body)).toEqual(
+    expect(textsOf(precisionRecallPanel('edema', of, 0.25, 0.2).body)).toEqual(
       expect.arrayContaining(['recall', 'precision', 'AP 0.250']),
     );
-    expect(textsOf(reliabilityPanel('edema', scores, 0.06).body)).toEqual(
+    expect(textsOf(reliabilityPanel('edema', of, 0.06).body)).toEqual(
       expect.arrayContaining(['mean probability', 'share of positives', 'ECE 0.060']),
     );
   });
 
   test('an undefined figure is said, not drawn', () => {
-    const none = { yTrue: new Uint8Array(60), yScore };
+    const none = { labelCount: 1, truth: new Uint8Array(60), scores };
     for (const drawing of [rocPanel('edema', none, null), precisionRecallPanel('edema', none, null, 0)]) {
       expect(textsOf(drawing.body).join(' ')).toMatch(/undefined.*one value only/);
       expect(drawing.body).not.toContain('NaN');
@@ -161,7 +161,7 @@ describe('files', () => {
   });
 
   test('in the page all colours are the variables of the page', () => {
-    const used = withVariables(confusionPanel('x', [[5, 5], [1, 9]]).body + rocPanel('x', { yTrue, yScore }, 0.5).body + lossCurve(history, 2).body); // prettier-ignore
+    const used = withVariables(confusionPanel('x', [[5, 5], [1, 9]]).body + rocPanel('x', { labelCount: 1, truth, scores }, 0.5).body + lossCurve(history, 2).body); // prettier-ignore
     expect(used).toContain('var(--heat');
     expect(used.match(/#[0-9a-f]{3,8}(?=["';])|rgba?\(/gi)).toBeNull();
   });

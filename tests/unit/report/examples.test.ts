@@ -5,7 +5,7 @@ import { datasetOf, scoredOf } from '../../support/report-fixture';
 
 test('hits and false alarms with the highest score, misses with the lowest; most confident first, at a strict threshold', () => {
   const predicted = {
-    labels: Uint8Array.of(1, 1, 1, 1, 0, 0, 0, 1, 0, 0),
+    truth: Uint8Array.of(1, 1, 1, 1, 0, 0, 0, 1, 0, 0),
     scores: Float64Array.of(0.6, 0.9, 0.5, 0.2, 0.7, 0.8, 0.1, 0.3, 0.5, 0.4),
     count: 5,
     labelCount: 2,

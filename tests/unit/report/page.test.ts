@@ -28,7 +28,7 @@ const chromium = [
     const run = await makeRun({
       name: 'a run',
       labels,
-      config: { argv: 'x'.repeat(500), '<b>': '<script>alert(1)</script>' },
+      config: { out: 'x'.repeat(500), data: '<b><script>alert(1)</script>' },
     });
     await drawReport(run, { dataset });
     url = pathToFileURL(path.join(run, 'report.html')).href;

@@ -88,7 +88,7 @@ describe('a finished run', () => {
   test('a hit is a positive above the threshold, a miss a positive that is not, a false alarm a negative above it', async () => {
     const stored = await json<Examples>(run, 'predictions', 'examples.json');
     const { thresholds } = (await json<MetricsFile>(run, 'metrics.json')).tuned!['val-f1'];
-    const { labels } = dataset.splits.test;
+    const { truth: labels } = dataset.splits.test;
     for (const { kind, label, index, score } of stored.examples) {
       expect([kind, labels[index * 14 + label], score > thresholds[label]]).toEqual([
         kind,
@@ -115,7 +115,7 @@ test('hostile names and values are text everywhere', async () => {
   const run = await makeRun({
     name: '<i>&"run',
     labels,
-    config: { data: evil, nested: { deep: [evil, '</script><script>'] } },
+    config: { data: evil, labelNames: [evil, '</script><script>'] },
   });
   const { files } = await drawReport(run, { dataset });
   const page = await html(run);

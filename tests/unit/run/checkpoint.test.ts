@@ -2,10 +2,13 @@ import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } f
 import os from 'node:os';
 import path from 'node:path';
 import { advance, loadCheckpoint, saveCheckpoint, UNTRAINED, type Checkpoint } from '../../../src/run/checkpoint';
-import type { StateDict } from '../../../src/engine/addon';
-import { resolveOptions, type TrainOptions } from '../../../src/recipe/options';
-import { openRun } from '../../../src/train/resume';
-import { runFiles, writeJson } from '../../../src/run/directory';
+import type { StateDict } from '../../../src/engine/contract';
+import { resolveOptions } from '../../../src/recipe/resolve';
+import type { TrainOptions } from '../../../src/recipe/options';
+import { ask, plan } from '../../../src/train/plan';
+import { runFiles } from '../../../src/run/directory';
+import { writeJson } from '../../../src/base/json';
+import { RECORD } from '../../support/record';
 import { readSafetensors } from '../../../src/weights/safetensors';
 
 let folder: string;
@@ -122,7 +125,8 @@ test('the loss of an epoch in parts is that of the whole, to the last bit', () =
 describe('the options of a resumed run', () => {
   const open = async (epochs: number, given: TrainOptions, kept: TrainOptions = { epochs: 4 }) => {
     await saveCheckpoint(folder, checkpointAt(epochs, kept));
-    return openRun(folder, { resume: folder, ...given });
+    const { options, resumed } = await plan(ask({ resume: folder, ...given }), folder);
+    return { options, ...resumed! };
   };
 
   test('are those it had, but for what does not change the result', async () => {
@@ -152,7 +156,7 @@ describe('the options of a resumed run', () => {
   });
 
   test('a finished run needs more epochs than it has, and patience left', async () => {
-    await writeJson(runFiles(folder).run, { status: 'finished', resumed: [] });
+    await writeJson(runFiles(folder).run, RECORD);
     const nothing = { code: 'ERR_NOTHING_TO_RESUME' };
     await expect(open(4, { epochs: 4 })).rejects.toMatchObject(nothing);
     expect((await open(4, { epochs: 5 })).notes).toHaveLength(1);

@@ -1,15 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { findRun } from '../../../src/train/resume';
-import {
-  checkOutput,
-  createRunDirectory,
-  readJson,
-  removeLeftovers,
-  withRunLock,
-  writeJson,
-} from '../../../src/run/directory';
+import { checkOutput, createRunDirectory, removeLeftovers, withRunLock } from '../../../src/run/directory';
 
 let folder: string;
 beforeEach(async () => {
@@ -45,42 +37,6 @@ test('an output below a file is refused; one below folders to come is not made b
   await expect(createRunDirectory(path.join(folder, 'file'), null, 'x')).rejects.toMatchObject({ code: 'ERR_CONFIG' });
   await checkOutput(path.join(folder, 'a', 'b'), null);
   expect(await readdir(folder)).toEqual(['file']);
-});
-
-test('JSON files are replaced as a whole and read back; what is no object is refused', async () => {
-  const file = path.join(folder, 'x.json');
-  expect(await readJson(file)).toBeUndefined();
-  await writeJson(file, { a: 1 });
-  await writeJson(file, { a: 2 });
-  expect(await readJson(file)).toEqual({ a: 2 });
-  expect(await readdir(folder)).toEqual(['x.json']);
-  for (const text of ['[1]', 'null', '{"a":', '']) {
-    await writeFile(file, text);
-    await expect(readJson(file)).rejects.toMatchObject({ code: 'ERR_CONFIG' });
-  }
-});
-
-describe('nothing to resume', () => {
-  const nothing = { code: 'ERR_NOTHING_TO_RESUME' };
-
-  test('no such run, no run at all, no folder', async () => {
-    await expect(findRun({ resume: path.join(folder, 'none') })).rejects.toMatchObject(nothing);
-    await expect(findRun({ resume: true, out: folder })).rejects.toMatchObject(nothing);
-    await expect(findRun({ resume: true, out: path.join(folder, 'none') })).rejects.toMatchObject(nothing);
-    expect(await findRun({ out: folder })).toBeUndefined();
-  });
-
-  test('a folder without a checkpoint, and a finished run', async () => {
-    const run = path.join(folder, 'run');
-    await mkdir(path.join(run, 'checkpoint'), { recursive: true });
-    await expect(findRun({ resume: run })).rejects.toMatchObject(nothing);
-    await writeFile(path.join(run, 'checkpoint', 'state.safetensors'), 'x');
-    expect(await findRun({ resume: true, out: folder })).toBe(run);
-    await writeJson(path.join(run, 'run.json'), { status: 'finished', resumed: [] });
-    await expect(findRun({ resume: run })).rejects.toMatchObject(nothing);
-    await expect(findRun({ resume: true, out: folder })).rejects.toMatchObject(nothing);
-    expect(await findRun({ resume: run, epochs: 9 })).toBe(run);
-  });
 });
 
 test('temporary files of a killed process are removed, and nothing else', async () => {

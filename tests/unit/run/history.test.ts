@@ -1,7 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { bestOf, outOfPatience, rowOf, writeHistory, type EpochRow } from '../../../src/run/history';
+import { bestOf, outOfPatience, writeHistory, type EpochRow } from '../../../src/run/history';
+import { rowOf } from '../../../src/train/journal';
 
 const row = (epoch: number, valAuc: number | null, valLoss = 1): EpochRow => ({
   epoch,
@@ -34,7 +35,7 @@ test('patience counts epochs since the best', () => {
 
 test('a row says what was trained and what validation says', () => {
   const val = {
-    labels: Uint8Array.of(1, 0, 0, 0),
+    truth: Uint8Array.of(1, 0, 0, 0),
     scores: Float64Array.of(0.9, 0.2, 0.1, 0.6),
     logits: Float32Array.of(2, -1, -2, 0.4),
     labelCount: 2,

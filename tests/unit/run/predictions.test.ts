@@ -2,13 +2,12 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readNpz } from '../../../src/base/npz';
-import { readMedmnistCsv, writePredictions, type PredictionsInput } from '../../../src/run/predictions';
+import { readMedmnistCsv, writePredictions, type PredictionsName } from '../../../src/run/predictions';
 import { datasetOf, folder, removeRuns, scoredOf } from '../../support/report-fixture';
 
 afterAll(removeRuns);
 const scored = scoredOf(datasetOf().splits.test);
-const input: PredictionsInput = {
-  ...scored,
+const input: PredictionsName = {
   flag: 'chestmnist',
   size: 28,
   split: 'test',
@@ -19,7 +18,7 @@ const input: PredictionsInput = {
 
 test('the name and the lines are those of a standard result file', async () => {
   const directory = await folder();
-  const [csv, npz] = await writePredictions(directory, input);
+  const [csv, npz] = await writePredictions(directory, scored, input);
   expect(path.relative(directory, csv)).toBe(
     path.join('predictions', 'chestmnist_test_[AUC]0.768_[ACC]0.947@first.csv'),
   );
@@ -30,7 +29,7 @@ test('the name and the lines are those of a standard result file', async () => {
 });
 
 test('what is written comes back to the last bit, and the npz has labels |u1 and logits <f4', async () => {
-  const [csv, npz] = await writePredictions(await folder(), { ...input, size: 64 });
+  const [csv, npz] = await writePredictions(await folder(), scored, { ...input, size: 64 });
   expect(await readMedmnistCsv(csv)).toEqual({
     flag: 'chestmnist',
     size: 64,
@@ -41,7 +40,7 @@ test('what is written comes back to the last bit, and the npz has labels |u1 and
     labelCount: 14,
   });
   const arrays = await readNpz(npz);
-  expect(arrays.get('labels')).toMatchObject({ dtype: '|u1', shape: [160, 14], data: scored.labels });
+  expect(arrays.get('labels')).toMatchObject({ dtype: '|u1', shape: [160, 14], data: scored.truth });
   expect(arrays.get('logits')).toMatchObject({ dtype: '<f4', shape: [160, 14], data: scored.logits });
 });
 
@@ -50,18 +49,18 @@ test.each([
   [{ size: 64, split: 'val' }, 'chestmnist_64_val_[AUC]0.768_[ACC]0.947@first.csv'],
   [{ flag: 'chestmnist_64', size: 64 }, 'chestmnist_64_test_[AUC]0.768_[ACC]0.947@first.csv'],
   [{ flag: 'my_own data/x', run: 'a@b.c/d' }, 'my-own-data-x_test_[AUC]0.768_[ACC]0.947@a-b-c-d.csv'],
-] as [Partial<PredictionsInput>, string][])('%j is named %s', async (change, name) => {
-  const [csv] = await writePredictions(await folder(), { ...input, ...change });
+] as [Partial<PredictionsName>, string][])('%j is named %s', async (change, name) => {
+  const [csv] = await writePredictions(await folder(), scored, { ...input, ...change });
   expect(path.basename(csv)).toBe(name);
   await expect(readMedmnistCsv(csv)).resolves.toMatchObject({ count: 160 });
 });
 
 test('scoring the run again replaces its file of that split and leaves the others', async () => {
   const directory = await folder();
-  await writePredictions(directory, input);
-  await writePredictions(directory, { ...input, split: 'val' });
-  await writePredictions(directory, { ...input, run: 'second' });
-  await writePredictions(directory, { ...input, auc: 0.8 });
+  await writePredictions(directory, scored, input);
+  await writePredictions(directory, scored, { ...input, split: 'val' });
+  await writePredictions(directory, scored, { ...input, run: 'second' });
+  await writePredictions(directory, scored, { ...input, auc: 0.8 });
   expect((await readdir(path.join(directory, 'predictions'))).filter((name) => name.endsWith('.csv')).sort()).toEqual([
     'chestmnist_test_[AUC]0.768_[ACC]0.947@second.csv',
     'chestmnist_test_[AUC]0.800_[ACC]0.947@first.csv',
@@ -70,7 +69,9 @@ test('scoring the run again replaces its file of that split and leaves the other
 });
 
 test('arrays of different lengths are refused', async () => {
-  await expect(writePredictions(await folder(), { ...input, logits: new Float32Array(3) })).rejects.toMatchObject({
+  await expect(
+    writePredictions(await folder(), { ...scored, logits: new Float32Array(3) }, input),
+  ).rejects.toMatchObject({
     code: 'ERR_DATA_SHAPE',
   });
 });

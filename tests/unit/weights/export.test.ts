@@ -1,6 +1,6 @@
 /** export: what is written, what it says of itself, and that nothing is replaced unasked. ONNX is judged in tests/parity. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import type { StateDict } from '../../../src/engine/addon';
+import type { StateDict } from '../../../src/engine/contract';
 import { loadWeights, readSafetensors } from '../../../src/weights';
 import { exportWeights, type ExportFormat } from '../../../src/weights/export';
 import { f32, failure, resnet18, temporaryFolder } from '../../support/weights-fixtures';

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { ChestMnistError } from '../../../src/base/errors';
-import type { StateDict } from '../../../src/engine/addon';
+import type { StateDict } from '../../../src/engine/contract';
 import { loadWeights, readSafetensors, saveWeights } from '../../../src/weights';
 import {
   described,

@@ -1,4 +1,5 @@
-import { TrainingRun, type TrainEvent, type TrainResult } from '../../../src/train/events';
+import type { TrainEvent, TrainResult } from '../../../src/train/events';
+import { TrainingRun } from '../../../src/train/training-run';
 
 const stopped: TrainResult = { status: 'stopped', runDirectory: '/r', history: [], bestEpoch: null, metrics: null };
 const note = (text: string): TrainEvent => ({ type: 'note', text });

@@ -1,77 +1,92 @@
 /**
- * Resuming a run: which one, whether the options and the data given beside it are its own, and what changes when it is
- * extended. Not here: the checkpoint's file (checkpoint.ts).
+ * What is to be trained: a new run, or one that goes on; and with which options. Options are resolved here, once. Beside
+ * a run that goes on only its own may be given, except where they do not change the result; `epochs` extends it.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { loadCheckpoint, type Checkpoint } from '../run/checkpoint';
+import { exists } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
-import type { DataFacts } from './events';
-import { outOfPatience } from '../run/history';
-import type { Trainer } from '../engine/addon';
-import { resolveOptions, show, type OptionName, type ResolvedOptions, type TrainOptions } from '../recipe/options';
-import { exists, readRunFile, runFiles } from '../run/directory';
+import type { DataFacts } from '../data/dataset';
+import type { Trainer } from '../engine/contract';
+import type { OptionName, ResolvedOptions, TrainOptions } from '../recipe/options';
+import { isFree, resolveOptions, show } from '../recipe/resolve';
 import { learningRate, milestoneEpochs } from '../recipe/schedule';
+import { loadCheckpoint, type Checkpoint } from '../run/checkpoint';
+import { runFiles } from '../run/directory';
+import { outOfPatience } from '../run/history';
+import { readRunFile } from '../run/record';
 
+/** Options as they were asked for. */
+export interface Asked {
+  /** With every default filled in. */
+  options: ResolvedOptions;
+  /** Those that were given. */
+  given: readonly OptionName[];
+}
+
+export interface Plan {
+  /** The options to train with. */
+  options: ResolvedOptions;
+  resumed?: Resumed;
+}
+
+/** A run that goes on. */
 export interface Resumed {
   /** Absolute. */
   directory: string;
   /** As it was saved. */
   checkpoint: Checkpoint;
-  /** The options to go on with. */
-  options: ResolvedOptions;
   /** Whether more epochs, or fewer, are asked for than before. */
   extended: boolean;
   notes: string[];
 }
 
-/**
- * The directory of the run to resume, absolute: `resume` itself, or for true the newest unfinished run in `out`;
- * undefined when nothing is to be resumed. Throws ERR_CONFIG for bad options, ERR_NOTHING_TO_RESUME.
- */
-export async function findRun(given: TrainOptions): Promise<string | undefined> {
-  const { resume, out } = resolveOptions(given);
-  if (resume === false) return undefined;
-  return resume === true ? newestRun(out) : namedRun(resume, out, given.epochs !== undefined);
+/** Throws ERR_CONFIG for bad options. */
+export function ask(options: TrainOptions): Asked {
+  const resolved = resolveOptions(options);
+  return { options: resolved, given: (Object.keys(options) as OptionName[]).filter((n) => options[n] !== undefined) };
 }
 
 /**
- * What a run goes on from. Options given beside it must be those of the run, except where they do not change the result,
- * and for `epochs`. Throws ERR_CHECKPOINT_INCOMPATIBLE, or ERR_NOTHING_TO_RESUME when there is nothing left to train.
+ * The directory of the run to resume, absolute: `resume` itself, or for true the newest unfinished run in `out`;
+ * undefined when nothing is to be resumed. Throws ERR_NOTHING_TO_RESUME.
  */
-export async function openRun(directory: string, given: TrainOptions): Promise<Resumed> {
-  const asked = resolveOptions(given);
+export async function findRun({ options: { resume, out }, given }: Asked): Promise<string | undefined> {
+  if (resume === false) return undefined;
+  return resume === true ? newestRun(out) : namedRun(resume, out, given.includes('epochs'));
+}
+
+/**
+ * The plan of a new run, or of going on in `directory`. Throws ERR_CHECKPOINT_INCOMPATIBLE for options other than the
+ * run's, and ERR_NOTHING_TO_RESUME when there is nothing left to train.
+ */
+export async function plan(asked: Asked, directory: string | undefined): Promise<Plan> {
+  if (directory === undefined) return { options: asked.options };
   const { checkpoint, note } = await loadCheckpoint(directory);
   const { options: kept, history } = checkpoint;
-  const options = mergeOptions(given, asked, checkpoint, directory);
+  const options = merge(asked, checkpoint, directory);
   const extended = options.epochs !== kept.epochs;
   const notes = note === undefined ? [] : [note];
-  const run = await readRunFile(directory);
-  if (run === undefined) notes.push('run.json is missing or damaged: it is written anew, as if the run began now');
-  if (run?.status === 'finished') {
+  // Nothing that a run depends on is in run.json.
+  const record = await readRunFile(directory).catch(() => undefined);
+  if (record === undefined) notes.push('run.json is missing or damaged: it is written again, as if the run began now');
+  if (record?.status === 'finished') {
     if (options.epochs <= history.length) throw finished(directory, `all ${history.length} epochs are trained`);
     if (outOfPatience(history, kept.patience))
       throw finished(directory, `patience ${kept.patience} ended it after ${history.length} epochs`);
   }
   if (extended) notes.push(extensionNote(kept, options));
-  return { directory, checkpoint, options, extended, notes };
+  return { options, resumed: { directory, checkpoint, extended, notes } };
 }
 
-/** Options that may differ on resume. The data may have moved: their MD5 is compared instead. */
-const FREE: readonly OptionName[] = [
-  ...(['data', 'device', 'threads', 'out', 'name', 'resume', 'tensorboard'] as const),
-  ...(['epochs', 'checkpointEvery'] as const),
-];
-
-function mergeOptions(
-  given: TrainOptions,
-  asked: ResolvedOptions,
+/** The run's own options, with those given beside it that may differ. */
+function merge(
+  { options: asked, given }: Asked,
   { options: kept, position }: Checkpoint,
   directory: string,
 ): ResolvedOptions {
-  const names = (Object.keys(given) as OptionName[]).filter((name) => given[name] !== undefined);
-  const others = names.filter((name) => !FREE.includes(name) && !isDeepStrictEqual(asked[name], kept[name]));
+  const others = given.filter((name) => !isFree(name) && !isDeepStrictEqual(asked[name], kept[name]));
   if (others.length > 0) {
     throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
       found: others.map((name) => `${name} is ${show(asked[name])}`).join('; '),
@@ -79,7 +94,7 @@ function mergeOptions(
       next: 'leave these options out to resume, or start a new run without --resume',
     });
   }
-  const free = names.filter((name) => FREE.includes(name)).map((name) => [name, asked[name]]);
+  const free = given.filter(isFree).map((name) => [name, asked[name]]);
   const options = { ...kept, ...(Object.fromEntries(free) as Partial<ResolvedOptions>) };
   if (options.epochs === kept.epochs) return options;
   const begun = position.epoch - (position.samples > 0 ? 0 : 1);
@@ -113,7 +128,7 @@ export function checkSameData(found: DataFacts, { directory, checkpoint: { data 
   });
 }
 
-/** Another device or number of threads adds numbers up in another order: allowed, and said. */
+/** Another device or number of threads adds numbers up in another order: allowed, and reported. */
 export function roundingNote(
   { checkpoint }: Resumed,
   device: string,
@@ -164,7 +179,8 @@ async function checkpointTime(directory: string): Promise<number | undefined> {
   return undefined;
 }
 
-const isFinished = async (directory: string): Promise<boolean> => (await readRunFile(directory))?.status === 'finished';
+const isFinished = async (directory: string): Promise<boolean> =>
+  (await readRunFile(directory).catch(() => undefined))?.status === 'finished';
 
 const finished = (directory: string, why: string): ChestMnistError =>
   nothing(`the run ${directory} is finished: ${why}`, 'an unfinished run, or more --epochs than it has');

@@ -1,0 +1,82 @@
+/**
+ * A trained model between disk and trainer: what a run directory or a file of weights holds, and a trainer with it in.
+ * Not here: the formats of weights (weights/), the network (native/).
+ */
+import path from 'node:path';
+import { exists } from '../base/atomic';
+import { ChestMnistError } from '../base/errors';
+import { unnamed } from '../data/labels';
+import type { Stem, StateDict, Trainer } from '../engine/contract';
+import { resolveDevice } from '../engine/device';
+import { makeTrainer } from '../engine/trainer';
+import type { MetricsFile } from '../metrics/types';
+import type { ResolvedOptions } from '../recipe/options';
+import { readConfig } from '../run/config';
+import { runFiles } from '../run/directory';
+import { readMetrics } from '../run/metrics-file';
+import { loadWeights, readSafetensors, recognise } from '../weights';
+import { factsIn } from '../weights/metadata';
+
+export interface Model {
+  state: StateDict;
+  stem: Stem;
+  /** `label_0`, `label_1`, ... when the file does not say. */
+  labels: readonly string[];
+  /** Side of the images it was trained on, and of what the network saw, in pixels; null when the file does not say. */
+  imageSize: number | null;
+  inputSize: number | null;
+  /** Only for a run directory. */
+  run?: { directory: string; config: ResolvedOptions; metrics?: MetricsFile };
+}
+
+/**
+ * Opens a run directory (its best weights) or a .safetensors or .pth file. Throws ERR_CONFIG when there is neither,
+ * ERR_CHECKPOINT_INCOMPATIBLE when the weights are not a resnet18's, ERR_DATA_CORRUPT for a damaged file of the run.
+ */
+export async function openModel(target: string): Promise<Model> {
+  const directory = path.resolve(target);
+  const config = await readConfig(directory);
+  if (!config && !(await exists(target))) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `${target} does not exist`,
+      needed: 'a run directory or a file of weights',
+      next: 'check the path; runs are in runs/ unless --out named another folder',
+    });
+  }
+  const file = config ? runFiles(directory).best : target;
+  if (config && !(await exists(file))) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `${target} has no best weights: no epoch of it has finished`,
+      needed: 'a run with at least one finished epoch',
+      next: `chestmnist train --resume ${target}`,
+    });
+  }
+  const metadata = file.endsWith('.safetensors') ? (await readSafetensors(file)).metadata : {};
+  const { state, stem, labelCount } = recognise(await loadWeights(file));
+  const { labels = unnamed(labelCount), imageSize, inputSize } = factsIn(metadata, labelCount);
+  const run = config && { directory, config, metrics: await readMetrics(directory) };
+  return { state, stem, labels, imageSize, inputSize, ...(run && { run }) };
+}
+
+/** A trainer with the model in it, for prediction. `imageSize` is the side of the images that will be handed over. */
+export async function hold(
+  model: Model,
+  imageSize: number,
+  options: { device: string; threads: number },
+): Promise<Trainer> {
+  const trainer = makeTrainer({
+    stem: model.stem,
+    labelCount: model.labels.length,
+    imageSize,
+    inputSize: model.inputSize ?? imageSize,
+    device: resolveDevice(options.device).device,
+    threads: options.threads,
+  });
+  try {
+    await trainer.loadStateDict(model.state);
+    return trainer;
+  } catch (error) {
+    await trainer.dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Decision thresholds as a user gives them: numbers, a JSON file, or the name of a rule. The one reader of them all. It
+ * loads no LibTorch. Not here: how a rule finds its thresholds (metrics/thresholds.ts).
+ */
+import { readText } from '../base/atomic';
+import { ChestMnistError } from '../base/errors';
+import { parseThresholdRule, parseThresholds } from '../metrics';
+import type { ThresholdRule } from '../metrics/types';
+
+/** One for all labels, one per label, a rule tuned on the validation split, or the path of a JSON file of thresholds. */
+export type GivenThresholds = number | readonly number[] | ThresholdRule | (string & {});
+
+/** Thresholds as numbers, or the rule that finds them; text that is neither is a file. Throws ERR_CONFIG. */
+export async function thresholdsOf(given: GivenThresholds): Promise<number | number[] | ThresholdRule> {
+  if (typeof given !== 'string') return typeof given === 'number' ? given : [...given];
+  return given.startsWith('val-') ? parseThresholdRule(given) : fixedThresholds(given);
+}
+
+/** A number, or the thresholds in a JSON file: what predictions without a validation split can be judged by. */
+export async function fixedThresholds(given: string): Promise<number | number[]> {
+  if (given.trim() !== '' && !Number.isNaN(Number(given))) return Number(given);
+  const refuse = (what: string, cause?: unknown): ChestMnistError =>
+    new ChestMnistError(
+      'ERR_CONFIG',
+      {
+        found: `thresholds ${JSON.stringify(given)}, which ${what}`,
+        needed:
+          'a number from 0 to 1, or a JSON file of thresholds; evaluate and predict also take val-f1, val-youden or val-sensitivity=S',
+        next: 'give for example 0.5, or the path of the file',
+      },
+      { cause },
+    );
+  const text = await readText(given, refuse);
+  if (text === undefined) throw refuse('is neither a number nor a file that exists');
+  return parseThresholds(text);
+}

@@ -1,0 +1,16 @@
+/** One label of predictions by itself, as the curves take it. */
+import type { Predictions } from './types';
+
+/** The predictions of one label alone. */
+export function predictionsOfLabel({ labelCount, truth, scores }: Predictions, label: number): Predictions {
+  const column = {
+    labelCount: 1,
+    truth: new Uint8Array(truth.length / labelCount),
+    scores: new Float64Array(truth.length / labelCount),
+  };
+  for (let i = 0; i < column.truth.length; i++) {
+    column.truth[i] = truth[i * labelCount + label];
+    column.scores[i] = scores[i * labelCount + label];
+  }
+  return column;
+}

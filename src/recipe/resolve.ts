@@ -1,0 +1,126 @@
+/**
+ * Options between text, files and the program: defaults filled in, values refused, flags read, and the parts of them that
+ * config.json and a native trainer take. Not here: the options themselves (options.ts).
+ */
+import { z } from 'zod';
+import { ChestMnistError } from '../base/errors';
+import { nearest } from '../base/nearest';
+import {
+  OPTION_NAMES,
+  TRAIN_OPTIONS,
+  type OptionName,
+  type OptionSpec,
+  type OptionTable,
+  type ResolvedOptions,
+} from './options';
+
+/** A row with the facts that not every option has. */
+const specOf = (name: OptionName): OptionSpec => TRAIN_OPTIONS[name];
+
+const schema = z.strictObject(
+  Object.fromEntries(OPTION_NAMES.map((name) => [name, TRAIN_OPTIONS[name].schema])) as {
+    [K in OptionName]: OptionTable[K]['schema'];
+  },
+);
+
+/** A value as an error shows it: short, and NaN stays NaN. */
+export function show(value: unknown): string {
+  const shown = typeof value === 'number' || value === undefined ? String(value) : (jsonOf(value) ?? typeof value);
+  return shown.length > 80 ? `${shown.slice(0, 77)}...` : shown;
+}
+
+/** Undefined for what JSON cannot hold: a function, a BigInt, a cycle, an array nested ten thousand deep. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Fills in the defaults. Throws ERR_CONFIG that names each option at fault, what it needs and what it got. */
+export function resolveOptions(input: unknown): ResolvedOptions {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `options are ${show(input)}`,
+      needed: 'an object',
+      next: 'pass options by name',
+    });
+  }
+  const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const found: string[] = [];
+  const needed: string[] = [];
+  const faults = new Set(
+    parsed.error.issues.flatMap((i) => (i.code === 'unrecognized_keys' ? i.keys : [String(i.path[0])])),
+  );
+  for (const name of faults) {
+    if (Object.hasOwn(TRAIN_OPTIONS, name)) {
+      found.push(`${name} is ${show(given[name])}`);
+      needed.push(`${name}: ${TRAIN_OPTIONS[name as OptionName].needed}`);
+    } else {
+      const near = nearest(name, OPTION_NAMES);
+      found.push(`there is no option ${show(name)}`);
+      needed.push(near ? `perhaps ${near}` : 'an option of the training run');
+    }
+  }
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: found.join('; '),
+    needed: needed.join('; '),
+    next: 'see the options: chestmnist train --help',
+  });
+}
+
+/** Options of earlier versions that are no longer in the table, with the one value that still means the same. */
+const RETIRED: Readonly<Record<string, unknown>> = { loss: 'bce' };
+
+/** Options from a file without those that were retired and would change nothing. */
+export const withoutRetired = (saved: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(saved).filter(([name, value]) => !(Object.hasOwn(RETIRED, name) && RETIRED[name] === value)),
+  );
+
+/** Options that were saved, by this version or an earlier one: what they lack takes its default. Throws as resolveOptions. */
+export const savedOptions = (saved: Readonly<Record<string, unknown>>): ResolvedOptions =>
+  resolveOptions(withoutRetired(saved));
+
+/** A flag's text as the option's value: text where the option takes it, else numbers; what is neither stays, for the error to show. */
+export function readFlag(name: OptionName, value: string | boolean): unknown {
+  if (typeof value === 'boolean') return value;
+  const { schema, list } = specOf(name);
+  const numberOf = (word: string): unknown =>
+    word.trim() === '' || (Number.isNaN(Number(word)) && word !== 'NaN') ? word : Number(word);
+  if (!list) return schema.safeParse(value).success ? value : numberOf(value);
+  if (value.trim() === 'none' && schema.safeParse([]).success) return [];
+  const words = value.split(',').map((word) => word.trim());
+  return schema.safeParse(words).success ? words : words.map(numberOf);
+}
+
+/** The default of an option as help shows it; undefined for none, and for a switch, whose flag says what it changes. */
+export function defaultText(name: OptionName): string | undefined {
+  const value = resolveOptions({})[name];
+  if (value === null || typeof value === 'boolean') return undefined;
+  return Array.isArray(value) ? value.join(',') : String(value);
+}
+
+/** Whether an option may differ on resume. */
+export const isFree = (name: OptionName): boolean => specOf(name).free === true;
+
+type NativeName<K extends OptionName> = OptionTable[K] extends { readonly native: infer N extends string } ? N : never;
+/** The options that a native trainer takes, under the names it has for them. */
+export type NativeFields = { [K in OptionName as NativeName<K>]: ResolvedOptions[K] };
+
+export function nativeFields(options: ResolvedOptions): NativeFields {
+  const fields = OPTION_NAMES.flatMap((name) => {
+    const { native } = specOf(name);
+    return native === undefined ? [] : [[native, options[name]]];
+  });
+  return Object.fromEntries(fields) as NativeFields;
+}
+
+/** What config.json holds: every option but those that name one run, so that `--config` starts a new one. */
+export function configOf(options: ResolvedOptions): Partial<ResolvedOptions> {
+  const kept = OPTION_NAMES.filter((name) => specOf(name).runOnly !== true);
+  return Object.fromEntries(kept.map((name) => [name, options[name]]));
+}

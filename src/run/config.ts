@@ -1,0 +1,23 @@
+/** config.json: the options of a run, written from the one table of options and read back through it. */
+import { readJson, writeJson } from '../base/json';
+import { ChestMnistError } from '../base/errors';
+import { OPTION_NAMES, type ResolvedOptions } from '../recipe/options';
+import { configOf, savedOptions } from '../recipe/resolve';
+import { damaged, runFiles } from './directory';
+
+export const writeConfig = (directory: string, options: ResolvedOptions): Promise<void> =>
+  writeJson(runFiles(directory).config, configOf(options));
+
+/** config.json, without options that this version does not know; undefined when there is none. Throws ERR_DATA_CORRUPT. */
+export async function readConfig(directory: string): Promise<ResolvedOptions | undefined> {
+  const { config: file } = runFiles(directory);
+  const value = await readJson(file, (what, cause) => damaged(file, what, cause));
+  if (value === undefined) return undefined;
+  try {
+    return savedOptions(
+      Object.fromEntries(OPTION_NAMES.flatMap((name) => (name in value ? [[name, value[name]]] : []))),
+    );
+  } catch (cause) {
+    throw damaged(file, `is not as expected: ${(cause as ChestMnistError).found}`, cause);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * run.json: what ran where, and how it ended. Written at the start and at the end of a run, read back by resuming and by
+ * the report. Not here: the options of a run (config.ts), its epochs (history.ts).
+ */
+import os from 'node:os';
+import { z } from 'zod';
+import { readJson, writeJson } from '../base/json';
+import { version } from '../base/version';
+import type { DataFacts } from '../data/dataset';
+import { native } from '../engine/addon';
+import { damaged, runFiles } from './directory';
+
+/** What identifies the data of a run (DataFacts). */
+export const dataFactsSchema = z.object({
+  name: z.string(),
+  size: z.int(),
+  md5: z.string(),
+  counts: z.object({ train: z.int(), val: z.int(), test: z.int() }),
+}) satisfies z.ZodType<DataFacts>;
+
+/** Its schema. What an earlier version did not write is optional, what a later one adds is kept. */
+const schema = z.looseObject({
+  status: z.enum(['running', 'finished', 'stopped', 'failed']),
+  versions: z.looseObject({
+    chestmnist: z.string(),
+    node: z.string(),
+    libtorch: z.string(),
+    /** CUDA version that LibTorch was built with; null on the CPU. */
+    cuda: z.string().nullable(),
+  }),
+  device: z.string(),
+  device_name: z.string(),
+  threads: z.int(),
+  cpu_capability: z.string(),
+  platform: z.string(),
+  data: dataFactsSchema.extend({ path: z.string().nullable() }).loose(),
+  /** Times are ISO 8601 in UTC. */
+  started: z.string(),
+  /** When each continuation began. */
+  resumed: z.array(z.string()),
+  ended: z.string().nullable(),
+  /** Of this process's part of the run. */
+  seconds: z.number().nullable(),
+  peak_rss_bytes: z.number().nullable(),
+  argv: z.array(z.string()),
+  best_epoch: z.int().nullable(),
+  /** Epochs that are finished. */
+  epochs: z.int(),
+  error: z.looseObject({ code: z.string().optional(), message: z.string() }).optional(),
+});
+
+export type RunFile = z.infer<typeof schema>;
+export type RunStatus = RunFile['status'];
+
+/** run.json of a run in progress. */
+export interface RunRecord {
+  /** Of this process's part of the run. */
+  seconds(): number;
+  /** What run.json will say when the run ends so. */
+  ending(status: RunStatus, more: Partial<RunFile>): RunFile;
+  write(file?: RunFile): Promise<void>;
+}
+
+/** Writes run.json with status `running`. */
+export async function startRunFile(
+  directory: string,
+  facts: Pick<RunFile, 'device' | 'threads' | 'best_epoch' | 'epochs'> & { data: DataFacts; path?: string },
+  resumed: boolean,
+): Promise<RunRecord> {
+  const began = performance.now();
+  const now = new Date().toISOString();
+  const before = await readRunFile(directory).catch(() => undefined);
+  const cuda = facts.device === 'cpu' ? undefined : native().cudaStatus();
+  const index = Number(facts.device.split(':')[1] ?? 0);
+  const run: RunFile = {
+    status: 'running',
+    versions: {
+      chestmnist: version,
+      node: process.versions.node,
+      libtorch: native().torchVersion(),
+      cuda: cuda?.builtWith ?? null,
+    },
+    device: facts.device,
+    device_name: cuda?.devices[index]?.name ?? os.cpus()[0]?.model.trim() ?? 'unknown',
+    threads: facts.threads,
+    cpu_capability: native().cpuCapability(),
+    platform: `${process.platform}-${process.arch}`,
+    data: { ...facts.data, path: facts.path ?? null },
+    started: before?.started ?? now,
+    resumed: [...(before?.resumed ?? []), ...(resumed ? [now] : [])],
+    ended: null,
+    seconds: null,
+    peak_rss_bytes: null,
+    argv: process.argv,
+    best_epoch: facts.best_epoch,
+    epochs: facts.epochs,
+  };
+  const record: RunRecord = {
+    seconds: () => (performance.now() - began) / 1000,
+    ending: (status, more) => ({
+      ...run,
+      status,
+      ended: new Date().toISOString(),
+      seconds: record.seconds(),
+      peak_rss_bytes: process.resourceUsage().maxRSS * 1024,
+      ...more,
+    }),
+    write: (file = run) => writeJson(runFiles(directory).run, file),
+  };
+  await record.write();
+  return record;
+}
+
+/** run.json; undefined when there is none. Throws ERR_DATA_CORRUPT when it is damaged. */
+export async function readRunFile(directory: string): Promise<RunFile | undefined> {
+  const { run: file } = runFiles(directory);
+  const value = await readJson(file, (what, cause) => damaged(file, what, cause));
+  if (value === undefined) return undefined;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw damaged(file, `is not as expected: ${z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, 400)}`);
+}
