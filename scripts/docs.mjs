@@ -31,7 +31,9 @@ function codeOf({ symbol, declaration }) {
   if (!ts.isTypeAliasDeclaration(declaration) || !/Table|typeof/.test(text)) return text;
   const type = checker.getDeclaredTypeOfSymbol(symbol);
   const lines = checker.getPropertiesOfType(type).flatMap((property) => {
-    const { help } = TRAIN_OPTIONS[property.name];
+    const { flag, help: text } = TRAIN_OPTIONS[property.name];
+    // The help of a --no- flag says what its absence means in the API: the option set to false.
+    const help = flag.startsWith('--no-') ? `false: ${text}; default true` : text;
     // The number of threads is the machine's.
     const usual = property.name === 'threads' ? 'all' : defaultText(property.name);
     const documentation = usual === undefined ? help : `${help}; default ${usual}`;

@@ -13,10 +13,16 @@ export function addFlags(command: Command, names: readonly OptionName[]): Comman
   return command;
 }
 
-/** The values of those flags that were given, as options; validation is left to resolveOptions. */
+/**
+ * The values of those flags that were given, as options; validation is left to resolveOptions. Commander sets the
+ * default of a `--no-` flag by itself, so the source of a value decides whether it was given.
+ */
 export function readFlags<N extends OptionName>(command: Command, names: readonly N[]): Partial<Record<N, never>> {
   const given = command.opts<Record<string, string | boolean | undefined>>();
   return Object.fromEntries(
-    names.flatMap((name) => (given[name] === undefined ? [] : [[name, readFlag(name, given[name])]])),
+    names.flatMap((name) => {
+      const value = command.getOptionValueSource(name) === 'cli' ? given[name] : undefined;
+      return value === undefined ? [] : [[name, readFlag(name, value)]];
+    }),
   ) as Partial<Record<N, never>>;
 }

@@ -275,6 +275,32 @@ test('a loss that becomes NaN: exit 5, the run says so, the best weights so far 
   await rm(path.join(folder(), 'wild'), { recursive: true });
 });
 
+test('--no-report draws nothing and says how to; --resamples 0 leaves the intervals out; config.json keeps both', async () => {
+  const run = path.join(folder(), 'plain');
+  const out = ['--epochs', '1', '--out', folder()];
+  const plain = await chestmnist(['train', ...SMALL, ...out, '--name', 'plain', '--no-report', '--resamples', '0']);
+  expect(plain).toMatchObject({ code: 0, stderr: expect.stringContaining(`chestmnist report ${run} draws them`) });
+  expect(plain.stdout).not.toContain('interval');
+  const files = await readdir(run);
+  expect(files).toEqual(expect.arrayContaining(['metrics.json', 'predictions', 'run.json', 'weights']));
+  expect(files.filter((name) => ['plots', 'report.html'].includes(name))).toEqual([]);
+  const metrics = await json(run, 'metrics.json');
+  expect(metrics.splits.test.n).toBe(128);
+  expect(metrics.splits.test).not.toHaveProperty('confidence');
+  expect(await json(run, 'config.json')).toMatchObject({ report: false, resamples: 0 });
+
+  // A flag that is not given does not hide what the file says.
+  const config = ['--config', path.join(run, 'config.json')];
+  expect(await chestmnist(['train', ...config, '--name', 'plain-too', '--resamples', '50'])).toMatchObject({ code: 0 });
+  const again = path.join(folder(), 'plain-too');
+  expect(await json(again, 'config.json')).toMatchObject({ report: false, resamples: 50 });
+  expect((await json(again, 'metrics.json')).splits.test.confidence).toMatchObject({ level: 0.95, resamples: 50 });
+  expect(await readdir(again)).not.toContain('report.html');
+
+  expect(await chestmnist(['report', run])).toMatchObject({ code: 0 });
+  expect(await readdir(run)).toEqual(expect.arrayContaining(['plots', 'report.html']));
+});
+
 test('patience ends a run that gets no better', async () => {
   // A learning rate so small that nothing changes: the first epoch stays the best.
   const args = [

@@ -43,6 +43,8 @@ test('the defaults are the MedMNIST protocol', () => {
     limitVal: null,
     limitTest: null,
     tensorboard: false,
+    report: true,
+    resamples: 2000,
   });
 });
 
@@ -86,6 +88,10 @@ test.each([
   ['limitTrain', 0],
   ['limitVal', NaN],
   ['tensorboard', 'yes'],
+  ['report', 'no'],
+  ['resamples', -1],
+  ['resamples', 100_001],
+  ['resamples', 1.5],
   ['weights', ''],
   ['data', 7],
 ])('refuses %s %p and says what it needs', (name, value) => {
@@ -132,13 +138,16 @@ test('flags become values: text where the option takes text, numbers elsewhere',
   expect(readFlag('resume', true)).toBe(true);
 });
 
-test('each flag is the option in kebab-case', () => {
+test('each flag is the option in kebab-case; one that is on by default is switched off with --no-', () => {
   for (const name of OPTION_NAMES) {
     const word = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    expect(TRAIN_OPTIONS[name].flag.split(' ')[0]).toBe(`--${word}`);
+    const isOn = (resolveOptions({})[name] as unknown) === true;
+    expect(TRAIN_OPTIONS[name].flag.split(' ')[0]).toBe(`--${isOn ? 'no-' : ''}${word}`);
   }
   expect(defaultText('milestones')).toBe('50%,75%');
   expect(defaultText('name')).toBeUndefined();
+  expect(defaultText('report')).toBeUndefined();
+  expect(defaultText('resamples')).toBe('2000');
 });
 
 test('a resolved configuration resolves to itself', () => {

@@ -142,6 +142,18 @@ describe('the options of a resumed run', () => {
     });
   });
 
+  test('may draw a report and resample differently: the training is the same', async () => {
+    expect((await open(2, { report: false, resamples: 0 })).options).toMatchObject({ report: false, resamples: 0 });
+  });
+
+  test('a run saved before an option existed has its default', async () => {
+    const { options, ...rest } = checkpointAt(2, { epochs: 4, lr: 0.5 });
+    const { report, resamples, ...older } = options;
+    expect({ report, resamples }).toEqual({ report: true, resamples: 2000 });
+    await saveCheckpoint(folder, { ...rest, options: older as typeof options });
+    expect((await openRun(folder, {})).options).toEqual(options);
+  });
+
   test('more epochs: the milestones stay at their epochs, and the note says so', async () => {
     const { options, extended, notes } = await open(4, { epochs: 9 });
     expect({ options, extended }).toMatchObject({ options: { epochs: 9, milestones: [2, 3] }, extended: true });
