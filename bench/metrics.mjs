@@ -23,15 +23,15 @@ function draw(seed, noise) {
   const random = new Random(1, 0, 0);
   const jitter = new Random(seed, 1, 0);
   const normal = (of) => Math.sqrt(-2 * Math.log(1 - of.between(0, 1))) * Math.cos(of.between(0, 2 * Math.PI));
-  const labels = new Uint8Array(N * L);
+  const truth = new Uint8Array(N * L);
   const scores = new Float64Array(N * L);
-  for (let i = 0; i < labels.length; i++) {
+  for (let i = 0; i < truth.length; i++) {
     const prevalence = POSITIVES[i % L] / N;
-    labels[i] = Number(random.between(0, 1) < prevalence);
-    const logit = Math.log(prevalence / (1 - prevalence)) + labels[i] + normal(random) + noise * normal(jitter);
+    truth[i] = Number(random.between(0, 1) < prevalence);
+    const logit = Math.log(prevalence / (1 - prevalence)) + truth[i] + normal(random) + noise * normal(jitter);
     scores[i] = 1 / (1 + Math.exp(-logit));
   }
-  return { labels, scores, labelCount: L };
+  return { truth, scores, labelCount: L };
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
@@ -54,7 +54,7 @@ if (!existsSync(python)) console.error(`no reference Python at ${python}: scikit
 else {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-metrics-'));
   const file = path.join(folder, 'predictions.npz');
-  await writeNpz(file, { labels: { shape: [N, L], data: a.labels }, scores: { shape: [N, L], data: a.scores } });
+  await writeNpz(file, { labels: { shape: [N, L], data: a.truth }, scores: { shape: [N, L], data: a.scores } });
   const env = { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' };
   const child = spawn(python, [path.join(import.meta.dirname, 'metrics_sklearn.py'), file], {
     env,

@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { BATCH, images } from './sides.mjs';
 import { expandView } from '../dist/data/expand.js';
+import { nativeFields, resolveOptions } from '../dist/recipe/resolve.js';
 
 const root = path.resolve(import.meta.dirname, '..');
 const addon = path.join(root, 'build', 'RelWithDebInfo', 'chestmnist.node');
@@ -17,19 +18,9 @@ if (process.argv[2] === 'train') {
   // The process that is sampled.
   const { Trainer } = createRequire(import.meta.url)(addon);
   const data = images(28);
-  const trainer = new Trainer({
-    ...{
-      stem: 'torchvision',
-      labelCount: 14,
-      imageSize: 28,
-      inputSize: 28,
-      device: 'cpu',
-      precision: 'fp32',
-      threads: 1,
-    },
-    ...{ seed: 0, optimizer: 'adam', learningRate: 1e-3, weightDecay: 0, exact: process.argv[3] === 'plain' },
-  });
-  await trainer.loadSplit('train', expandView(data.images, 1024, 28), data.labels);
+  const defaults = nativeFields(resolveOptions({ threads: 1, exact: process.argv[3] === 'plain' }));
+  const trainer = new Trainer({ ...defaults, labelCount: 14, imageSize: 28, inputSize: 28, device: 'cpu' });
+  await trainer.loadSplit('train', expandView(data.images, 1024, 28), data.truth);
   const order = Int32Array.from({ length: 60 * BATCH }, (_, i) => (i * 397) % 1024);
   await trainer.trainEpoch({ order, batchSize: BATCH });
   process.exit();

@@ -27,9 +27,9 @@ print(time.perf_counter() - start)`;
 const DEFLATE = 'import sys, numpy as np; np.savez_compressed(sys.argv[2], **np.load(sys.argv[1]))';
 
 const arrays = {};
-for (const [name, { images, labels, count }] of Object.entries(synthesize({ seed: 0 }).splits)) {
+for (const [name, { images, truth, count }] of Object.entries(synthesize({ seed: 0 }).splits)) {
   arrays[`${name}_images`] = { shape: [count, 28, 28], data: images };
-  arrays[`${name}_labels`] = { shape: [count, 14], data: labels };
+  arrays[`${name}_labels`] = { shape: [count, 14], data: truth };
 }
 const stored = path.join(folder, 'stored.npz');
 const deflated = path.join(folder, 'deflated.npz');

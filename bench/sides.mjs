@@ -9,7 +9,7 @@ import path from 'node:path';
 import { expandView } from '../dist/data/expand.js';
 import { synthesize } from '../dist/data/index.js';
 import { writeNpz } from '../dist/base/npz.js';
-import { native } from '../dist/engine/addon.js';
+import { makeTrainer } from '../dist/engine/trainer.js';
 
 export const BATCH = 128;
 const WARM_UP = 5;
@@ -23,28 +23,14 @@ const order = (steps) => Int32Array.from({ length: steps * BATCH }, (_, i) => (i
 
 /** 1,024 synthetic images and their labels. */
 export function images(size) {
-  const { images, labels } = synthesize({ seed: 0, size, counts: { train: COUNT, val: 2, test: 2 } }).splits.train;
-  return { images, labels, size };
+  const { images, truth } = synthesize({ seed: 0, size, counts: { train: COUNT, val: 2, test: 2 } }).splits.train;
+  return { images, truth, size };
 }
 
 /** A trainer on the images, with what is asked for; the caller disposes of it. */
-export async function trainerOn({ images, labels, size }, config) {
-  const trainer = new (native().Trainer)({
-    stem: 'torchvision',
-    labelCount: 14,
-    imageSize: size,
-    inputSize: size,
-    device: 'cpu',
-    precision: 'fp32',
-    threads: os.availableParallelism(),
-    seed: 0,
-    optimizer: 'adam',
-    learningRate: 1e-3,
-    weightDecay: 0,
-    exact: false,
-    ...config,
-  });
-  await trainer.loadSplit('train', expandView(images, COUNT, size), labels);
+export async function trainerOn({ images, truth, size }, config) {
+  const trainer = makeTrainer({ labelCount: 14, imageSize: size, ...config });
+  await trainer.loadSplit('train', expandView(images, COUNT, size), truth);
   return trainer;
 }
 
@@ -60,12 +46,12 @@ export async function ours(data, config, steps) {
 }
 
 /** The same of PyTorch in `mode`, as a function: its data file is written once. */
-export async function peersOn({ images, labels, size }) {
+export async function peersOn({ images, truth, size }) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-bench-'));
   const file = path.join(folder, 'data.npz');
   await writeNpz(file, {
     train_images: { shape: [COUNT, size, size], data: images },
-    train_labels: { shape: [COUNT, 14], data: labels },
+    train_labels: { shape: [COUNT, 14], data: truth },
   });
   const run = (mode, { steps, threads, stem, device }) => {
     const args = [path.join(import.meta.dirname, 'pytorch_resnet18.py'), file, '--mode', mode];

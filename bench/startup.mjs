@@ -9,9 +9,7 @@ const repeats = Number(process.argv[2] ?? 9);
 const root = path.resolve(import.meta.dirname, '..');
 const READY = `
 const start = performance.now();
-const { native } = require('./dist/engine/addon.js');
-new (native().Trainer)({ stem: 'torchvision', labelCount: 14, imageSize: 28, inputSize: 28, device: 'cpu', precision: 'fp32',
-  threads: 2, seed: 0, optimizer: 'adam', learningRate: 1e-3, weightDecay: 0, exact: false });
+require('./dist/engine/trainer.js').makeTrainer({ labelCount: 14, imageSize: 28, threads: 2 });
 console.log(performance.now() - start);
 process.exit();`;
 

@@ -5,7 +5,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
-import { defaultText, TRAIN_OPTIONS } from '../dist/recipe/options.js';
+import { TRAIN_OPTIONS } from '../dist/recipe/options.js';
+import { defaultText } from '../dist/recipe/resolve.js';
 import { ROOT, say, stop } from './steps.mjs';
 
 const ENTRIES = { chestmnist: 'dist/index.d.ts', 'chestmnist/metrics': 'dist/metrics/index.d.ts' };

@@ -8,14 +8,14 @@ import { native } from '../../src/engine/addon';
 
 const SCRIPT = `
 const { native } = require('./dist/engine/addon.js');
+const { makeTrainer } = require('./dist/engine/trainer.js');
 const { synthesize } = require('./dist/data/index.js');
 const { expandView } = require('./dist/data/expand.js');
 (async () => {
   const count = 70, size = 28;
-  const { images, labels } = synthesize({ seed: 3, size, counts: { train: count, val: 2, test: 2 } }).splits.train;
-  const trainer = new (native().Trainer)({ stem: 'torchvision', labelCount: 14, imageSize: size, inputSize: size,
-    device: 'cpu', precision: 'fp32', threads: 2, seed: 5, optimizer: 'adam', learningRate: 1e-5, weightDecay: 0, exact: false });
-  await trainer.loadSplit('train', expandView(images, count, size), labels);
+  const { images, truth } = synthesize({ seed: 3, size, counts: { train: count, val: 2, test: 2 } }).splits.train;
+  const trainer = makeTrainer({ labelCount: 14, imageSize: size, threads: 2, seed: 5, learningRate: 1e-5 });
+  await trainer.loadSplit('train', expandView(images, count, size), truth);
   const order = Int32Array.from({ length: count }, (_, i) => i);
   const losses = [];
   for (let step = 0; step < 3; step++) losses.push((await trainer.trainEpoch({ order, batchSize: 35 })).loss);

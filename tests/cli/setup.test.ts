@@ -281,7 +281,10 @@ describe('setup', () => {
 describe('loading', () => {
   const version = 'process.stdout.write(require(process.argv[1]).native().torchVersion())';
   const load = (root: string, env: NodeJS.ProcessEnv, program = version) =>
-    spawnSync(process.execPath, ['-e', program, path.join(root, 'dist', 'native.js')], { env, encoding: 'utf8' });
+    spawnSync(process.execPath, ['-e', program, path.join(root, 'dist', 'engine', 'addon.js')], {
+      env,
+      encoding: 'utf8',
+    });
 
   test('without a link, a LibTorch named by the environment is the one that is loaded', () => {
     const { directory, version } = libtorch();

@@ -14,7 +14,7 @@ const require = createRequire(import.meta.url);
 const { expandView } = require('../../dist/data/expand.js');
 const { synthesize } = require('../../dist/data/index.js');
 const { train } = require('../../dist/index.js');
-const { native } = require('../../dist/engine/addon.js');
+const { makeTrainer } = require('../../dist/engine/trainer.js');
 
 /** Less than one model with its optimizer's state (134 MB): even one that is leaked once is seen. */
 const GROWTH_MB = 100;
@@ -88,23 +88,10 @@ async function cycles(count) {
   const [size, images] = [28, 32];
   const { train: split } = synthesize({ seed: 1, size, counts: { train: images, val: 2, test: 2 } }).splits;
   const order = Int32Array.from({ length: images }, (_, i) => i);
-  const config = {
-    stem: 'torchvision',
-    labelCount: 14,
-    imageSize: size,
-    inputSize: size,
-    device: 'cpu',
-    precision: 'fp32',
-    threads: 2,
-    seed: 0,
-    optimizer: 'adam',
-    learningRate: 1e-3,
-    weightDecay: 0,
-  };
   const figures = [];
   for (let n = 0; n < count; n++) {
-    const trainer = new (native().Trainer)({ ...config, exact: n % 4 === 3 });
-    await trainer.loadSplit('train', expandView(split.images, images, size), split.labels);
+    const trainer = makeTrainer({ labelCount: 14, imageSize: size, threads: 2, exact: n % 4 === 3 });
+    await trainer.loadSplit('train', expandView(split.images, images, size), split.truth);
     await trainer.trainEpoch({ order, batchSize: 16 }, () => undefined);
     await trainer.predict({ split: 'train', batchSize: 16 });
     await trainer.loadOptimizerState(await trainer.optimizerState());

@@ -7,7 +7,7 @@ import { rezip, unzip } from './zip.mjs';
 const require = createRequire(import.meta.url);
 const { writeNpz } = require('../../dist/base/npz.js');
 const { saveWeights } = require('../../dist/weights/index.js');
-const { configOf, resolveOptions } = require('../../dist/recipe/options.js');
+const { configOf, resolveOptions } = require('../../dist/recipe/resolve.js');
 const { computeMetrics } = require('../../dist/metrics/index.js');
 const { PNG } = require('pngjs');
 const jpeg = require('jpeg-js');
@@ -46,7 +46,7 @@ const header = 'epoch,lr,train_loss,val_loss,val_auc,val_acc,seconds,images_per_
 put('history', 'two-epochs.csv', `${header}1,0.001,0.6,0.5,0.7,0.9,1.5,680.25\n2,0.001,0.5,0.4,,0.95,1.25,700\n`);
 
 const metrics = computeMetrics({
-  labels: Uint8Array.of(1, 0, 0, 1, 1, 0),
+  truth: Uint8Array.of(1, 0, 0, 1, 1, 0),
   scores: Float64Array.of(0.9, 0.2, 0.4, 0.6, 0.3, 0.1),
   labelCount: 2,
   loss: 0.5,

@@ -9,7 +9,7 @@
  */
 import { expandView } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
-import { native } from '../../src/engine/addon';
+import { makeTrainer } from '../../src/engine/trainer';
 import type { StateDict, Stem, Trainer, TrainerConfig } from '../../src/engine/contract';
 
 interface Case {
@@ -33,26 +33,14 @@ const gradientBatch = ({ stem, size }: Case) => (stem === 'cifar' ? 2 : size > 3
 const GRADIENT_TOLERANCE = 3e-5;
 const countOf = ({ batch }: Case) => Math.max(40, batch + 3);
 
-async function makeTrainer(config: Case, exact: boolean, threads = 1): Promise<Trainer> {
+async function trainerFor(config: Case, exact: boolean, threads = 1): Promise<Trainer> {
   const { stem, size, labels, weightDecay, optimizer } = config;
   const count = countOf(config);
-  const trainer = new (native().Trainer)({
-    stem,
-    labelCount: labels,
-    imageSize: size,
-    inputSize: size,
-    device: 'cpu',
-    precision: 'fp32',
-    threads,
-    seed: 11,
-    optimizer,
-    learningRate: 1e-3,
-    weightDecay,
-    exact,
-  });
+  const fields = { labelCount: labels, imageSize: size, threads, seed: 11, optimizer, weightDecay };
+  const trainer = makeTrainer({ ...fields, stem, exact });
   const { images, truth: all } = synthesize({ seed: 1, size, counts: { train: count, val: 2, test: 2 } }).splits.train;
-  const yTrue = Uint8Array.from({ length: count * labels }, (_, k) => all[Math.floor(k / labels) * 14 + (k % labels)]);
-  await trainer.loadSplit('train', expandView(images, count, size), yTrue);
+  const truth = Uint8Array.from({ length: count * labels }, (_, k) => all[Math.floor(k / labels) * 14 + (k % labels)]);
+  await trainer.loadSplit('train', expandView(images, count, size), truth);
   return trainer;
 }
 
@@ -123,7 +111,7 @@ test('the threads change nothing, not a bit; and who executes is told', async ()
   const config: Case = { ...base, batch: 24 };
   const results = await Promise.all(
     [1, 2, 5].map(async (threads) => {
-      const trainer = await makeTrainer(config, false, threads);
+      const trainer = await trainerFor(config, false, threads);
       const all = Int32Array.from({ length: 3 * config.batch }, (_, i) => (i * 7) % countOf(config));
       const { loss } = await trainer.trainEpoch({ order: all, batchSize: config.batch });
       const state = await trainer.stateDict();
@@ -137,7 +125,7 @@ test('the threads change nothing, not a bit; and who executes is told', async ()
     expect(loss).toBe(results[0].loss);
     expect(worst(state, results[0].state, relativeDifference).difference).toBe(0);
   }
-  const plain = await makeTrainer(config, true);
+  const plain = await trainerFor(config, true);
   expect(plain.execution).toBe('plain');
   await plain.dispose();
 });
@@ -161,7 +149,7 @@ describe.each(cases)(
     let fast: Trainer;
     let plain: Trainer;
     beforeAll(async () => {
-      [fast, plain] = await Promise.all([makeTrainer(config, false), makeTrainer(config, true)]);
+      [fast, plain] = await Promise.all([trainerFor(config, false), trainerFor(config, true)]);
     });
     afterAll(() => Promise.all([fast.dispose(), plain.dispose()]));
 

@@ -5,40 +5,34 @@ import { Worker } from 'node:worker_threads';
 import { expandView } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
 import { native } from '../../src/engine/addon';
+import { makeTrainer } from '../../src/engine/trainer';
 import type { StateDict, Trainer, TrainerConfig } from '../../src/engine/contract';
+import { nativeFields, resolveOptions } from '../../src/recipe/resolve';
 import { findAddon } from '../../src/setup/addon';
 import { PACKAGE_ROOT } from '../../src/setup/versions';
 
 const SIZE = 28;
 const COUNT = 65;
-const config: TrainerConfig = {
-  stem: 'torchvision',
-  labelCount: 14,
-  imageSize: SIZE,
-  inputSize: SIZE,
-  device: 'cpu',
-  precision: 'fp32',
-  threads: 1,
-  seed: 0,
-  optimizer: 'adam',
-  learningRate: 1e-3,
-  weightDecay: 0,
-  exact: false,
-};
-const { images, truth: labels } = synthesize({ seed: 1, size: SIZE, counts: { train: COUNT, val: 2, test: 2 } }).splits.train;
+const { images, truth } = synthesize({ seed: 1, size: SIZE, counts: { train: COUNT, val: 2, test: 2 } }).splits.train;
 const view = expandView(images, COUNT, SIZE);
 const all = Int32Array.from({ length: COUNT }, (_, i) => i);
 const many = Int32Array.from({ length: 200 * COUNT }, (_, i) => i % COUNT);
 
+/** What a worker hands to the addon itself. */
+const CONFIG: TrainerConfig = {
+  ...nativeFields(resolveOptions({ threads: 1 })),
+  ...{ labelCount: 14, imageSize: SIZE, inputSize: SIZE, device: 'cpu' },
+};
+
 const open: Trainer[] = [];
 function make(changes: Partial<TrainerConfig> = {}): Trainer {
-  const trainer = new (native().Trainer)({ ...config, ...changes });
+  const trainer = makeTrainer({ labelCount: 14, imageSize: SIZE, threads: 1, ...changes });
   open.push(trainer);
   return trainer;
 }
 async function loaded(changes: Partial<TrainerConfig> = {}): Promise<Trainer> {
   const trainer = make(changes);
-  await trainer.loadSplit('train', view, labels);
+  await trainer.loadSplit('train', view, truth);
   return trainer;
 }
 /** A state as short text: comparing millions of values one by one is slow. */
@@ -161,11 +155,11 @@ describe('bad arguments are refused before anything runs', () => {
   test('loadSplit: labels, sizes and views that do not fit', async () => {
     const trainer = make();
     const load = (v: unknown, l: unknown) => async () => trainer.loadSplit('x', v as never, l as never);
-    await expect(load(view, labels.subarray(1))).rejects.toMatchObject({ code: 'ERR_DATA_SHAPE' });
-    await expect(load({ ...view, strides: [784, 784, 28, 1] }, labels)).rejects.toMatchObject({
+    await expect(load(view, truth.subarray(1))).rejects.toMatchObject({ code: 'ERR_DATA_SHAPE' });
+    await expect(load({ ...view, strides: [784, 784, 28, 1] }, truth)).rejects.toMatchObject({
       code: 'ERR_DATA_SHAPE',
     });
-    await expect(load({ ...view, shape: [COUNT + 1, 3, 28, 28] }, labels)).rejects.toMatchObject({
+    await expect(load({ ...view, shape: [COUNT + 1, 3, 28, 28] }, truth)).rejects.toMatchObject({
       code: 'ERR_DATA_SHAPE',
     });
     await expect(load(expandView(new Uint8Array(4 * 32 * 32), 4, 32), new Uint8Array(56))).rejects.toMatchObject({
@@ -209,14 +203,14 @@ test('worker threads load the addon, and one terminated in the middle of an epoc
     const { parentPort, workerData } = require('node:worker_threads');
     const addon = require(workerData.addon);
     const trainer = new addon.Trainer(workerData.config);
-    const { view, labels, order } = workerData;
-    trainer.loadSplit('train', view, labels).then(() => {
+    const { view, truth, order } = workerData;
+    trainer.loadSplit('train', view, truth).then(() => {
       trainer.trainEpoch({ order, batchSize: 8 }, () => parentPort.postMessage('training'));
     });`;
   for (let i = 0; i < 3; i++) {
     const worker = new Worker(program, {
       eval: true,
-      workerData: { addon: addon!.file, config, view, labels, order: many },
+      workerData: { addon: addon!.file, config: CONFIG, view, truth, order: many },
     });
     await new Promise((resolve, reject) => {
       worker.once('message', resolve);

@@ -1,8 +1,12 @@
 /** Options from a JSON file, as --config takes them. */
 import { createRequire } from 'node:module';
 const require = createRequire(import.meta.url);
-const { readJson } = require('../../../dist/run/directory.js');
-const { OPTION_NAMES, resolveOptions } = require('../../../dist/recipe/options.js');
+const { ChestMnistError } = require('../../../dist/base/errors.js');
+const { readJson } = require('../../../dist/base/json.js');
+const { OPTION_NAMES } = require('../../../dist/recipe/options.js');
+const { resolveOptions } = require('../../../dist/recipe/resolve.js');
+
+const refuse = (found) => new ChestMnistError('ERR_CONFIG', { found, needed: 'options', next: 'correct them' });
 
 export default {
   file: 'config.json',
@@ -27,5 +31,5 @@ export default {
     'true',
   ],
   memory: (bytes) => 2 ** 18 + 32 * bytes,
-  parse: async (file) => resolveOptions(await readJson(file)),
+  parse: async (file) => resolveOptions(await readJson(file, refuse)),
 };

@@ -32,7 +32,9 @@ const zeros = (...shape: number[]) => ({ shape, data: new Uint8Array(shape.reduc
 describe('a path', () => {
   test('gives three splits, names, MD5 and the absolute path', async () => {
     const dataset = await loadDataset(await file());
-    expect(dataset).toMatchObject({ name: 'my set', size: 28, labels: CHESTMNIST_LABELS, path: at('my set.npz') });
+    expect(dataset).toMatchObject({ name: 'my set', size: 28, path: at('my set.npz') });
+    // Fourteen columns do not make it ChestMNIST.
+    expect(dataset.labels).toEqual(Array.from({ length: 14 }, (_, label) => `label_${label}`));
     expect(dataset.md5).toBe(await hashFile(at('my set.npz'), 'md5'));
     expect(dataset.splits.val).toMatchObject({ count: 3, size: 28, labelCount: 14 });
     expect(dataset.splits.val.images).toEqual(new Uint8Array(3 * 784).fill(3));

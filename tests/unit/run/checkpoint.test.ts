@@ -150,8 +150,9 @@ describe('the options of a resumed run', () => {
     const { options, ...rest } = checkpointAt(2, { epochs: 4, lr: 0.5 });
     const { report, resamples, ...older } = options;
     expect({ report, resamples }).toEqual({ report: true, resamples: 2000 });
-    await saveCheckpoint(folder, { ...rest, options: older as typeof options });
-    expect((await openRun(folder, {})).options).toEqual(options);
+    // The first version also wrote the loss, of which there was one.
+    await saveCheckpoint(folder, { ...rest, options: { ...older, loss: 'bce' } as unknown as typeof options });
+    expect((await plan(ask({}), folder)).options).toEqual(options);
   });
 
   test('more epochs: the milestones stay at their epochs, and the note says so', async () => {
