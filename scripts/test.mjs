@@ -13,6 +13,7 @@ const reference = ensureReference();
 
 const node = process.execPath;
 step('lint', node, ['node_modules/eslint/bin/eslint.js', '.']);
+step('rooms', node, ['node_modules/dependency-cruiser/bin/dependency-cruise.mjs', 'src', '--progress', 'none']);
 step('formatting', node, ['node_modules/prettier/bin/prettier.cjs', '--check', '.']);
 step('formatting of native code', node, ['scripts/format-native.mjs', '--check']);
 step('types', node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']);

@@ -29,7 +29,7 @@ async function main(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: () => {} }); // printed by fail(), below
   const verb = argv.find((word) => Object.hasOwn(VERBS, word));
   for (const [name, { summary, load }] of Object.entries(VERBS)) {
-    if (name === verb) (await load()).register(program);
+    if (name === verb) (await load()).register(program, VERBS);
     else program.command(name).description(summary);
   }
   await program.parseAsync(argv, { from: 'user' });

@@ -1,10 +1,8 @@
 /** The verbs of the command line: what each does in a line, and the file that has it, loaded when it is used. */
-import type { Command } from 'commander';
-
-export type Verb = { summary: string; load: () => Promise<{ register(program: Command): void }> };
+import type { Verbs } from './verb';
 
 /** By name, in the order of the help. */
-export const VERBS: Record<string, Verb> = {
+export const VERBS: Verbs = {
   train: { summary: 'train ResNet-18 and write a run directory', load: () => import('./verbs/train.js') },
   evaluate: { summary: 'score a split with a run or a file of weights', load: () => import('./verbs/evaluate.js') },
   metrics: { summary: "the metrics of any model's predictions", load: () => import('./verbs/metrics.js') },

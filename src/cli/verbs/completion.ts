@@ -1,6 +1,6 @@
 /** `chestmnist completion`: a script by which a shell completes verbs, flags and files. Made from the commands themselves. */
 import { Argument, Command } from 'commander';
-import { VERBS } from '../verbs';
+import type { Verbs } from '../verb';
 
 const EXAMPLES = `
 Examples:
@@ -8,14 +8,14 @@ Examples:
   source <(chestmnist completion zsh)             in ~/.zshrc, after compinit
   chestmnist completion fish > ~/.config/fish/completions/chestmnist.fish`;
 
-export function register(program: Command): void {
+export function register(program: Command, verbs: Verbs): void {
   program
     .command('completion')
     .description('a script that completes commands in your shell')
     .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
     .addHelpText('after', EXAMPLES)
     .action(async (shell: 'bash' | 'zsh' | 'fish') => {
-      const words = await wordsOf(program);
+      const words = await wordsOf(program, verbs);
       process.stdout.write(shell === 'fish' ? fish(words) : bash(words, shell === 'zsh'));
     });
 }
@@ -27,16 +27,16 @@ interface Words {
   flags: readonly { name: string; help: string }[];
 }
 
-/** Of every verb, its subcommands and long flags, the global ones among them. */
-async function wordsOf(program: Command): Promise<Words[]> {
+/** The subcommands and long flags of every verb, the global ones among them. */
+async function wordsOf(program: Command, verbs: Verbs): Promise<Words[]> {
   const scratch = new Command();
-  for (const { load } of Object.values(VERBS)) (await load()).register(scratch);
+  for (const { load } of Object.values(verbs)) (await load()).register(scratch, verbs);
   return scratch.commands.map((command) => {
     const options = [command, ...command.commands, program].flatMap((owner) => owner.options);
     const flags = new Map(options.flatMap(({ long, description }) => (long ? [[long, description]] : [])));
     return {
       verb: command.name(),
-      summary: VERBS[command.name()].summary,
+      summary: verbs[command.name()].summary,
       subcommands: command.commands.map((subcommand) => subcommand.name()),
       flags: [...flags].map(([name, help]) => ({ name, help })),
     };
