@@ -14,6 +14,13 @@ export interface ZipInput {
   readonly parts: readonly Uint8Array[];
 }
 
+export interface ZipOptions {
+  /** Deflate the entries; else they are stored. */
+  compress?: boolean;
+  /** Each entry's content starts at a multiple of so many bytes, by an extra field before it, as PyTorch does it. */
+  align?: number;
+}
+
 const CHUNK_BYTES = 1 << 20;
 const LIMIT = 0xffff_ffff;
 /** 1980-01-01 00:00, the first that the format can hold. */
@@ -22,6 +29,8 @@ const UTF8_NAMES = 0x0800;
 
 interface Written {
   readonly name: Buffer;
+  /** The extra field of the local header. */
+  readonly extra: Buffer;
   readonly method: number;
   readonly crc: number;
   readonly compressedSize: number;
@@ -30,17 +39,13 @@ interface Written {
 }
 
 /** Writes `inputs` to `path`, atomically. Throws ERR_CONFIG when the file would reach 4 GiB. */
-export async function writeZip(
-  path: string,
-  inputs: readonly ZipInput[],
-  options: { compress?: boolean } = {},
-): Promise<void> {
+export async function writeZip(path: string, inputs: readonly ZipInput[], options: ZipOptions = {}): Promise<void> {
   await writeAtomically(path, async (handle) => {
     const written: Written[] = [];
     let position = 0;
     for (const { name, parts } of inputs) {
-      const entry = await writeEntry(handle, position, Buffer.from(name), parts, options.compress === true);
-      position += 30 + entry.name.length + entry.compressedSize;
+      const entry = await writeEntry(handle, position, Buffer.from(name), parts, options);
+      position += 30 + entry.name.length + entry.extra.length + entry.compressedSize;
       if (Math.max(position, entry.size) > LIMIT) {
         throw new ChestMnistError('ERR_CONFIG', {
           found: `${path} would be larger than 4 GiB`,
@@ -60,7 +65,7 @@ async function writeEntry(
   offset: number,
   name: Buffer,
   parts: readonly Uint8Array[],
-  compress: boolean,
+  { compress, align }: ZipOptions,
 ): Promise<Written> {
   let crc = 0;
   let size = 0;
@@ -74,15 +79,25 @@ async function writeEntry(
       }
     }
   }
-  const start = offset + 30 + name.length;
+  const extra = align === undefined ? Buffer.alloc(0) : padding(offset + 30 + name.length, align);
+  const start = offset + 30 + name.length + extra.length;
   let compressedSize = 0;
   for await (const chunk of compress ? deflate(pieces()) : pieces()) {
     await writeAll(handle, chunk, start + compressedSize);
     compressedSize += chunk.length;
   }
-  const entry = { name, method: compress ? 8 : 0, crc, compressedSize, size, offset };
+  const entry = { name, extra, method: compress ? 8 : 0, crc, compressedSize, size, offset };
   await writeAll(handle, localHeader(entry), offset);
   return entry;
+}
+
+/** An extra field of PyTorch's kind (`FB`) after which the content starts at a multiple of `align`. */
+function padding(at: number, align: number): Buffer {
+  const length = (align - ((at + 4) % align)) % align;
+  const extra = Buffer.alloc(4 + length, 'Z');
+  extra.write('FB', 'latin1');
+  extra.writeUInt16LE(length, 2);
+  return extra;
 }
 
 function deflate(pieces: Iterable<Uint8Array>): AsyncIterable<Buffer> {
@@ -98,7 +113,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array, position: number)
 }
 
 /** Version needed, flags, method, time, date, CRC, sizes, name and extra lengths: common to both headers. */
-function commonFields(entry: Written): Buffer {
+function commonFields(entry: Written, extraLength: number): Buffer {
   const fields = Buffer.alloc(26);
   fields.writeUInt16LE(20, 0);
   fields.writeUInt16LE(UTF8_NAMES, 2);
@@ -108,17 +123,19 @@ function commonFields(entry: Written): Buffer {
   fields.writeUInt32LE(entry.compressedSize, 14);
   fields.writeUInt32LE(entry.size, 18);
   fields.writeUInt16LE(entry.name.length, 22);
+  fields.writeUInt16LE(extraLength, 24);
   return fields;
 }
 
 function localHeader(entry: Written): Buffer {
-  return Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), commonFields(entry), entry.name]);
+  const fields = commonFields(entry, entry.extra.length);
+  return Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), fields, entry.name, entry.extra]);
 }
 
 function directoryRecord(entry: Written): Buffer {
   const rest = Buffer.alloc(14); // comment length, disk, internal and external attributes, offset
   rest.writeUInt32LE(entry.offset, 10);
-  return Buffer.concat([Buffer.from('PK\x01\x02\x14\x00', 'latin1'), commonFields(entry), rest, entry.name]);
+  return Buffer.concat([Buffer.from('PK\x01\x02\x14\x00', 'latin1'), commonFields(entry, 0), rest, entry.name]);
 }
 
 function endRecord(count: number, directoryBytes: number, directoryOffset: number): Buffer {

@@ -66,7 +66,7 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     if (!blocked) link(root, libtorch.directory);
     confirmUsed(root, libtorch);
     const obstacle = cudaObstacle(loaded.cuda);
-    if (obstacle?.unused) log(`${obstacle.why}; to use it: ${obstacle.remedy}, which ${CUDA_SIZES}`);
+    if (obstacle?.unused) log(`${obstacle.unused} stays unused by this CPU build: ${obstacle.remedy}, which ${CUDA_SIZES}`);
     return { libtorch, addon: addon.file, built };
   };
   // A package that another user installed can be used with a LibTorch of one's own, as long as nothing is to be built.

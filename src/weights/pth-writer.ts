@@ -2,8 +2,7 @@
  * Writes a state dict as the .pth that torch.load(weights_only=True) reads: a zip whose records are stored and start at
  * multiples of 64 bytes, so that torch.load(mmap=True) can map them. Source: torch/serialization.py, PyTorchStreamWriter.
  */
-import { crc32 } from 'node:zlib';
-import { writeAtomically, writeChunks } from '../base/atomic';
+import { writeZip, type ZipInput } from '../base/zip-writer';
 import type { StateDict } from '../engine/contract';
 import { bytesOf, checkSavable } from './tensor';
 
@@ -54,60 +53,15 @@ function pickleOf(state: StateDict): Buffer {
   return Buffer.concat([op(0x80, 2), orderedDict(), op(0x28), ...items, op(0x75, 0x2e)]);
 }
 
-/** The fields that a record's local header and its entry in the central directory share. */
-function zipFields(name: string, bytes: Uint8Array, crc: number, extraLength: number): Buffer {
-  const fields = Buffer.alloc(26);
-  fields.writeUInt16LE(20, 0); // version needed; then flags and method: none, stored
-  fields.writeUInt16LE(0x0021, 8); // 1980-01-01, the first date a zip can hold
-  fields.writeUInt32LE(crc, 10);
-  fields.writeUInt32LE(bytes.length, 14);
-  fields.writeUInt32LE(bytes.length, 18);
-  fields.writeUInt16LE(name.length, 22);
-  fields.writeUInt16LE(extraLength, 24);
-  return fields;
-}
-
-/** A zip of stored records (ASCII names, below 4 GiB), each record's bytes aligned by an extra field, as PyTorch does it. */
-function* zipOf(records: readonly [name: string, bytes: Uint8Array][]): Generator<Uint8Array> {
-  const directory: Buffer[] = [];
-  let at = 0;
-  for (const [name, bytes] of records) {
-    const crc = crc32(bytes);
-    const unaligned = at + 30 + name.length + 4;
-    const padding = (ALIGNMENT - (unaligned % ALIGNMENT)) % ALIGNMENT;
-    const extra = Buffer.alloc(4 + padding, 'Z');
-    extra.write('FB', 'latin1');
-    extra.writeUInt16LE(padding, 2);
-
-    const place = Buffer.alloc(12); // disk, attributes, offset of the local header
-    place.writeUInt32LE(at, 8);
-    const central = [op(0x50, 0x4b, 1, 2, 20, 0), zipFields(name, bytes, crc, 0), op(0, 0), place, Buffer.from(name)];
-    directory.push(Buffer.concat(central));
-
-    yield Buffer.concat([op(0x50, 0x4b, 3, 4), zipFields(name, bytes, crc, extra.length), Buffer.from(name), extra]);
-    yield bytes;
-    at += 30 + name.length + extra.length + bytes.length;
-  }
-  const entries = Buffer.concat(directory);
-  const end = Buffer.alloc(22);
-  end.set([0x50, 0x4b, 5, 6]);
-  end.writeUInt16LE(records.length, 8);
-  end.writeUInt16LE(records.length, 10);
-  end.writeUInt32LE(entries.length, 12);
-  end.writeUInt32LE(at, 16);
-  yield entries;
-  yield end;
-}
-
 /** Writes `state` to a .pth file atomically. ERR_CONFIG when it cannot be written; ERR_CHECKPOINT_INCOMPATIBLE when an entry is unsound. */
 export async function writePth(file: string, state: StateDict): Promise<void> {
   checkSavable(state);
-  const storages = state.map((entry, i): [string, Uint8Array] => [`${ROOT}/data/${i}`, bytesOf(entry)]);
-  const records: [string, Uint8Array][] = [
-    [`${ROOT}/data.pkl`, pickleOf(state)],
-    [`${ROOT}/byteorder`, Buffer.from('little')],
-    ...storages,
-    [`${ROOT}/version`, Buffer.from('3\n')],
+  const record = (name: string, bytes: Uint8Array): ZipInput => ({ name: `${ROOT}/${name}`, parts: [bytes] });
+  const records = [
+    record('data.pkl', pickleOf(state)),
+    record('byteorder', Buffer.from('little')),
+    ...state.map((entry, i) => record(`data/${i}`, bytesOf(entry))),
+    record('version', Buffer.from('3\n')),
   ];
-  await writeAtomically(file, (handle) => writeChunks(handle, zipOf(records)));
+  await writeZip(file, records, { align: ALIGNMENT });
 }

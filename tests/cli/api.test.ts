@@ -115,6 +115,6 @@ test('evaluate and predict give typed arrays', async () => {
     const { evaluate, predict } = api; const { join } = require('path'); const run = join(process.argv[1], 'await');
     const e = await evaluate(run, { split: 'val', device: 'cpu' });
     const d = await api.loadDataset('synthetic', { counts: { train: 1, val: 1, test: 1 } });
-    return { n: e.metrics.n, logits: e.logits.constructor.name, shape: [e.logits.length, e.yTrue.length, e.scores.length], rgb: api.expandToRgb(d.splits.val.images, 1, 28).length };`);
+    return { n: e.metrics.n, logits: e.logits.constructor.name, shape: [e.logits.length, e.truth.length, e.scores.length], rgb: api.expandToRgb(d.splits.val.images, 1, 28).length };`);
   expect(found).toEqual({ n: 64, logits: 'Float32Array', shape: [896, 896, 896], rgb: 2352 });
 });

@@ -38,7 +38,7 @@ test('logits are as good as scores, and labels of any dtype', async () => {
 });
 
 test('the summary puts predicting nothing beside accuracy, and has a row for each label', async () => {
-  const { code, stdout } = await chestmnist(['metrics', await good()]);
+  const { code, stdout } = await chestmnist(['metrics', await good(), '--label-names', 'chestmnist']);
   const { accuracy, all_negative, auc } = computeMetrics(predictions);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^80 images, 14 labels, decision score > 0.5/);
@@ -46,6 +46,12 @@ test('the summary puts predicting nothing beside accuracy, and has a row for eac
   expect(stdout).toMatch(row);
   expect(stdout).toMatch(/^Accuracy is .* predicting nothing/m);
   expect(stdout).toMatch(new RegExp(`^hernia .* ${auc.per_label[13]!.toFixed(3)} `, 'm'));
+});
+
+test('fourteen labels without names are not called ChestMNIST', async () => {
+  const { stdout } = await chestmnist(['metrics', await good()]);
+  expect(stdout).toMatch(/^label_13 /m);
+  expect(stdout).not.toContain('hernia');
 });
 
 test('names of labels can be given, and undefined figures are said', async () => {
@@ -208,7 +214,7 @@ describe('bad input gives one clear error', () => {
 
 describe('the sub-path', () => {
   const sub = path.join(path.dirname(PACKAGE), 'metrics', 'index.js');
-  const use = `console.log(typeof m.computeMetrics, m.macroAuc(Uint8Array.of(0, 1), Float64Array.of(0.1, 0.2), 1))`;
+  const use = `console.log(typeof m.computeMetrics, m.macroAuc({ labelCount: 1, truth: Uint8Array.of(0, 1), scores: Float64Array.of(0.1, 0.2) }))`;
   test('works by require and by import', async () => {
     expect((await start(['-e', `const m = require(${JSON.stringify(sub)}); ${use}`]).done).stdout).toBe('function 1\n');
     const esm = `import * as m from ${JSON.stringify(sub.replace(/js$/, 'mjs'))}; ${use}`;

@@ -32,7 +32,6 @@ describe('options', () => {
     [['--lr', 'fast'], 'lr is "fast"'],
     [['--epochs', '0'], 'epochs is 0'],
     [['--device', 'gpu'], 'device is "gpu"'],
-    [['--loss', 'mse'], 'loss is "mse"'],
     [['--size', '29'], 'size is 29'],
     [['--resize', '26'], 'resize is 26'],
     [['--milestones', '50%,x'], 'milestones is'],

@@ -66,10 +66,9 @@ function cudaRows(cuda: CudaStatus): [string, string][] {
     .filter(Boolean)
     .join(', ');
   const obstacle = cudaObstacle(cuda);
-  const state = obstacle ? `not usable: ${obstacle.why}` : 'usable';
+  const state = obstacle ? `not usable: ${obstacle.why}; to use it: ${obstacle.remedy}` : 'usable';
   return [
     ['cuda', versions ? `${state} (${versions})` : state],
-    ...(obstacle ? [['', `to use it: ${obstacle.remedy}`] as [string, string]] : []),
     ...(noGraphs === undefined ? [] : [['', `without graphs, slower: ${noGraphs}`] as [string, string]]),
     ...devices.map(({ index, name, totalMemory }): [string, string] => [
       '',
