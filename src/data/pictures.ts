@@ -144,7 +144,7 @@ function imageShape(
 }
 
 /** The largest central square, as MedMNIST crops pictures that are not square. */
-export function square({ pixels, width, height }: Gray): Gray {
+function square({ pixels, width, height }: Gray): Gray {
   if (width === height) return { pixels, width, height };
   const side = Math.min(width, height);
   const [left, top] = [Math.floor((width - side) / 2), Math.floor((height - side) / 2)];
@@ -157,7 +157,7 @@ export function square({ pixels, width, height }: Gray): Gray {
 }
 
 /** A square made `side` pixels wide: each new pixel is the mean of the area it covers. The same image when sizes agree. */
-export function resize({ pixels, width }: Gray, side: number): Uint8Array {
+function resize({ pixels, width }: Gray, side: number): Uint8Array {
   if (width === side) return pixels;
   const spans = Array.from({ length: side }, (_, i) => spanOf((i * width) / side, ((i + 1) * width) / side, width));
   const rows = new Float64Array(side * width); // [side, width]

@@ -7,7 +7,7 @@ import { checkProbabilities } from './check';
 import type { SortedColumn } from './ranking';
 
 /** Number of bins of `ece` and `ece_equal_mass`. */
-export const ECE_BINS = 15;
+const ECE_BINS = 15;
 
 /** First index in ascending `values` whose value is above `limit` (or at it, when `including`). */
 export function firstAbove(values: Float64Array, limit: number, including: boolean): number {

@@ -50,7 +50,7 @@ const schema = z.looseObject({
 });
 
 export type RunFile = z.infer<typeof schema>;
-export type RunStatus = RunFile['status'];
+type RunStatus = RunFile['status'];
 
 /** run.json of a run in progress. */
 export interface RunRecord {

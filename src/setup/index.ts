@@ -18,8 +18,6 @@ import { checkPlatform } from './platform';
 import { load, type Loaded } from './probe';
 import { libtorchLink, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 
-export { doctor, type DoctorReport } from './doctor';
-
 export interface SetupOptions {
   /** Insist on a CUDA build of LibTorch; gets a large download when there is none. */
   cuda?: boolean;

@@ -11,11 +11,9 @@ import { writePth } from './pth-writer';
 import { readSafetensors, writeSafetensors } from './safetensors';
 
 export { fitHead } from './head';
-export { fetchWeights, hubDirectory, IMAGENET1K_V1, imagenetWeights } from './imagenet';
-export type { FetchOptions, PublishedWeights } from './imagenet';
-export { writeOnnx, type OnnxOptions } from './onnx';
-export { readSafetensors, type Safetensors } from './safetensors';
-export { checkState, recognise, resnet18State, type TensorSpec } from './state';
+export { imagenetWeights } from './imagenet';
+export { readSafetensors } from './safetensors';
+export { recognise } from './state';
 
 /**
  * The state dict in a file, in the file's order: safetensors, or .pth as torch.save writes it since PyTorch 1.6 (a

@@ -66,14 +66,14 @@ export function stemOf(shape: readonly number[]): Stem | undefined {
   );
 }
 
-export function sameShape(a: readonly number[], b: readonly number[]): boolean {
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, i) => size === b[i]);
 }
 
 const described = ({ dtype, shape }: TensorSpec) => `${dtype} [${shape.join(', ')}]`;
 
 /** What keeps `state` from being `expected`, one phrase a difference: shapes and dtypes first, then missing, then unexpected. */
-export function differences(state: readonly TensorSpec[], expected: readonly TensorSpec[]): string[] {
+function differences(state: readonly TensorSpec[], expected: readonly TensorSpec[]): string[] {
   const found = new Map<string, TensorSpec>();
   const twice: string[] = [];
   for (const entry of state) {

@@ -8,7 +8,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { StateDict, Stem } from '../../src/engine/contract';
-import { fitHead, loadWeights, recognise, resnet18State, saveWeights } from '../../src/weights';
+import { fitHead, loadWeights, recognise, saveWeights } from '../../src/weights';
+import { resnet18State } from '../../src/weights/state';
 import { exportWeights } from '../../src/weights/export';
 import { describeWithPython, referencePython, runReference } from '../support/reference';
 

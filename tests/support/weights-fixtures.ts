@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { ChestMnistError, type ErrorCode } from '../../src/base/errors';
 import type { StateDict, StateEntry, Stem } from '../../src/engine/contract';
-import { resnet18State } from '../../src/weights';
+import { resnet18State } from '../../src/weights/state';
 
 export const FIXTURES = path.resolve(__dirname, '..', 'fixtures', 'weights');
 

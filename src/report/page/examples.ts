@@ -5,7 +5,7 @@ import { escape, figureText } from '../format';
 import type { RunData } from '../../run/open';
 
 /** The thresholds that decide what a hit is: the first tuned rule's, or those of metrics.json. */
-export function exampleThresholds(file: MetricsFile): { thresholds: number[]; by: string } {
+function exampleThresholds(file: MetricsFile): { thresholds: number[]; by: string } {
   const [rule, tuned] = Object.entries(file.tuned ?? {})[0] ?? [];
   if (tuned) return { thresholds: tuned.thresholds, by: `the thresholds tuned by ${rule}` };
   const { threshold } = file.splits.test;

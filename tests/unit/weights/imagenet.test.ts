@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { fetchWeights, hubDirectory, IMAGENET1K_V1, imagenetWeights } from '../../../src/weights';
+import { fetchWeights, hubDirectory, IMAGENET1K_V1, imagenetWeights } from '../../../src/weights/imagenet';
 import { failure, FIXTURES, temporaryFolder } from '../../support/weights-fixtures';
 
 const temporary = temporaryFolder();

@@ -1,5 +1,6 @@
 /** Names and shapes of a resnet18 state dict, the strict check, and the fitting of the head. */
-import { checkState, fitHead, recognise, resnet18State } from '../../../src/weights';
+import { fitHead, recognise } from '../../../src/weights';
+import { checkState, resnet18State } from '../../../src/weights/state';
 import { f32, failure, resnet18 } from '../../support/weights-fixtures';
 
 const values = (state: { shape: readonly number[] }[]) =>
