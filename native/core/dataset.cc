@@ -29,14 +29,14 @@ at::Tensor nearest_index(int64_t from, int64_t to, at::Device device) {
 
 }  // namespace
 
-Batch gather(const Split& split, const at::Tensor& index, int64_t input_size) {
+Batch gather(const Split& split, const at::Tensor& index, int64_t input_size, at::ScalarType dtype) {
   at::Tensor x = split.images.index_select(0, index);  // [B, H, W] uint8
   if (x.size(1) != input_size) x = x.index_select(1, nearest_index(x.size(1), input_size, x.device()));
   if (x.size(2) != input_size) x = x.index_select(2, nearest_index(x.size(2), input_size, x.device()));
-  x = x.to(at::kFloat).div_(255).sub_(0.5).div_(0.5);
+  x = x.to(dtype).div_(255).sub_(0.5).div_(0.5);
   Batch batch;
   batch.images = x.unsqueeze(1).expand({-1, 3, -1, -1}).contiguous(at::MemoryFormat::ChannelsLast);  // [B, 3, S, S]
-  if (split.labels.defined()) batch.labels = split.labels.index_select(0, index).to(at::kFloat);
+  if (split.labels.defined()) batch.labels = split.labels.index_select(0, index).to(dtype);
   return batch;
 }
 

@@ -20,12 +20,12 @@ Split make_split(const uint8_t* images, int64_t count, int64_t height, int64_t w
                  int64_t label_count, at::Device device);
 
 struct Batch {
-  at::Tensor images;  // [B, 3, S, S] float32, channels_last, (x/255 - 0.5)/0.5
-  at::Tensor labels;  // [B, L] float32, or undefined
+  at::Tensor images;  // [B, 3, S, S], channels_last, (x/255 - 0.5)/0.5
+  at::Tensor labels;  // [B, L], or undefined
 };
 
-// The samples `index` ([B] int64 on the device), resized to S = input_size by nearest neighbour at pixel centres
-// (PIL's and torch's "nearest-exact").
-Batch gather(const Split& split, const at::Tensor& index, int64_t input_size);
+// The samples `index` ([B] int64 on the device) as `dtype`, resized to S = input_size by nearest neighbour at pixel
+// centres (PIL's and torch's "nearest-exact").
+Batch gather(const Split& split, const at::Tensor& index, int64_t input_size, at::ScalarType dtype);
 
 }  // namespace chestmnist

@@ -12,7 +12,7 @@ namespace chestmnist {
 
 Adam::Adam(const std::vector<NamedTensor>& parameters, AdamOptions options) : options_(options) {
   at::NoGradGuard no_grad;
-  step_ = at::zeros({}, parameters.front().tensor.options().requires_grad(false));
+  step_ = at::zeros({}, parameters.front().tensor.options().dtype(at::kFloat).requires_grad(false));
   if (step_.is_cuda()) learning_rate_ = at::full({}, options.learning_rate, step_.options());
   state_.push_back({"step", step_});
   for (const auto& [name, tensor] : parameters) {

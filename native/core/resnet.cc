@@ -82,7 +82,8 @@ at::Tensor BasicBlock::forward(const at::Tensor& x, bool training) const {
   return out.relu_();
 }
 
-ResNet18::ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device device) : stem_(stem) {
+ResNet18::ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device device, at::ScalarType dtype)
+    : stem_(stem) {
   at::NoGradGuard no_grad;
   // A generator of our own draws the same stream as torch.manual_seed(seed) without touching global state.
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
@@ -106,8 +107,8 @@ ResNet18::ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device dev
   }
 
   const auto add = [&](std::string name, at::Tensor& tensor, bool parameter) {
-    tensor = tensor.dim() == 4 ? tensor.to(device, tensor.dtype()).contiguous(at::MemoryFormat::ChannelsLast)
-                               : tensor.to(device);
+    tensor = tensor.to(device, tensor.is_floating_point() ? dtype : tensor.scalar_type());
+    if (tensor.dim() == 4) tensor = tensor.contiguous(at::MemoryFormat::ChannelsLast);
     if (parameter) {
       tensor.requires_grad_(true);
       parameters_.push_back({name, tensor});

@@ -53,8 +53,8 @@ struct NamedTensor {
 
 class ResNet18 {
  public:
-  // Initialised on the CPU from `seed` as after torch.manual_seed(seed), then moved to `device`.
-  ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device device);
+  // Initialised on the CPU in float32 from `seed` as after torch.manual_seed(seed), then moved to `device` and `dtype`.
+  ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device device, at::ScalarType dtype);
 
   // x [B, 3, S, S] -> logits [B, L]. Training mode normalises by the batch and updates the running statistics.
   at::Tensor forward(const at::Tensor& x, bool training) const;

@@ -11,12 +11,14 @@ namespace chestmnist {
 
 namespace {
 
+at::ScalarType host_dtype(const at::Tensor& tensor) { return tensor.is_floating_point() ? at::kFloat : at::kLong; }
+
 HostTensor host_tensor(const std::string& name, const at::Tensor& tensor) {
   HostTensor host;
   host.name = name;
-  host.dtype = tensor.scalar_type();
+  host.dtype = host_dtype(tensor);
   host.shape = tensor.sizes().vec();
-  host.owner = tensor.detach().cpu().contiguous();
+  host.owner = tensor.detach().to(at::kCPU, host.dtype).contiguous();
   host.data = host.owner.const_data_ptr();
   host.bytes = host.owner.nbytes();
   return host;
@@ -53,14 +55,16 @@ void from_host(const std::vector<NamedTensor>& tensors, const std::vector<HostTe
   }
   for (const auto& [name, tensor] : tensors) {
     const auto found = by_name.find(name);
-    const std::string needed = name + " " + describe(tensor.scalar_type(), tensor.sizes());
+    const at::ScalarType dtype = host_dtype(tensor);
+    const std::string needed = name + " " + describe(dtype, tensor.sizes());
     if (found == by_name.end()) refuse(name + " is missing", needed);
     const HostTensor& entry = *found->second;
-    if (entry.dtype != tensor.scalar_type() || tensor.sizes() != at::IntArrayRef(entry.shape)) {
+    if (entry.dtype != dtype || tensor.sizes() != at::IntArrayRef(entry.shape)) {
       refuse(name + " " + describe(entry.dtype, entry.shape), needed);
     }
-    if (entry.bytes != tensor.nbytes()) {
-      refuse(name + " has " + std::to_string(entry.bytes) + " bytes", std::to_string(tensor.nbytes()) + " bytes");
+    const size_t bytes = tensor.numel() * c10::elementSize(dtype);
+    if (entry.bytes != bytes) {
+      refuse(name + " has " + std::to_string(entry.bytes) + " bytes", std::to_string(bytes) + " bytes");
     }
     by_name.erase(found);
   }

@@ -1,4 +1,5 @@
-// Named tensors <-> host buffers: what crosses the boundary as a state dict. Strict on the way in.
+// Named tensors <-> host buffers: what crosses the boundary as a state dict, floats as float32 whatever the tensors
+// are. Strict on the way in.
 #pragma once
 
 #include <cstddef>

@@ -9,7 +9,8 @@ namespace chestmnist {
 
 std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options) {
   const at::Device device = model.parameters().front().tensor.device();
-  if (device.is_cpu() && !options.bf16 && !options.exact) {
+  if (options.precision == Precision::kFp64) return std::make_unique<PlainExecution>(model, optimizer, options);
+  if (device.is_cpu() && options.precision == Precision::kFp32 && !options.exact) {
     if (const cpu::Kernels* kernels = cpu::kernels()) {
       return std::make_unique<cpu::FastExecution>(*kernels, model, optimizer, options);
     }

@@ -40,10 +40,16 @@ class Execution {
   virtual void reload() = 0;  // the tensors were changed
 };
 
+enum class Precision {
+  kFp32,
+  kBf16,  // bfloat16 autocast; the weights stay float32
+  kFp64,  // float64 throughout, by plain operators: what tests measure the rounding of the others against
+};
+
 struct ExecutionOptions {
   Stem stem = Stem::kTorchvision;
   int64_t input_size = 28;
-  bool bf16 = false;
+  Precision precision = Precision::kFp32;
   bool exact = false;  // plain operators even where a faster execution exists
 };
 

@@ -51,11 +51,12 @@ PlainExecution::PlainExecution(ResNet18& model, Adam& optimizer, const Execution
     : model_(model),
       optimizer_(optimizer),
       options_(options),
+      dtype_(model.parameters().front().tensor.scalar_type()),
       loss_sum_(at::zeros({}, model.parameters().front().tensor.options().dtype(at::kDouble).requires_grad(false))) {}
 
 at::Tensor PlainExecution::forward(const at::Tensor& images, bool training) const {
-  const Autocast autocast(options_.bf16, images.device().type());
-  return model_.forward(images, training).to(at::kFloat);
+  const Autocast autocast(options_.precision == Precision::kBf16, images.device().type());
+  return model_.forward(images, training).to(dtype_);
 }
 
 void PlainExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) {
@@ -66,7 +67,7 @@ void PlainExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> orde
 }
 
 void PlainExecution::step(const Split& split, const at::Tensor& index) {
-  const Batch batch = gather(split, index, options_.input_size);
+  const Batch batch = gather(split, index, options_.input_size, dtype_);
   const at::Tensor loss = criterion(forward(batch.images, /*training=*/true), batch.labels);
   loss.backward();
   optimizer_.step();
@@ -83,7 +84,7 @@ void PlainExecution::predict_batch(const Split& split, int64_t begin, int64_t en
 }
 
 at::Tensor PlainExecution::evaluate(const Split& split, const at::Tensor& index) const {
-  return forward(gather(split, index, options_.input_size).images, /*training=*/false);
+  return forward(gather(split, index, options_.input_size, dtype_).images, /*training=*/false);
 }
 
 void PlainExecution::keep(const at::Tensor& on_device, float* logits) {
@@ -96,7 +97,7 @@ void PlainExecution::keep(const at::Tensor& on_device, float* logits) {
 void PlainExecution::finish_prediction() {
   if (kept_.empty()) return;
   const c10::InferenceMode inference;
-  const at::Tensor host = at::cat(kept_).cpu().contiguous();
+  const at::Tensor host = at::cat(kept_).to(at::kCPU, at::kFloat).contiguous();
   std::memcpy(kept_logits_, host.const_data_ptr<float>(), host.nbytes());
   kept_.clear();
 }
@@ -106,7 +107,7 @@ double PlainExecution::backward(const Split& split, c10::ArrayRef<int32_t> order
   for (const auto& [name, tensor] : model_.state()) {
     if (!tensor.requires_grad()) buffers.push_back(tensor.clone());
   }
-  const Batch batch = gather(split, on_device(split, order), options_.input_size);
+  const Batch batch = gather(split, on_device(split, order), options_.input_size, dtype_);
   const at::Tensor loss = criterion(forward(batch.images, /*training=*/true), batch.labels);
   loss.backward();
   auto before = buffers.begin();

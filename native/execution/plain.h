@@ -39,6 +39,7 @@ class PlainExecution : public Execution {
   ResNet18& model_;
   Adam& optimizer_;
   ExecutionOptions options_;
+  at::ScalarType dtype_;  // of the weights, and so of the batches, the logits and the loss
   const Split* split_ = nullptr;
   at::Tensor order_;              // int64 on the device
   at::Tensor loss_sum_;           // stays on the device: reading it makes the host wait

@@ -45,12 +45,13 @@ bool boolean_of(const Napi::Object& object, const char* name) {
   return value.As<Napi::Boolean>().Value();
 }
 
-bool choice_of(const Napi::Object& object, const char* name, const char* no, const char* yes) {
+size_t choice_of(const Napi::Object& object, const char* name, std::initializer_list<const char*> names) {
   const std::string value = text_of(object, name);
-  if (value != no && value != yes) {
-    bad_argument(std::string(name) + " = " + value, std::string(no) + " or " + yes);
-  }
-  return value == yes;
+  const auto* found = std::find(names.begin(), names.end(), value);
+  if (found != names.end()) return found - names.begin();
+  std::string needed;
+  for (const char* choice : names) needed += (needed.empty() ? "" : ", ") + std::string(choice);
+  bad_argument(std::string(name) + " = " + value, "one of " + needed);
 }
 
 View view_of(const Napi::Value& value) {
@@ -109,7 +110,7 @@ std::vector<HostTensor> host_tensors_of(const Napi::Value& value) {
     const auto entry = object_of(array.Get(i), "entry");
     HostTensor host;
     host.name = text_of(entry, "name");
-    host.dtype = choice_of(entry, "dtype", "F32", "I64") ? at::kLong : at::kFloat;
+    host.dtype = choice_of(entry, "dtype", {"F32", "I64"}) ? at::kLong : at::kFloat;
     const auto shape = object_of(entry.Get("shape"), "shape");
     const int64_t dims = integer_of(shape, "length", 0, 8);
     int64_t count = 1;

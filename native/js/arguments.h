@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,8 @@ double number_of(const Napi::Object& object, const char* name);
 int64_t integer_of(const Napi::Object& object, const char* name, int64_t low, int64_t high);
 std::string text_of(const Napi::Object& object, const char* name);
 bool boolean_of(const Napi::Object& object, const char* name);
-// One of two names.
-bool choice_of(const Napi::Object& object, const char* name, const char* no, const char* yes);
+// Which of the names.
+size_t choice_of(const Napi::Object& object, const char* name, std::initializer_list<const char*> names);
 
 template <typename Array>
 Array typed_array_of(const Napi::Value& value, napi_typedarray_type type, const char* name, const char* needed) {

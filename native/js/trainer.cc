@@ -27,7 +27,7 @@ Trainer::Session::Session(uint64_t seed, int64_t label_count, at::Device device,
                           const ExecutionOptions& options)
     : device(device),
       label_count(label_count),
-      model(options.stem, label_count, seed, device),
+      model(options.stem, label_count, seed, device, options.precision == Precision::kFp64 ? at::kDouble : at::kFloat),
       optimizer(model.parameters(), adam),
       execution(make_execution(model, optimizer, options)) {}
 
@@ -48,15 +48,15 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
   guarded(info.Env(), [&] {
     const auto config = object_of(info[0], "config");
     ExecutionOptions options;
-    options.stem = choice_of(config, "stem", "torchvision", "cifar") ? Stem::kCifar : Stem::kTorchvision;
-    options.bf16 = choice_of(config, "precision", "fp32", "bf16");
+    options.stem = choice_of(config, "stem", {"torchvision", "cifar"}) ? Stem::kCifar : Stem::kTorchvision;
+    options.precision = static_cast<Precision>(choice_of(config, "precision", {"fp32", "bf16", "fp64"}));
     options.exact = boolean_of(config, "exact");
     options.input_size = integer_of(config, "inputSize", 1, 1 << 14);
     smallest_batch_ = smallest_batch(options);
     const auto seed = static_cast<uint64_t>(integer_of(config, "seed", 0, int64_t{1} << 53));
     const int threads = static_cast<int>(integer_of(config, "threads", 1, 1024));
     AdamOptions adam;
-    adam.decoupled_weight_decay = choice_of(config, "optimizer", "adam", "adamw");
+    adam.decoupled_weight_decay = choice_of(config, "optimizer", {"adam", "adamw"});
     adam.learning_rate = number_of(config, "learningRate");
     adam.weight_decay = number_of(config, "weightDecay");
     label_count_ = integer_of(config, "labelCount", 1, 1 << 16);

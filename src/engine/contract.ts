@@ -21,7 +21,8 @@ export interface TrainerConfig {
   inputSize: number;
   /** `cpu`, `cuda` or `cuda:N`; `auto` is resolved in TypeScript. */
   device: string;
-  precision: Precision;
+  /** `fp64`, by plain operators alone, is what tests measure rounding with; floats cross as float32 all the same. */
+  precision: Precision | 'fp64';
   /** CPU threads of this trainer's operators, at least 1. */
   threads: number;
   /** Seed of the initial weights, as torch.manual_seed. */
