@@ -1,8 +1,9 @@
-// Registers the exports of src/native.ts and nothing else.
+// Registers the exports that src/engine/contract.ts describes and nothing else.
 #include <ATen/Version.h>
 #include <napi.h>
 
 #include "core/device.h"
+#include "js/contract.h"
 #include "js/errors.h"
 #include "js/trainer.h"
 
@@ -31,6 +32,26 @@ Napi::Value cuda_status_js(const Napi::CallbackInfo& info) {
   return object;
 }
 
+template <typename Choices>
+Napi::Array names_of(Napi::Env env, const Choices& choices) {
+  auto names = Napi::Array::New(env);
+  for (const auto& choice : choices) names.Set(names.Length(), choice.name);
+  return names;
+}
+
+// What this addon was compiled with, for the TypeScript side to compare.
+Napi::Object contract(Napi::Env env) {
+  auto object = Napi::Object::New(env);
+  auto fields = Napi::Array::New(env);
+  for (const char* field : kConfigFields) fields.Set(fields.Length(), field);
+  object.Set("config", fields);
+  object.Set("stem", names_of(env, kStems));
+  object.Set("precision", names_of(env, kPrecisions));
+  object.Set("optimizer", names_of(env, kOptimizers));
+  object.Set("dtype", names_of(env, kDtypes));
+  return object;
+}
+
 // Of the LibTorch that is loaded, which may be newer than the headers: read from its own account of its build.
 std::string torch_version() {
   const std::string config = at::show_config(), key = "TORCH_VERSION=";
@@ -55,6 +76,7 @@ Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("cpuCapability", Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
                 return Napi::String::New(info.Env(), at::get_cpu_capability());
               }));
+  exports.Set("contract", contract(env));
   exports.Set("cudaStatus", Napi::Function::New(env, cuda_status_js));
   return exports;
 }

@@ -6,11 +6,12 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "js/contract.h"
 
 namespace chestmnist {
 
 void bad_argument(const std::string& found, const std::string& needed) {
-  throw Error("ERR_CONFIG", found, needed, "see the types of src/native.ts");
+  throw Error("ERR_CONFIG", found, needed, "see the types of src/engine/contract.ts");
 }
 
 Napi::Object object_of(const Napi::Value& value, const char* name) {
@@ -43,15 +44,6 @@ bool boolean_of(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
   if (!value.IsBoolean()) bad_argument(std::string(name) + " is not a boolean", "true or false");
   return value.As<Napi::Boolean>().Value();
-}
-
-size_t choice_of(const Napi::Object& object, const char* name, std::initializer_list<const char*> names) {
-  const std::string value = text_of(object, name);
-  const auto* found = std::find(names.begin(), names.end(), value);
-  if (found != names.end()) return found - names.begin();
-  std::string needed;
-  for (const char* choice : names) needed += (needed.empty() ? "" : ", ") + std::string(choice);
-  bad_argument(std::string(name) + " = " + value, "one of " + needed);
 }
 
 View view_of(const Napi::Value& value) {
@@ -90,7 +82,9 @@ Napi::Value state_to_js(Napi::Env env, std::vector<HostTensor>& tensors) {
     tensor.owner.reset();  // as each is copied, so that a checkpoint is not held twice
     const bool integers = tensor.dtype == at::kLong;
     entry.Set("name", tensor.name);
-    entry.Set("dtype", integers ? "I64" : "F32");
+    for (const auto& dtype : kDtypes) {
+      if (dtype.value == tensor.dtype) entry.Set("dtype", dtype.name);
+    }
     entry.Set("shape", shape);
     if (integers) {
       entry.Set("data", Napi::BigInt64Array::New(env, tensor.bytes / 8, buffer, 0));
@@ -110,7 +104,7 @@ std::vector<HostTensor> host_tensors_of(const Napi::Value& value) {
     const auto entry = object_of(array.Get(i), "entry");
     HostTensor host;
     host.name = text_of(entry, "name");
-    host.dtype = choice_of(entry, "dtype", {"F32", "I64"}) ? at::kLong : at::kFloat;
+    host.dtype = choice_of(entry, "dtype", kDtypes);
     const auto shape = object_of(entry.Get("shape"), "shape");
     const int64_t dims = integer_of(shape, "length", 0, 8);
     int64_t count = 1;

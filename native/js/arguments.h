@@ -4,7 +4,6 @@
 
 #include <napi.h>
 
-#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -19,8 +18,17 @@ double number_of(const Napi::Object& object, const char* name);
 int64_t integer_of(const Napi::Object& object, const char* name, int64_t low, int64_t high);
 std::string text_of(const Napi::Object& object, const char* name);
 bool boolean_of(const Napi::Object& object, const char* name);
-// Which of the names.
-size_t choice_of(const Napi::Object& object, const char* name, std::initializer_list<const char*> names);
+// The value that the field's text stands for, of a table of contract.h.
+template <typename Choices>
+auto choice_of(const Napi::Object& object, const char* name, const Choices& choices) {
+  const std::string text = text_of(object, name);
+  std::string names;
+  for (const auto& choice : choices) {
+    if (text == choice.name) return choice.value;
+    names += (names.empty() ? "" : ", ") + std::string(choice.name);
+  }
+  bad_argument(std::string(name) + " = " + text, "one of " + names);
+}
 
 template <typename Array>
 Array typed_array_of(const Napi::Value& value, napi_typedarray_type type, const char* name, const char* needed) {

@@ -11,6 +11,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "js/arguments.h"
+#include "js/contract.h"
 
 namespace chestmnist {
 
@@ -48,15 +49,15 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
   guarded(info.Env(), [&] {
     const auto config = object_of(info[0], "config");
     ExecutionOptions options;
-    options.stem = choice_of(config, "stem", {"torchvision", "cifar"}) ? Stem::kCifar : Stem::kTorchvision;
-    options.precision = static_cast<Precision>(choice_of(config, "precision", {"fp32", "bf16", "fp64"}));
+    options.stem = choice_of(config, "stem", kStems);
+    options.precision = choice_of(config, "precision", kPrecisions);
     options.exact = boolean_of(config, "exact");
     options.input_size = integer_of(config, "inputSize", 1, 1 << 14);
     smallest_batch_ = smallest_batch(options);
     const auto seed = static_cast<uint64_t>(integer_of(config, "seed", 0, int64_t{1} << 53));
     const int threads = static_cast<int>(integer_of(config, "threads", 1, 1024));
     AdamOptions adam;
-    adam.decoupled_weight_decay = choice_of(config, "optimizer", {"adam", "adamw"});
+    adam.decoupled_weight_decay = choice_of(config, "optimizer", kOptimizers);
     adam.learning_rate = number_of(config, "learningRate");
     adam.weight_decay = number_of(config, "weightDecay");
     label_count_ = integer_of(config, "labelCount", 1, 1 << 16);

@@ -1,14 +1,68 @@
-/** The loaded addon: loaded once, on first use. Importing this file loads nothing. */
+/** The loaded addon: loaded once, on first use, and checked against the contract. Importing this file loads nothing. */
 import { ChestMnistError } from '../base/errors';
 import { loadAddon } from '../setup/load';
-import type { NativeAddon } from './contract';
+import { SETUP_COMMAND } from '../setup/versions';
+import { CONTRACT, type NativeAddon, type Trainer, type TrainerConfig } from './contract';
+
+/** Every member of a Trainer and of the addon; the compiler refuses a list that is not all of them. */
+const MEMBERS = {
+  loadSplit: true,
+  setLearningRate: true,
+  trainEpoch: true,
+  predict: true,
+  stateDict: true,
+  loadStateDict: true,
+  optimizerState: true,
+  loadOptimizerState: true,
+  gradients: true,
+  cancel: true,
+  dispose: true,
+  device: true,
+  execution: true,
+} satisfies Record<keyof Trainer, true>;
+const EXPORTS = {
+  contract: true,
+  Trainer: true,
+  torchVersion: true,
+  cudaStatus: true,
+  cpuCapability: true,
+  setErrorClass: true,
+} satisfies Record<keyof NativeAddon, true>;
+/** CONTRACT.config is all of TrainerConfig's fields. */
+const FIELDS = CONTRACT.config satisfies readonly (keyof TrainerConfig)[];
+type Missing = Exclude<keyof TrainerConfig, (typeof FIELDS)[number]>;
+true satisfies Missing extends never ? true : never;
+
+/** Where an addon differs from the contract, in words; empty when it does not. */
+export function contractFaults(addon: Partial<NativeAddon>): string[] {
+  const faults: string[] = [];
+  const compare = (what: string, found: readonly string[], needed: readonly string[]): void => {
+    const list = (names: readonly string[]): string => [...names].sort().join(', ') || 'none';
+    if (list(found) !== list(needed)) faults.push(`${what}: ${list(found)} instead of ${list(needed)}`);
+  };
+  compare('exports', Object.keys(addon), Object.keys(EXPORTS));
+  const members = Object.getOwnPropertyNames(addon.Trainer?.prototype ?? {}).filter((name) => name !== 'constructor');
+  compare('members of Trainer', members, Object.keys(MEMBERS));
+  const names = Object.keys({ ...CONTRACT, ...addon.contract }) as (keyof typeof CONTRACT)[];
+  for (const name of names) compare(name, addon.contract?.[name] ?? [], CONTRACT[name] ?? []);
+  return faults;
+}
 
 let addon: NativeAddon | undefined;
 
 /** Loads the addon on first use. Throws ERR_NATIVE_MISSING, ERR_LIBTORCH_NOT_FOUND, ERR_LIBTORCH_MISMATCH or ERR_PLATFORM_UNSUPPORTED. */
 export function native(): NativeAddon {
   if (!addon) {
-    addon = loadAddon() as NativeAddon;
+    const loaded = loadAddon() as NativeAddon;
+    const faults = contractFaults(loaded);
+    if (faults.length > 0) {
+      throw new ChestMnistError('ERR_NATIVE_MISSING', {
+        found: `the native addon is of other sources than the JavaScript (${faults.join('; ')})`,
+        needed: 'an addon built from the sources of this package',
+        next: `${SETUP_COMMAND} --rebuild`,
+      });
+    }
+    addon = loaded;
     addon.setErrorClass(ChestMnistError);
   }
   return addon;

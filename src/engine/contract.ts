@@ -6,11 +6,25 @@ import type { ExpandedView } from '../data/expand';
 import type { ChestMnistError } from '../base/errors';
 import type { CudaStatus } from '../setup/cuda';
 
-export type Stem = 'torchvision' | 'cifar';
-export type Precision = 'fp32' | 'bf16';
-export type OptimizerName = 'adam' | 'adamw';
+/** Every name that crosses. The addon exports the same as `contract`, and addon.ts compares the two. */
+export const CONTRACT = {
+  /** Fields of TrainerConfig. */
+  config: [
+    ...(['stem', 'labelCount', 'imageSize', 'inputSize', 'device', 'precision'] as const),
+    ...(['threads', 'seed', 'optimizer', 'learningRate', 'weightDecay', 'exact'] as const),
+  ],
+  stem: ['torchvision', 'cifar'],
+  /** `fp64` is for tests, which measure rounding with it: plain operators alone, and floats cross as float32 all the same. */
+  precision: ['fp32', 'bf16', 'fp64'],
+  optimizer: ['adam', 'adamw'],
+  dtype: ['F32', 'I64'],
+} as const satisfies Record<string, readonly string[]>;
 
-/** What a trainer is made from. Every field is required: defaults live in options.ts alone. */
+export type Stem = (typeof CONTRACT.stem)[number];
+export type Precision = (typeof CONTRACT.precision)[number];
+export type OptimizerName = (typeof CONTRACT.optimizer)[number];
+
+/** What a trainer is made from. Every field is required: defaults are those of the options. */
 export interface TrainerConfig {
   stem: Stem;
   /** L: number of labels, the width of the logits. */
@@ -21,8 +35,7 @@ export interface TrainerConfig {
   inputSize: number;
   /** `cpu`, `cuda` or `cuda:N`; `auto` is resolved in TypeScript. */
   device: string;
-  /** `fp64`, by plain operators alone, is what tests measure rounding with; floats cross as float32 all the same. */
-  precision: Precision | 'fp64';
+  precision: Precision;
   /** CPU threads of this trainer's operators, at least 1. */
   threads: number;
   /** Seed of the initial weights, as torch.manual_seed. */
@@ -37,7 +50,7 @@ export interface TrainerConfig {
 /** One named parameter or buffer, little-endian bytes in C order. */
 export interface StateEntry {
   readonly name: string;
-  readonly dtype: 'F32' | 'I64';
+  readonly dtype: (typeof CONTRACT.dtype)[number];
   readonly shape: readonly number[];
   readonly data: Float32Array | BigInt64Array;
 }
@@ -109,6 +122,8 @@ export interface Trainer {
 }
 
 export interface NativeAddon {
+  /** As CONTRACT, of the sources that the addon was built from. */
+  readonly contract: typeof CONTRACT;
   Trainer: new (config: TrainerConfig) => Trainer;
   /** LibTorch version at run time, e.g. `2.13.0`. */
   torchVersion(): string;

@@ -1,0 +1,31 @@
+// The names that cross the boundary: a table each, by which values are read, and from which the export `contract` is
+// made. src/engine/addon.ts compares it with src/engine/contract.ts when it loads the addon.
+#pragma once
+
+#include <c10/core/ScalarType.h>
+
+#include <array>
+
+#include "execution/execution.h"
+
+namespace chestmnist {
+
+template <typename Value>
+struct Choice {
+  const char* name;
+  Value value;
+};
+
+constexpr std::array kStems{Choice<Stem>{"torchvision", Stem::kTorchvision}, Choice<Stem>{"cifar", Stem::kCifar}};
+constexpr std::array kPrecisions{Choice<Precision>{"fp32", Precision::kFp32},
+                                 Choice<Precision>{"bf16", Precision::kBf16},
+                                 Choice<Precision>{"fp64", Precision::kFp64}};
+// Whether the weight decay is decoupled.
+constexpr std::array kOptimizers{Choice<bool>{"adam", false}, Choice<bool>{"adamw", true}};
+constexpr std::array kDtypes{Choice<at::ScalarType>{"F32", at::kFloat}, Choice<at::ScalarType>{"I64", at::kLong}};
+
+// The fields of a trainer's configuration.
+constexpr std::array kConfigFields{"stem",    "labelCount", "imageSize", "inputSize",    "device",      "precision",
+                                   "threads", "seed",       "optimizer", "learningRate", "weightDecay", "exact"};
+
+}  // namespace chestmnist
