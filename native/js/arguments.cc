@@ -10,7 +10,7 @@
 namespace chestmnist {
 
 void bad_argument(const std::string& found, const std::string& needed) {
-  throw Error("ERR_CONFIG", found, needed, "see the types of src/native.ts");
+  throw Error("ERR_CONFIG", found, needed, "see the types in src/engine/addon.ts");
 }
 
 Napi::Object object_of(const Napi::Value& value, const char* name) {
