@@ -78,7 +78,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
 };
 
 function refusalOf(error: unknown): Refusal | undefined {
-  const { code, syscall } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
   // Starting a program and opening a connection fail with the same codes.
   if (code === undefined || /^(spawn|connect)/.test(syscall ?? '')) return undefined;
   return Object.hasOwn(REFUSALS, code) ? REFUSALS[code] : undefined;
