@@ -59,12 +59,12 @@ const ELSEWHERE = { instead: 'choose another --out' };
  */
 export async function checkOutput(out: string, name: string | null): Promise<void> {
   const directory = path.resolve(out, name ?? '.');
-  if (name !== null && (await factsOf(directory))) throw taken(directory);
+  if (name !== null && (await lookUp(directory))) throw taken(directory);
   let folder = path.resolve(out);
-  let facts = await factsOf(folder);
+  let facts = await lookUp(folder);
   while (!facts && path.dirname(folder) !== folder) {
     folder = path.dirname(folder);
-    facts = await factsOf(folder);
+    facts = await lookUp(folder);
   }
   if (!facts?.isDirectory()) {
     throw new ChestMnistError('ERR_OUTPUT', {
@@ -73,11 +73,13 @@ export async function checkOutput(out: string, name: string | null): Promise<voi
       next: ELSEWHERE.instead,
     });
   }
+  // A name that is too long shows only in a folder that exists.
+  for (const part of path.relative(folder, directory).split(path.sep)) await lookUp(path.join(folder, part));
   await writing(folder, () => access(folder, constants.W_OK | constants.X_OK), ELSEWHERE);
 }
 
 /** undefined for what does not exist; what cannot exist there is an error. */
-async function factsOf(place: string): Promise<Stats | undefined> {
+async function lookUp(place: string): Promise<Stats | undefined> {
   try {
     return await stat(place);
   } catch (error) {

@@ -3,7 +3,7 @@
  * TFRecord framing (length, masked CRC-32C, data, masked CRC-32C) and tensorboard/compat/proto's event and summary.
  * Not here: when they are written (train.ts) and the pictures (index.ts).
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { writeError } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
@@ -23,7 +23,13 @@ export class TensorBoardWriter {
   /** Makes the file. Throws ERR_OUTPUT or ERR_DISK when the directory is missing or cannot be written. */
   constructor(directory: string, suffix = '') {
     [this.file, this.descriptor] = create(directory, suffix);
-    this.append(Date.now() / 1000, [string(3, 'brain.Event:2')]);
+    try {
+      this.append(Date.now() / 1000, [string(3, 'brain.Event:2')]);
+    } catch (error) {
+      void this.close();
+      rmSync(this.file, { force: true });
+      throw error;
+    }
   }
 
   /** One number (NaN is allowed) at a step; `wallTime` in seconds since 1970, now by default. Throws ERR_DISPOSED after close. */

@@ -128,8 +128,11 @@ export function checkSameData(found: DataFacts, { directory, checkpoint: { data 
   });
 }
 
-/** Puts the model and the optimizer of a checkpoint into a trainer. ERR_CHECKPOINT_INCOMPATIBLE when they are of another network. */
-export async function restore(trainer: Trainer, { model, optimizer }: Checkpoint): Promise<void> {
+/** Puts a checkpoint's model and optimizer into a trainer. ERR_CHECKPOINT_INCOMPATIBLE when they are of another network. */
+export async function restore(
+  trainer: Trainer,
+  { model, optimizer }: Pick<Checkpoint, 'model' | 'optimizer'>,
+): Promise<void> {
   await trainer.loadStateDict(model).catch((error: unknown) => {
     throw checkpointError(error);
   });

@@ -63,7 +63,9 @@ describe('no compiler', () => {
     const CHESTMNIST_LIBTORCH = fakeLibTorch(fresh('other'), '2.99.0');
     const { status, stderr } = chestmnist(installed(), ['setup'], nothing({ CHESTMNIST_LIBTORCH, ...noCompiler() }));
     expect(status).toBe(4);
-    expect(stderr).toMatch(/ERR_BUILD\n +found +no addon here fits LibTorch 2\.99\.0 .*CHESTMNIST_LIBTORCH.*lacks CMake/);
+    expect(stderr).toMatch(
+      /ERR_BUILD\n +found +no addon here fits LibTorch 2\.99\.0 .*CHESTMNIST_LIBTORCH.*lacks CMake/,
+    );
     expect(stderr).toMatch(/next +unset CHESTMNIST_LIBTORCH .* or /);
   });
 

@@ -250,7 +250,9 @@ describe('setup', () => {
     const env = { ...isolated(), CHESTMNIST_LIBTORCH: libtorch().directory };
     const { status, stderr } = chestmnist(['setup'], env, mainOf(root));
     expect(status).toBe(4);
-    expect(stderr).toMatch(/error ERR_BUILD\n +found +cmake-js configure failed .*; the end of .*build\.log:\n[^]*the reason it failed/);
+    expect(stderr).toMatch(
+      /error ERR_BUILD\n +found +cmake-js configure failed .*; the end of .*build\.log:\n[^]*the reason it failed/,
+    );
     expect(existsSync(path.join(root, 'build', 'Release', 'chestmnist.node'))).toBe(false);
   });
 

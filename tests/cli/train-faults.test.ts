@@ -151,7 +151,13 @@ shell('a file-size limit ends a run with one clear error', async () => {
   });
   expect({ code, last: eventsOf(stdout).at(-1) }).toMatchObject({
     code: 6,
-    last: { type: 'error', code: 'ERR_DISK', found: expect.stringMatching(/limited cannot be written: .*EFBIG/) },
+    last: {
+      type: 'error',
+      code: 'ERR_DISK',
+      found: expect.stringMatching(/limited cannot be written: .*EFBIG/),
+      // There is no checkpoint yet to resume from.
+      next: expect.stringMatching(/ulimit -f unlimited, then remove .*limited and start the run again/),
+    },
   });
   expect(await status('limited')).toMatchObject({ status: 'failed' });
 });

@@ -118,9 +118,7 @@ describe('fitHead', () => {
   });
 
   it('refuses the other stem, naming the option that fits', async () => {
-    const { found, next } = await failure('ERR_WEIGHTS', () =>
-      fitHead(resnet18('cifar', 14), expected),
-    );
+    const { found, next } = await failure('ERR_WEIGHTS', () => fitHead(resnet18('cifar', 14), expected));
     expect(found).toContain('conv1.weight is [64, 3, 3, 3]');
     expect(next).toContain('--stem cifar');
   });
