@@ -107,6 +107,28 @@ describe('a place that cannot be written', () => {
     expect(stderr).toMatch(/next +.*, or XDG_CACHE_HOME=FOLDER npx chestmnist setup/);
   });
 
+  test('what is extracted into the cache, which a limit of file sizes cuts: the file itself is not blamed', async () => {
+    const wheel = await fakeWheel(`${fresh('large')}.whl`, {
+      ...torchFiles('2.13.0+cpu'),
+      'torch/lib/libtorch_cpu.so': 'x'.repeat(1e6),
+    });
+    const env = nothing();
+    const command = [
+      '-c',
+      'ulimit -f 100; exec "$@"',
+      'sh',
+      process.execPath,
+      mainOf(installed()),
+      'setup',
+      '--from',
+      wheel,
+    ];
+    const { status, stderr } = spawnSync('sh', command, { env, encoding: 'utf8' });
+    expect(status).toBe(6);
+    expect(stderr).toMatch(/error ERR_DISK\n +found +the cache .* cannot be written: .*\(EFBIG\)/);
+    expect(inCache(env)).toEqual([]);
+  });
+
   test('the package: no matter while nothing has to be built', () => {
     const root = installed();
     writeFileSync(path.join(root, 'build'), '');

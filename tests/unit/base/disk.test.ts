@@ -34,7 +34,8 @@ let url = '';
 let announced = true;
 const server = http.createServer((_request, response) => {
   if (announced) response.setHeader('content-length', 4 * megabytes);
-  response.end(randomBytes(4 * megabytes));
+  response.write(randomBytes(4 * megabytes));
+  response.end();
 });
 beforeAll(async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
