@@ -4,6 +4,7 @@ import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { writeAtomically } from '../../../src/base/atomic';
 import { download } from '../../../src/base/download';
 import { ChestMnistError } from '../../../src/base/errors';
 import { withLock } from '../../../src/base/lock';
@@ -184,6 +185,6 @@ describe('a place that is not to be had', () => {
 });
 
 test('a mistake in what is written is not taken for a refusal of the disk', async () => {
-  const broken = { ...weights(), data: undefined as never };
-  await expect(saveWeights(at('broken.safetensors'), [broken])).rejects.toThrow(TypeError);
+  const mistake = new TypeError('mine');
+  await expect(writeAtomically(at('broken'), () => Promise.reject(mistake))).rejects.toBe(mistake);
 });
