@@ -65,7 +65,8 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     if (!blocked) await writing(root, () => link(root, libtorch.directory), AGAIN);
     confirmUsed(root, libtorch);
     const obstacle = cudaObstacle(loaded.cuda);
-    if (obstacle?.unused) log(`${obstacle.unused} stays unused by this CPU build: ${obstacle.remedy}, which ${CUDA_SIZES}`);
+    if (obstacle?.unused)
+      log(`${obstacle.unused} stays unused by this CPU build: ${obstacle.remedy}, which ${CUDA_SIZES}`);
     return { libtorch, addon: addon.file, built };
   };
   // A package that another user installed can be used with a LibTorch of one's own, as long as nothing is to be built.

@@ -7,7 +7,7 @@ import path from 'node:path';
 export interface SmallDisk {
   readonly path: string;
   /** Mounts it again, e.g. with `ro` or `size=2m`. */
-  remount(options: string): void;
+  readonly remount: (options: string) => void;
 }
 
 const mount = (...args: string[]): boolean => spawnSync('mount', args).status === 0;
@@ -24,7 +24,7 @@ export function smallDisk(size: string): SmallDisk | undefined {
   if (!mounted) return undefined;
   return {
     path: folder,
-    remount(options) {
+    remount: (options) => {
       if (!mount('-o', `remount,${options}`, folder)) throw new Error(`${folder} cannot be mounted again: ${options}`);
     },
   };
