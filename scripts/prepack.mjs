@@ -1,5 +1,6 @@
 /**
- * Before `npm pack`: compiles, refuses prebuilt addons of other sources, and puts echarts' one-file build in the place of
+ * Before `npm pack`: refuses a package without a prebuilt addon for this platform (unless CHESTMNIST_PACK_SOURCES=1 asks
+ * for the sources alone) and prebuilt addons of other sources, compiles, and puts echarts' one-file build in the place of
  * dist/report/charts/echarts.js, with the licences of what is inside, so that the package does not depend on all of echarts.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,12 +8,28 @@ import path from 'node:path';
 import { isCurrent } from '../tests/package/contents.mjs';
 import { ROOT, step, stop } from './steps.mjs';
 
+const PLACES = ['prebuilds', 'cuda/prebuilds'].filter((folder) => existsSync(path.join(ROOT, folder)));
+const OWN = `prebuilds/${process.platform}-${process.arch}`;
+if (process.env.CHESTMNIST_PACK_SOURCES === '1') {
+  if (PLACES.length > 0)
+    stop(
+      'npm pack of the sources alone',
+      `${PLACES.join(' and ')} would go into it: remove ${PLACES.length > 1 ? 'them' : 'it'}, or unset CHESTMNIST_PACK_SOURCES`,
+    );
+} else if (!addonsIn(path.join(ROOT, OWN))) {
+  // Whoever installs such a package needs a compiler and several minutes.
+  stop(
+    'npm pack',
+    `no prebuilt addon in ${OWN}: npm run prebuilds makes it; CHESTMNIST_PACK_SOURCES=1 packs the sources alone`,
+  );
+}
+
 step('compile TypeScript', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
 
 // An addon of other sources would make every installation build its own.
-for (const place of ['prebuilds', 'cuda/prebuilds'].filter((folder) => existsSync(path.join(ROOT, folder)))) {
+for (const place of PLACES) {
   const old = readdirSync(path.join(ROOT, place)).find((name) => !isCurrent(path.join(ROOT, place, name)));
-  if (old) stop('prebuilt addons', `${place}/${old} is of other sources; npm run prebuilds -- --cuda makes them anew`);
+  if (old) stop('prebuilt addons', `${place}/${old} is of other sources; npm run prebuilds -- --cuda makes them again`);
 }
 
 const read = (file) => readFileSync(path.join(ROOT, 'node_modules', file), 'utf8');
@@ -23,3 +40,7 @@ writeFileSync(
   path.join(report, 'echarts.LICENSE.txt'),
   licences.map((file) => `== ${file}\n\n${read(file).trim()}\n`).join('\n'),
 );
+
+function addonsIn(folder) {
+  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith('.node'));
+}

@@ -1,4 +1,4 @@
-// The exception native code throws: a stable code and the three parts every message has (see src/errors.ts).
+// The exception native code throws: a stable code and the three parts every message has (see src/base/errors.ts).
 #pragma once
 
 #include <stdexcept>

@@ -44,10 +44,9 @@ std::vector<HostTensor> gradients_to_host(const std::vector<NamedTensor>& tensor
   return result;
 }
 
-void from_host(const std::vector<NamedTensor>& tensors, const std::vector<HostTensor>& host, const char* what) {
+void from_host(const std::vector<NamedTensor>& tensors, const std::vector<HostTensor>& host, const StateKind& kind) {
   const auto refuse = [&](const std::string& found, const std::string& needed) {
-    throw Error("ERR_CHECKPOINT_INCOMPATIBLE", std::string(what) + ": " + found, needed,
-                "use weights of the same network, labels and stem");
+    throw Error(kind.code, std::string(kind.name) + ": " + found, needed, kind.next);
   };
   std::map<std::string, const HostTensor*> by_name;
   for (const HostTensor& entry : host) {

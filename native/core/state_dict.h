@@ -25,8 +25,15 @@ std::vector<HostTensor> to_host(const std::vector<NamedTensor>& tensors);
 // The tensors' gradients under the tensors' names.
 std::vector<HostTensor> gradients_to_host(const std::vector<NamedTensor>& tensors);
 
-// Copies into the tensors after checking every name, dtype and shape; throws ERR_CHECKPOINT_INCOMPATIBLE and changes
-// nothing when one differs.
-void from_host(const std::vector<NamedTensor>& tensors, const std::vector<HostTensor>& host, const char* what);
+// What a state is called in an error, and the code of one that does not fit.
+struct StateKind {
+  const char* name;
+  const char* code;
+  const char* next;
+};
+
+// Copies into the tensors after checking every name, dtype and shape; throws the kind's error and changes nothing when
+// one differs.
+void from_host(const std::vector<NamedTensor>& tensors, const std::vector<HostTensor>& host, const StateKind& kind);
 
 }  // namespace chestmnist

@@ -11,7 +11,7 @@
 namespace chestmnist {
 
 void bad_argument(const std::string& found, const std::string& needed) {
-  throw Error("ERR_CONFIG", found, needed, "see the types of src/engine/contract.ts");
+  throw Error("ERR_CONFIG", found, needed, "see the types in src/engine/contract.ts");
 }
 
 Napi::Object object_of(const Napi::Value& value, const char* name) {

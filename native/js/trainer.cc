@@ -240,15 +240,15 @@ Napi::Value Trainer::read_state(const Napi::CallbackInfo& info, StateOf state_of
   });
 }
 
-Napi::Value Trainer::write_state(const Napi::CallbackInfo& info, StateOf state_of, const char* what) {
+Napi::Value Trainer::write_state(const Napi::CallbackInfo& info, StateOf state_of, const StateKind& kind) {
   return guarded(info.Env(), [&] {
     require_idle();
     auto state = std::make_shared<std::vector<HostTensor>>(host_tensors_of(info[0]));
     return start<Nothing>(
         info.Env(),
-        [session = session_, state, state_of, what](const Hooks&) {
+        [session = session_, state, state_of, kind](const Hooks&) {
           session->execution->flush();
-          from_host(state_of(*session), *state, what);
+          from_host(state_of(*session), *state, kind);
           session->execution->reload();
           return Nothing{};
         },
@@ -259,13 +259,16 @@ Napi::Value Trainer::write_state(const Napi::CallbackInfo& info, StateOf state_o
 Napi::Value Trainer::state_dict(const Napi::CallbackInfo& info) { return read_state(info, model_state); }
 
 Napi::Value Trainer::load_state_dict(const Napi::CallbackInfo& info) {
-  return write_state(info, model_state, "state dict");
+  return write_state(info, model_state,
+                     {"state dict", "ERR_WEIGHTS", "use weights of the same network, labels and stem"});
 }
 
 Napi::Value Trainer::optimizer_state(const Napi::CallbackInfo& info) { return read_state(info, adam_state); }
 
 Napi::Value Trainer::load_optimizer_state(const Napi::CallbackInfo& info) {
-  return write_state(info, adam_state, "optimizer state");
+  // Only a checkpoint holds one.
+  return write_state(info, adam_state,
+                     {"optimizer state", "ERR_CHECKPOINT_INCOMPATIBLE", "use a checkpoint of the same network"});
 }
 
 void Trainer::set_learning_rate(const Napi::CallbackInfo& info) {

@@ -55,7 +55,7 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
   static const std::vector<NamedTensor>& model_state(const Session& session) { return session.model.state(); }
   static const std::vector<NamedTensor>& adam_state(const Session& session) { return session.optimizer.state(); }
   Napi::Value read_state(const Napi::CallbackInfo& info, StateOf state_of);
-  Napi::Value write_state(const Napi::CallbackInfo& info, StateOf state_of, const char* what);
+  Napi::Value write_state(const Napi::CallbackInfo& info, StateOf state_of, const StateKind& kind);
 
   void require_idle() const;
   void require_batch(int64_t size) const;

@@ -5,16 +5,17 @@
 import { randomBytes } from 'node:crypto';
 import { fsync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { ChestMnistError } from './errors';
+import { writeError } from './disk';
+import type { ChestMnistError } from './errors';
 
 /** The names of temporary files; one is left behind by a process that is killed while it writes. */
 export const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
 
 /**
  * Gives `write` a handle of a temporary file that becomes `path` when it resolves; folders are made. What was at `path`
- * is kept at `former`, if given. ERR_CONFIG when the place cannot be written.
+ * is kept at `former`, if given. ERR_DISK or ERR_OUTPUT when the place cannot be written.
  */
 export async function writeAtomically(
   path: string,
@@ -22,7 +23,9 @@ export async function writeAtomically(
   { former }: { former?: string } = {},
 ): Promise<void> {
   const destination = resolve(path);
-  const temporary = `${destination}.${randomBytes(4).toString('hex')}.tmp`;
+  // Cut, so that a name of the greatest length has a temporary one too.
+  const stem = basename(destination).slice(0, 60);
+  const temporary = join(dirname(destination), `${stem}.${randomBytes(4).toString('hex')}.tmp`);
   try {
     await mkdir(dirname(destination), { recursive: true });
     const handle = await open(temporary, 'wx');
@@ -39,18 +42,9 @@ export async function writeAtomically(
     }
     await rename(temporary, destination);
     await flushFolder(dirname(destination));
-  } catch (cause) {
+  } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    if (cause instanceof ChestMnistError) throw cause;
-    throw new ChestMnistError(
-      'ERR_CONFIG',
-      {
-        found: `${destination} cannot be written (${cause instanceof Error ? cause.message : String(cause)})`,
-        needed: 'a folder that can be written, with room for the file',
-        next: 'choose another path',
-      },
-      { cause },
-    );
+    throw writeError(error, destination);
   }
 }
 

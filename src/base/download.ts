@@ -2,13 +2,14 @@
  * Downloads one file: through a proxy when the environment names one, resumed by Range, checked, renamed into place
  * whole. Not here: which files there are (catalogue.ts) and where they belong (places.ts).
  */
-import { mkdir, open, rename, statfs, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
-import { ChestMnistError } from './errors';
 import { flush } from './atomic';
 import { hashFile } from './checksum';
+import { checkRoom, isWriteError, writeError } from './disk';
+import { ChestMnistError } from './errors';
 import { claimPart, type Part } from './part-file';
 
 export interface DownloadOptions {
@@ -61,11 +62,13 @@ class Permanent extends Error {}
 
 const TRANSIENT_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
 const LONGEST_PAUSE_MS = 60_000;
+const AGAIN = { then: 'the same command again' };
 
 /**
  * Downloads `url` to `destination` (its folder is made). A destination that already has the checksum is left as it is.
  * Until the file is whole it is a `.part` file beside it, of which each process has its own. Throws ERR_DATA_MISSING (what
- * failed, and how to place the file by hand), ERR_DATA_CHECKSUM (nothing is left behind), or the signal's reason.
+ * failed, and how to place the file by hand), ERR_DATA_CHECKSUM (nothing is left behind), ERR_DISK or ERR_OUTPUT (the
+ * file cannot be written), or the signal's reason.
  */
 export async function download(url: string, destination: string, options: DownloadOptions = {}): Promise<void> {
   const target = resolve(destination);
@@ -83,11 +86,12 @@ export async function download(url: string, destination: string, options: Downlo
   } catch (error) {
     options.signal?.throwIfAborted();
     if (error instanceof ChestMnistError) throw error;
+    if (isWriteError(error)) throw writeError(error, target, AGAIN);
     throw new ChestMnistError(
       'ERR_DATA_MISSING',
       {
         found: `${withoutCredentials(url)} could not be downloaded (${reasonOf(error)})`,
-        needed: 'a connection to it (https_proxy and no_proxy are respected) and room on the disk',
+        needed: 'a connection to it (https_proxy and no_proxy are respected)',
         next: `run the same command again to resume, or download the file by hand and place it at ${target}`,
       },
       { cause: error },
@@ -168,7 +172,7 @@ async function fetchRest(
       throw new Permanent(`the server offers ${total} bytes instead of ${size}`);
     }
     const whole = total ?? size;
-    if (whole !== undefined) await checkRoom(directory, whole - start);
+    if (whole !== undefined) await checkRoom(directory, whole - start, AGAIN);
     let done = start;
     onProgress?.(done, whole);
     for await (const chunk of response.body ?? []) {
@@ -197,13 +201,6 @@ function placeOf(response: Response, have: number): { start: number; total?: num
   throw TRANSIENT_STATUS.has(response.status) ? new Error(message) : new Permanent(message);
 }
 
-async function checkRoom(directory: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(directory);
-  if (bavail * bsize < bytes) {
-    throw new Permanent(`${bytes} bytes are needed and ${bavail * bsize} are free in ${directory}`);
-  }
-}
-
 const hasChecksum = ({ md5, sha256 }: DownloadOptions): boolean => md5 !== undefined || sha256 !== undefined;
 
 /** What is wrong with a whole file, or undefined. Rejects when it cannot be read. */
@@ -228,16 +225,12 @@ function checksumError(url: string, { found, needed }: { found: string; needed: 
 }
 
 /** Not when the file system refuses, nor after what another attempt cannot mend. */
-function canRetry(error: unknown): boolean {
-  if (error instanceof Permanent || error instanceof ChestMnistError) return false;
-  return !['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS', 'EACCES', 'EPERM'].includes(codeOf(error) ?? '');
-}
-
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException | undefined)?.code;
+const canRetry = (error: unknown): boolean =>
+  !(error instanceof Permanent || error instanceof ChestMnistError || isWriteError(error));
 
 /** fetch says only "fetch failed"; why is in the cause. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
-  if (cause instanceof Error) return `${message}: ${cause.message || codeOf(cause)}`;
+  if (cause instanceof Error) return `${message}: ${cause.message || (cause as NodeJS.ErrnoException).code}`;
   return message;
 }

@@ -3,24 +3,77 @@
  * what is needed, and the next command or step. Exit codes of the command line follow from the code.
  */
 
-/** Every code a caller may meet. Scripts may branch on them; the texts may change. */
+/**
+ * Every code a caller may meet; each stands for one kind of failure. Scripts may branch on them; the texts may change.
+ *
+ * | code | exit code | what happened |
+ * | --- | --- | --- |
+ * | `ERR_CONFIG` | 2 | an option, an argument or a configuration file is wrong, or names a run or weights that do not exist |
+ * | `ERR_OUTPUT` | 2 | a result cannot be written where asked: the place is taken, not permitted or not a folder |
+ * | `ERR_NOTHING_TO_RESUME` | 2 | no run to continue, or a run that is finished |
+ * | `ERR_CHECKPOINT_INCOMPATIBLE` | 2 | a run cannot be resumed: its checkpoint is damaged, or other options or data were given |
+ * | `ERR_BUSY` | 2 | another process, run or call is using it |
+ * | `ERR_DISPOSED` | 2 | a call on something that was closed |
+ * | `ERR_DATA_MISSING` | 3 | a file to read is not there, or could not be downloaded |
+ * | `ERR_DATA_CORRUPT` | 3 | a file of data, predictions or a run is damaged |
+ * | `ERR_DATA_CHECKSUM` | 3 | a known file has another checksum |
+ * | `ERR_DATA_SHAPE` | 3 | arrays of another shape, dtype or range than needed |
+ * | `ERR_WEIGHTS` | 3 | weights are damaged, or of another network or label count |
+ * | `ERR_NATIVE_MISSING` | 4 | no addon, or one that does not load |
+ * | `ERR_LIBTORCH_NOT_FOUND` | 4 | no LibTorch, or one that is not whole |
+ * | `ERR_LIBTORCH_MISMATCH` | 4 | a LibTorch that is not the one needed |
+ * | `ERR_PLATFORM_UNSUPPORTED` | 4 | LibTorch does not exist for this system |
+ * | `ERR_BUILD` | 4 | the addon could not be built: a compiler or CMake failed or is missing |
+ * | `ERR_CUDA_UNAVAILABLE` | 4 | CUDA was asked for and cannot be used; see `reason` |
+ * | `ERR_CUDA_OUT_OF_MEMORY` | 4 | the memory of the device is full |
+ * | `ERR_NON_FINITE_LOSS` | 5 | the loss became infinite or NaN |
+ * | `ERR_DISK` | 6 | the disk is full, read-only or broken, or a file is too large or its name too long for it |
+ */
 export type ErrorCode =
-  | 'ERR_NATIVE_MISSING'
-  | 'ERR_LIBTORCH_NOT_FOUND'
-  | 'ERR_LIBTORCH_MISMATCH'
-  | 'ERR_PLATFORM_UNSUPPORTED'
-  | 'ERR_CUDA_UNAVAILABLE'
-  | 'ERR_CUDA_OUT_OF_MEMORY'
+  | 'ERR_CONFIG'
+  | 'ERR_OUTPUT'
+  | 'ERR_NOTHING_TO_RESUME'
+  | 'ERR_CHECKPOINT_INCOMPATIBLE'
+  | 'ERR_BUSY'
+  | 'ERR_DISPOSED'
   | 'ERR_DATA_MISSING'
   | 'ERR_DATA_CORRUPT'
   | 'ERR_DATA_CHECKSUM'
   | 'ERR_DATA_SHAPE'
-  | 'ERR_CHECKPOINT_INCOMPATIBLE'
-  | 'ERR_NOTHING_TO_RESUME'
-  | 'ERR_CONFIG'
+  | 'ERR_WEIGHTS'
+  | 'ERR_NATIVE_MISSING'
+  | 'ERR_LIBTORCH_NOT_FOUND'
+  | 'ERR_LIBTORCH_MISMATCH'
+  | 'ERR_PLATFORM_UNSUPPORTED'
+  | 'ERR_BUILD'
+  | 'ERR_CUDA_UNAVAILABLE'
+  | 'ERR_CUDA_OUT_OF_MEMORY'
   | 'ERR_NON_FINITE_LOSS'
-  | 'ERR_BUSY'
-  | 'ERR_DISPOSED';
+  | 'ERR_DISK';
+
+/** Exit codes of the command line by error code. Besides these: 0 done, 1 unexpected, 130 interrupted. */
+const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
+  ERR_CONFIG: 2,
+  ERR_OUTPUT: 2,
+  ERR_NOTHING_TO_RESUME: 2,
+  ERR_CHECKPOINT_INCOMPATIBLE: 2,
+  ERR_BUSY: 2,
+  ERR_DISPOSED: 2,
+  ERR_DATA_MISSING: 3,
+  ERR_DATA_CORRUPT: 3,
+  ERR_DATA_CHECKSUM: 3,
+  ERR_DATA_SHAPE: 3,
+  ERR_WEIGHTS: 3,
+  ERR_NATIVE_MISSING: 4,
+  ERR_LIBTORCH_NOT_FOUND: 4,
+  ERR_LIBTORCH_MISMATCH: 4,
+  ERR_PLATFORM_UNSUPPORTED: 4,
+  ERR_BUILD: 4,
+  ERR_CUDA_UNAVAILABLE: 4,
+  ERR_CUDA_OUT_OF_MEMORY: 4,
+  ERR_NON_FINITE_LOSS: 5,
+  ERR_DISK: 6,
+};
 
 /** Why CUDA cannot be used; the `reason` of ERR_CUDA_UNAVAILABLE. */
 export type CudaUnavailableReason = 'cpu-build' | 'no-driver' | 'driver-too-old' | 'no-device';
@@ -61,29 +114,5 @@ export class ChestMnistError extends Error {
   }
 }
 
-/** Exit codes of the command line: 0 done, 1 unexpected, 130 interrupted, and these. */
-export function exitCodeOf(error: unknown): number {
-  if (!(error instanceof ChestMnistError)) return 1;
-  switch (error.code) {
-    case 'ERR_CONFIG':
-    case 'ERR_CHECKPOINT_INCOMPATIBLE':
-    case 'ERR_NOTHING_TO_RESUME':
-    case 'ERR_BUSY':
-    case 'ERR_DISPOSED':
-      return 2;
-    case 'ERR_DATA_MISSING':
-    case 'ERR_DATA_CORRUPT':
-    case 'ERR_DATA_CHECKSUM':
-    case 'ERR_DATA_SHAPE':
-      return 3;
-    case 'ERR_NATIVE_MISSING':
-    case 'ERR_LIBTORCH_NOT_FOUND':
-    case 'ERR_LIBTORCH_MISMATCH':
-    case 'ERR_PLATFORM_UNSUPPORTED':
-    case 'ERR_CUDA_UNAVAILABLE':
-    case 'ERR_CUDA_OUT_OF_MEMORY':
-      return 4;
-    case 'ERR_NON_FINITE_LOSS':
-      return 5;
-  }
-}
+/** The exit code of the command line for whatever was thrown. */
+export const exitCodeOf = (error: unknown): number => (error instanceof ChestMnistError ? EXIT_CODES[error.code] : 1);

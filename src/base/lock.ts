@@ -18,6 +18,7 @@ import {
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { writeError, type NextStep } from './disk';
 
 const TOUCH_MS = 5_000;
 const STALE_MS = 60_000;
@@ -26,18 +27,25 @@ const POLL_MS = 250;
 /** Whether the lock is held still; where its file was removed it is taken again. */
 export type StillHeld = () => boolean;
 
+export interface LockOptions {
+  /** Told once who holds the lock; may throw to give up. */
+  waiting?: (holder: string) => void;
+  signal?: AbortSignal | undefined;
+  /** How to go on where the file cannot be written. */
+  next?: NextStep;
+}
+
 /**
  * Runs `work` while holding `file`; waits for another holder, and says so once through `waiting`, which may throw to
- * give up. Throws the file system's error when the file cannot be written.
+ * give up. Throws ERR_DISK or ERR_OUTPUT when the file cannot be written.
  */
 export async function withLock<T>(
   file: string,
   work: (held: StillHeld) => Promise<T>,
-  { waiting, signal }: { waiting?: (holder: string) => void; signal?: AbortSignal | undefined } = {},
+  { waiting, signal, next }: LockOptions = {},
 ): Promise<T> {
-  mkdirSync(path.dirname(file), { recursive: true });
   const mine = [process.pid, hostname(), process.hrtime.bigint(), ...identity()].join(' ');
-  for (let told = false; !tryToTake(file, mine);) {
+  for (let told = false; !tryToTake(file, mine, next);) {
     const holder = staleOrHolder(file);
     if (holder === undefined) continue;
     if (!told) waiting?.(holder);
@@ -59,8 +67,7 @@ export async function withLock<T>(
   process.once('exit', release);
   const held = (): boolean => {
     if (contentOf(file) === mine) return true;
-    mkdirSync(path.dirname(file), { recursive: true });
-    return tryToTake(file, mine);
+    return tryToTake(file, mine, next);
   };
   try {
     return await work(held);
@@ -71,15 +78,27 @@ export async function withLock<T>(
   }
 }
 
-function tryToTake(file: string, mine: string): boolean {
+function tryToTake(file: string, mine: string, next: NextStep | undefined): boolean {
   try {
-    const handle = openSync(file, 'wx');
-    writeSync(handle, mine);
-    closeSync(handle);
-    return true;
+    mkdirSync(path.dirname(file), { recursive: true });
+  } catch (error) {
+    throw writeError(error, path.dirname(file), next);
+  }
+  let handle: number;
+  try {
+    handle = openSync(file, 'wx');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
+    throw writeError(error, file, next);
+  }
+  try {
+    writeSync(handle, mine);
+    return true;
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw writeError(error, file, next);
+  } finally {
+    closeSync(handle);
   }
 }
 

@@ -93,7 +93,18 @@ async function loadCatalogue(size: number, signal?: AbortSignal): Promise<Datase
     });
   }
   // The checksum comes first: it explains a file that cannot be read.
-  const md5 = await hashFile(path, 'md5', signal);
+  const md5 = await hashFile(path, 'md5', signal).catch((cause: unknown) => {
+    signal?.throwIfAborted();
+    throw new ChestMnistError(
+      'ERR_DATA_MISSING',
+      {
+        found: `${path} cannot be read (${(cause as Error).message})`,
+        needed: 'a readable file',
+        next: `check ${path}`,
+      },
+      { cause },
+    );
+  });
   checkCatalogueMd5(path, size, md5);
   return datasetOf(CHESTMNIST.name, path, md5, await readMedmnist(path));
 }

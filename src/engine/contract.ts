@@ -104,10 +104,11 @@ export interface Trainer {
     onProgress?: (progress: { samples: number; seconds: number }) => void,
   ): Promise<PredictResult>;
   stateDict(): Promise<StateDict>;
-  /** Strict: the same names, shapes and dtypes, or ERR_CHECKPOINT_INCOMPATIBLE and nothing is changed. */
+  /** Strict: the same names, shapes and dtypes, or ERR_WEIGHTS and nothing is changed. */
   loadStateDict(state: StateDict): Promise<void>;
   /** `step` (F32, shape []), then `exp_avg.<parameter>` and `exp_avg_sq.<parameter>` (F32). */
   optimizerState(): Promise<StateDict>;
+  /** As strict; ERR_CHECKPOINT_INCOMPATIBLE, since only a checkpoint holds it. */
   loadOptimizerState(state: StateDict): Promise<void>;
   /** Gradients of one batch in training mode, by parameter name; nothing is updated. For tests of parity. */
   gradients(args: { order: Int32Array; split?: string }): Promise<{ loss: number; gradients: StateDict }>;

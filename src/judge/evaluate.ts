@@ -51,7 +51,7 @@ export interface Evaluation extends Scored {
 
 /**
  * Scores `target`, a run directory (its best weights) or a .safetensors or .pth file. Writes nothing. Throws
- * ERR_CONFIG, the ERR_DATA_ codes, ERR_CHECKPOINT_INCOMPATIBLE and those of loading the addon.
+ * ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those of loading the addon.
  */
 export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation> {
   const { split = 'test', onProgress, signal } = options;
@@ -117,7 +117,7 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
   const cut = limit === undefined ? all.splits[split] : limitSplit(all.splits[split], limit);
   const dataset = { ...all, splits: { ...all.splits, [split]: cut } };
   if (dataset.labels.length !== model.labels.length) {
-    throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
+    throw new ChestMnistError('ERR_WEIGHTS', {
       found: `${target} predicts ${model.labels.length} labels`,
       needed: `the ${dataset.labels.length} labels of ${dataset.name}`,
       next: 'evaluate it on data with its own labels',

@@ -31,7 +31,7 @@ export interface Model {
 
 /**
  * Opens a run directory (its best weights) or a .safetensors or .pth file. Throws ERR_CONFIG when there is neither,
- * ERR_CHECKPOINT_INCOMPATIBLE when the weights are not a resnet18's, ERR_DATA_CORRUPT for a damaged file of the run.
+ * ERR_WEIGHTS when the weights are not a resnet18's, ERR_DATA_CORRUPT for a damaged file of the run.
  */
 export async function openModel(target: string): Promise<Model> {
   const directory = path.resolve(target);

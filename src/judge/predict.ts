@@ -35,7 +35,8 @@ export interface Prediction {
 /**
  * Predicts PNG, JPEG, .npy ([H, W] or [N, H, W] uint8) and .npz (arrays `images` or `*_images`) files with `target`, a run
  * directory or a file of weights. Colour becomes gray, the central square is brought to the model's size. A rule such as
- * `val-f1` takes the thresholds the run has kept. Throws ERR_CONFIG, the ERR_DATA_ codes and ERR_CHECKPOINT_INCOMPATIBLE.
+ * `val-f1` takes the thresholds the run has kept. Throws ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those of
+ * loading the addon.
  */
 export async function predict(
   target: string,

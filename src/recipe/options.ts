@@ -181,7 +181,7 @@ export const TRAIN_OPTIONS = {
   /** Name of the run's own folder; by default the time and the data's name. */
   name: option({
     flag: '--name <name>',
-    schema: orNull(z.string().regex(/^[A-Za-z0-9_][\w.-]{0,199}$/)),
+    schema: orNull(z.string().regex(/^[A-Za-z0-9_][\w.-]*$/)),
     needed: 'letters, digits, dots, dashes and underscores',
     help: "name of the run's folder (default: time and data)",
     free: true,

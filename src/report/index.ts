@@ -5,6 +5,7 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomically } from '../base/atomic';
+import { writing } from '../base/disk';
 import type { Dataset } from '../data/dataset';
 import { rasterise, standalone } from './charts/chart';
 import { illustrate, storedExamples, storeExamples, type Examples } from './examples';
@@ -28,7 +29,8 @@ export interface Report {
  * (Re)draws the plots and report.html of a run directory. With `dataset`, the data set of the run, the page shows images
  * of its test split; they are kept, so that a later call shows them without it. A run that stopped early gets what can
  * be drawn, and `notes` says what is missing; `record` stands in for a run.json still to be written. Where the run has TensorBoard files, pictures and curves go there too.
- * Throws ERR_CONFIG (no run directory, or not writable), ERR_DATA_CORRUPT or ERR_DATA_SHAPE (a damaged file in it).
+ * Throws ERR_CONFIG (no run directory), ERR_OUTPUT or ERR_DISK (not writable), ERR_DATA_CORRUPT or ERR_DATA_SHAPE (a
+ * damaged file in it).
  */
 export async function drawReport(
   runDirectory: string,
@@ -40,7 +42,7 @@ export async function drawReport(
   const files: string[] = [];
   const pictures: { name: string; png: Buffer }[] = [];
   const { plots, report: page } = runFiles(directory);
-  await mkdir(plots, { recursive: true });
+  await writing(plots, () => mkdir(plots, { recursive: true }));
   const drawn = drawPictures(data);
   for (const { name, title, drawing } of plotsOf(data, drawn)) {
     const svg = standalone(drawing, title);
@@ -48,7 +50,7 @@ export async function drawReport(
     files.push(await write(path.join(plots, `${name}.svg`), svg), await write(path.join(plots, `${name}.png`), png));
     pictures.push({ name, png });
   }
-  await removeFormer(plots, files);
+  await writing(plots, () => removeFormer(plots, files));
 
   const examples = await examplesFor(data, options.dataset);
   if (examples && options.dataset) files.push(await storeExamples(directory, examples));

@@ -1,6 +1,7 @@
 /** The pictures and precision-recall curves of a run for TensorBoard, where the run has event files already. */
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { writing } from '../base/disk';
 import { predictionsOfLabel } from '../metrics';
 import { EVENTS, TensorBoardWriter } from '../run/tensorboard';
 import type { RunData } from '../run/open';
@@ -17,7 +18,9 @@ export async function logToTensorBoard(
 ): Promise<string | undefined> {
   const events = (await readdir(directory)).filter((name) => name.startsWith(EVENTS));
   if (events.length === 0 || !metrics) return undefined;
-  for (const name of events) if (name.endsWith(SUFFIX)) await rm(path.join(directory, name));
+  await writing(directory, async () => {
+    for (const name of events) if (name.endsWith(SUFFIX)) await rm(path.join(directory, name));
+  });
   const step = metrics.best_epoch;
   const writer = new TensorBoardWriter(directory, SUFFIX);
   try {

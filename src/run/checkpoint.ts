@@ -9,6 +9,7 @@ import { createReadStream } from 'node:fs';
 import { rename, stat, type FileHandle } from 'node:fs/promises';
 import { z } from 'zod';
 import { exists, writeAtomically } from '../base/atomic';
+import { writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import type { EpochProgress, StateDict } from '../engine/contract';
 import { savedOptions, show } from '../recipe/resolve';
@@ -121,7 +122,7 @@ export async function loadCheckpoint(directory: string): Promise<{ checkpoint: C
         { cause },
       );
     });
-    await rename(previous, file);
+    await writing(file, () => rename(previous, file));
     if (missing) return { checkpoint };
     const { epoch, samples } = checkpoint.position;
     return {
@@ -131,11 +132,23 @@ export async function loadCheckpoint(directory: string): Promise<{ checkpoint: C
   }
 }
 
+/** The container of a checkpoint is that of weights, and so are its parts: what is wrong with them is wrong with it. */
+export const checkpointError = (error: unknown): unknown =>
+  error instanceof ChestMnistError && error.code === 'ERR_WEIGHTS'
+    ? new ChestMnistError(
+        'ERR_CHECKPOINT_INCOMPATIBLE',
+        { found: error.found, needed: 'a checkpoint of this network', next: 'start a new run' },
+        { cause: error },
+      )
+    : error;
+
 const foundOf = (error: unknown): string => (error instanceof ChestMnistError ? error.found : (error as Error).message);
 
 async function read(file: string): Promise<Checkpoint> {
   await checkSeal(file);
-  const { state, metadata } = await readSafetensors(file);
+  const { state, metadata } = await readSafetensors(file).catch((error: unknown) => {
+    throw checkpointError(error);
+  });
   if (metadata.kind !== KIND) {
     throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
       found: `${file} is of kind ${show(metadata.kind)}`,

@@ -2,10 +2,11 @@
  * The run directory: where everything in it is, how it is made, and one process in it at a time. Not here: what is in
  * its files (the other files of this folder).
  */
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { access, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { exists, TEMPORARY } from '../base/atomic';
+import { isWriteError, writeError, writing, type NextStep } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { withLock, type StillHeld } from '../base/lock';
 
@@ -50,19 +51,50 @@ export const damaged = (file: string, what: string, cause?: unknown): ChestMnist
     { cause },
   );
 
-/** Refuses an output that cannot be used, before anything slow is done and without creating anything. */
+const ELSEWHERE = { instead: 'choose another --out' };
+
+/**
+ * Refuses an output that cannot be used, before anything slow is done and without creating anything: ERR_OUTPUT, or
+ * ERR_DISK for a read-only file system or a name that is too long.
+ */
 export async function checkOutput(out: string, name: string | null): Promise<void> {
-  if (name !== null && (await exists(path.resolve(out, name)))) throw taken(path.resolve(out, name));
+  const directory = path.resolve(out, name ?? '.');
+  if (name !== null && (await lookUp(directory))) throw taken(directory);
   let folder = path.resolve(out);
-  while (!(await exists(folder)) && path.dirname(folder) !== folder) folder = path.dirname(folder);
-  const { isFolder } = await stat(folder).then((s) => ({ isFolder: s.isDirectory() }));
-  if (!isFolder) throw unusable(folder, 'is a file');
-  await access(folder, constants.W_OK | constants.X_OK).catch((cause: unknown) => {
-    throw unusable(folder, 'cannot be written', cause);
-  });
+  let facts = await lookUp(folder);
+  while (!facts && path.dirname(folder) !== folder) {
+    folder = path.dirname(folder);
+    facts = await lookUp(folder);
+  }
+  if (!facts?.isDirectory()) {
+    throw new ChestMnistError('ERR_OUTPUT', {
+      found: `${folder} is a file`,
+      needed: 'a folder that holds the runs',
+      next: ELSEWHERE.instead,
+    });
+  }
+  // A name that is too long shows only in a folder that exists.
+  for (const part of path.relative(folder, directory).split(path.sep)) await lookUp(path.join(folder, part));
+  await writing(folder, () => access(folder, constants.W_OK | constants.X_OK), ELSEWHERE);
 }
 
-/** Makes `out/name`, or `out/<yyyymmdd-hhmmss>-<data>` with -2, -3 ... where that exists. Never takes a folder that is there. */
+/** undefined for what does not exist; what cannot exist there is an error. */
+async function lookUp(place: string): Promise<Stats | undefined> {
+  try {
+    return await stat(place);
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw writeError(error, place, ELSEWHERE);
+  }
+}
+
+const isAbsent = (error: unknown): boolean =>
+  ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+/**
+ * Makes `out/name`, or `out/<yyyymmdd-hhmmss>-<data>` with -2, -3 ... where that exists. Never takes a folder that is
+ * there. ERR_OUTPUT or ERR_DISK when it cannot.
+ */
 export async function createRunDirectory(
   out: string,
   name: string | null,
@@ -70,7 +102,7 @@ export async function createRunDirectory(
   now = new Date(),
 ): Promise<string> {
   const base = path.resolve(out, name ?? `${timestamp(now)}-${dataName}`);
-  try {
+  const make = async (): Promise<string> => {
     await mkdir(path.dirname(base), { recursive: true });
     for (let copy = 1; ; copy++) {
       const directory = copy === 1 ? base : `${base}-${copy}`;
@@ -85,23 +117,18 @@ export async function createRunDirectory(
       await mkdir(path.join(directory, 'checkpoint'));
       return directory;
     }
-  } catch (error) {
-    if (error instanceof ChestMnistError) throw error;
-    throw unusable(base, 'cannot be made', error);
-  }
+  };
+  return writing(base, make, ELSEWHERE);
 }
 
 /** Runs `work` with the run directory locked. ERR_BUSY when another run goes on in it, in this process or another. */
 export async function withRunLock<T>(directory: string, work: (held: StillHeld) => Promise<T>): Promise<T> {
-  try {
-    return await withLock(runFiles(directory).lock, work, {
-      waiting: (holder) => {
-        throw busy(directory, holder);
-      },
-    });
-  } catch (error) {
-    throw writeErrorOf(error, directory);
-  }
+  return withLock(runFiles(directory).lock, work, {
+    waiting: (holder) => {
+      throw busy(directory, holder);
+    },
+    next: await goingOn(directory),
+  });
 }
 
 /** What another run in this directory, or one that has taken it over, is told. */
@@ -112,19 +139,24 @@ export const busy = (directory: string, holder: string): ChestMnistError =>
     next: 'wait for it or stop it, or start a run of its own without --resume',
   });
 
-/** A failed write as a run tells it: what was finished is on disk. Other errors stay as they are. */
-export function writeErrorOf(error: unknown, directory: string): unknown {
-  const cause = error instanceof ChestMnistError ? error.cause : error;
-  if (!(cause instanceof Error) || (cause as NodeJS.ErrnoException).syscall === undefined) return error;
-  return new ChestMnistError(
-    'ERR_CONFIG',
-    {
-      found: `${directory} cannot be written (${cause.message})`,
-      needed: 'a folder that can be written, with room for about 600 MB',
-      next: `make room or allow writing, then chestmnist train --resume ${directory}`,
-    },
-    { cause },
-  );
+/**
+ * A failed write to a run directory, with how the run goes on: what was finished is on disk. Other errors, such as those
+ * about the data, stay as they are.
+ */
+export async function writeErrorOf(error: unknown, directory: string): Promise<unknown> {
+  if (!isWriteError(error)) return error;
+  if (error instanceof ChestMnistError) return writeError(error.cause ?? error, directory, await goingOn(directory));
+  const inside = (error as NodeJS.ErrnoException).path?.startsWith(directory);
+  return inside ? writeError(error, directory, await goingOn(directory)) : error;
+}
+
+/** What to do once a run directory can be written again. */
+async function goingOn(directory: string): Promise<NextStep> {
+  const { checkpoint, previous } = runFiles(directory);
+  const canResume = (await exists(checkpoint)) || (await exists(previous));
+  return {
+    then: canResume ? `chestmnist train --resume ${directory}` : `remove ${directory} and start the run again`,
+  };
 }
 
 /** Removes the temporary files of a process that was killed while it wrote. */
@@ -142,15 +174,8 @@ function timestamp(now: Date): string {
 }
 
 const taken = (directory: string): ChestMnistError =>
-  new ChestMnistError('ERR_CONFIG', {
+  new ChestMnistError('ERR_OUTPUT', {
     found: `${directory} exists already`,
     needed: 'a run name of its own: no run is ever overwritten',
     next: `choose another --name, or continue it with --resume ${directory}`,
   });
-
-const unusable = (folder: string, how: string, cause?: unknown): ChestMnistError =>
-  new ChestMnistError(
-    'ERR_CONFIG',
-    { found: `${folder} ${how}`, needed: 'a folder that can be written', next: 'choose another --out' },
-    { cause },
-  );

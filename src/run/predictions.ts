@@ -6,6 +6,7 @@
 import { readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { exists, writeAtomically } from '../base/atomic';
+import { writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { readNpz, writeNpz } from '../base/npz';
 import type { SplitName } from '../data/dataset';
@@ -28,9 +29,12 @@ export interface PredictionsName {
   acc: Figure;
 }
 
+/** Of the flag and of the run in a file name: two names that are as long as a file system takes do not fit in one. */
+const LONGEST = 100;
+
 /**
  * Writes `predictions/{split}.npz` (`labels` |u1 and `logits` <f4, both [N, labelCount]) and the CSV into a run
- * directory, in place of those of the same split; returns the two paths. Throws ERR_DATA_SHAPE or ERR_CONFIG.
+ * directory, in place of those of the same split; returns the two paths. Throws ERR_DATA_SHAPE, ERR_OUTPUT or ERR_DISK.
  */
 export async function writePredictions(
   directory: string,
@@ -47,7 +51,7 @@ export async function writePredictions(
   }
   const { predictions: folder, scored } = runFiles(directory);
   const prefix = `${flagOf(flag, size)}${size === 28 ? '' : `_${size}`}_${split}_`;
-  const suffix = `@${run.replace(/[^A-Za-z0-9_-]+/g, '-') || 'run'}.csv`;
+  const suffix = `@${run.replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, LONGEST) || 'run'}.csv`;
   const csv = path.join(folder, `${prefix}[AUC]${fixed(auc)}_[ACC]${fixed(acc)}${suffix}`);
   const npz = scored(split);
   await writeNpz(npz, {
@@ -87,15 +91,17 @@ export async function readScored(directory: string, split: ScoredSplit): Promise
 
 /** A second scoring of a run has other figures and so another name: its file takes the place of the first. */
 async function removeFormer(folder: string, prefix: string, suffix: string, kept: string): Promise<void> {
-  const names = await readdir(folder);
-  const former = names.filter((name) => name.startsWith(prefix) && name.endsWith(suffix) && name !== kept);
-  for (const name of former) await rm(path.join(folder, name), { force: true });
+  await writing(folder, async () => {
+    const names = await readdir(folder);
+    const former = names.filter((name) => name.startsWith(prefix) && name.endsWith(suffix) && name !== kept);
+    for (const name of former) await rm(path.join(folder, name), { force: true });
+  });
 }
 
 /** The Evaluator splits the name at underscores: none may be left in the flag, nor the size in it twice. */
 function flagOf(name: string, size: number): string {
   const flag = name.endsWith(`_${size}`) ? name.slice(0, -`_${size}`.length) : name;
-  return flag.replace(/[^A-Za-z0-9.-]+/g, '-') || 'dataset';
+  return flag.replace(/[^A-Za-z0-9.-]+/g, '-').slice(0, LONGEST) || 'dataset';
 }
 
 const fixed = (value: Figure): string => (value === null || !Number.isFinite(value) ? 'nan' : value.toFixed(3));

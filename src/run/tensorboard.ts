@@ -3,8 +3,9 @@
  * TFRecord framing (length, masked CRC-32C, data, masked CRC-32C) and tensorboard/compat/proto's event and summary.
  * Not here: when they are written (train.ts) and the pictures (index.ts).
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
+import { writeError } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import type { Predictions } from '../metrics/types';
 import type { EpochRow } from './history';
@@ -19,10 +20,16 @@ export class TensorBoardWriter {
   readonly file: string;
   private descriptor: number | undefined;
 
-  /** Makes the file. Throws ERR_CONFIG when the directory is missing or cannot be written. */
+  /** Makes the file. Throws ERR_OUTPUT or ERR_DISK when the directory is missing or cannot be written. */
   constructor(directory: string, suffix = '') {
     [this.file, this.descriptor] = create(directory, suffix);
-    this.append(Date.now() / 1000, [string(3, 'brain.Event:2')]);
+    try {
+      this.append(Date.now() / 1000, [string(3, 'brain.Event:2')]);
+    } catch (error) {
+      void this.close();
+      rmSync(this.file, { force: true });
+      throw error;
+    }
   }
 
   /** One number (NaN is allowed) at a step; `wallTime` in seconds since 1970, now by default. Throws ERR_DISPOSED after close. */
@@ -95,7 +102,7 @@ export class TensorBoardWriter {
     try {
       writeSync(this.descriptor, record(message(double(1, wallTime), ...fields)));
     } catch (cause) {
-      throw unwritable(this.file, cause);
+      throw writeError(cause, this.file);
     }
   }
 }
@@ -112,21 +119,10 @@ function create(directory: string, suffix: string): [file: string, descriptor: n
     try {
       return [file, openSync(file, 'wx')];
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw unwritable(file, cause);
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw writeError(cause, file);
     }
   }
 }
-
-const unwritable = (file: string, cause: unknown): ChestMnistError =>
-  new ChestMnistError(
-    'ERR_CONFIG',
-    {
-      found: `${file} cannot be written (${(cause as Error).message})`,
-      needed: 'a folder that can be written, with room',
-      next: 'free some room or choose another --out',
-    },
-    { cause },
-  );
 
 /** tp, fp, tn, fn, precision and recall, [6, PR_THRESHOLDS], at thresholds from 0 to 1; at a threshold a score is positive. */
 function prCounts(truth: Uint8Array, scores: Predictions['scores']): Float32Array {

@@ -7,6 +7,7 @@ import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFi
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
+import { writeError, writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { findAddon, sourceHash, type Addon } from './addon';
 import type { LibTorch } from './inspect';
@@ -20,9 +21,18 @@ export interface BuildOptions {
   signal?: AbortSignal;
 }
 
-/** Builds and returns the addon. Throws ERR_NATIVE_MISSING with the end of the log when that fails. */
-export async function buildAddon({ root, libtorch, verbose, signal }: BuildOptions): Promise<Addon> {
-  checkTools(libtorch);
+/**
+ * Builds and returns the addon. Throws ERR_BUILD with the end of the log when that fails, ERR_DISK or ERR_OUTPUT when
+ * `build/` cannot be written.
+ */
+export async function buildAddon(options: BuildOptions): Promise<Addon> {
+  checkTools(options.libtorch);
+  return writing(path.join(options.root, 'build'), () => build(options), AGAIN);
+}
+
+const AGAIN = { then: 'the same command again' };
+
+async function build({ root, libtorch, verbose, signal }: BuildOptions): Promise<Addon> {
   const release = path.join(root, 'build', 'Release');
   const work = path.join(root, 'build', 'cmake');
   const finishedMark = path.join(work, 'finished');
@@ -53,7 +63,7 @@ export async function buildAddon({ root, libtorch, verbose, signal }: BuildOptio
   return addon;
 }
 
-/** Throws ERR_NATIVE_MISSING when this machine cannot build an addon for this LibTorch. Nothing is run. */
+/** Throws ERR_BUILD when this machine cannot build an addon for this LibTorch. Nothing is run. */
 export function checkTools({ version, source }: Pick<LibTorch, 'version' | 'source'>): void {
   const onPath = (names: string[]): boolean =>
     names.some((name) =>
@@ -73,7 +83,7 @@ export function checkTools({ version, source }: Pick<LibTorch, 'version' | 'sour
     win32: 'winget install Kitware.CMake and the C++ tools of Visual Studio',
   }[process.platform as 'linux' | 'darwin' | 'win32'];
   const named = source === 'CHESTMNIST_LIBTORCH' ? 'unset CHESTMNIST_LIBTORCH to get one that needs no build, or ' : '';
-  throw new ChestMnistError('ERR_NATIVE_MISSING', {
+  throw new ChestMnistError('ERR_BUILD', {
     found: `no addon here fits LibTorch ${version} (${source}), so one has to be built, and this machine lacks ${missing.join(' and ')}`,
     needed: 'CMake and a C++20 compiler (GCC 11 or newer, Clang 14 or newer)',
     next: `${named}${install}, then ${SETUP_COMMAND}`,
@@ -90,6 +100,8 @@ interface Step {
 async function cmakeJs(args: string[], { root, log, verbose, signal }: Step): Promise<void> {
   const program = path.join(path.dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
   const out = createWriteStream(log, { flags: 'a' });
+  const written = finished(out);
+  written.catch(() => undefined); // reported where it is awaited, if it still is
   // A process group of its own, so that an interrupt ends the compilers too and not only cmake-js.
   const child = spawn(process.execPath, [program, ...args], {
     cwd: root,
@@ -114,7 +126,7 @@ async function cmakeJs(args: string[], { root, log, verbose, signal }: Step): Pr
       child.once('close', resolve);
     });
     out.end();
-    await finished(out);
+    await written;
     signal?.throwIfAborted();
     if (code !== 0) throw failed(`cmake-js ${args[0]} failed (exit ${code ?? 'by signal'})`, log);
   } finally {
@@ -131,10 +143,15 @@ function killGroup(pid: number): void {
   }
 }
 
-function failed(what: string, log: string): ChestMnistError {
-  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
-  return new ChestMnistError('ERR_NATIVE_MISSING', {
-    found: `${what}; the end of ${log}:\n${lines.slice(-30).join('\n')}\n`,
+function failed(what: string, log: string): unknown {
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-30);
+  const full = lines.find((line) => /No space left on device|Disk quota exceeded/i.test(line));
+  if (full !== undefined) {
+    const code = /quota/i.test(full) ? 'EDQUOT' : 'ENOSPC';
+    return writeError(Object.assign(new Error(full), { code }), path.dirname(log), AGAIN);
+  }
+  return new ChestMnistError('ERR_BUILD', {
+    found: `${what}; the end of ${log}:\n${lines.join('\n')}\n`,
     needed: 'an addon that builds against this LibTorch (GCC 11 or newer, Clang 14 or newer)',
     next: `read the log; then ${SETUP_COMMAND} --verbose`,
   });

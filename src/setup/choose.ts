@@ -4,6 +4,7 @@
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { isWriteError } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { fitting, releasesOf, type Addon } from './addon';
 import { checkTools } from './build';
@@ -42,7 +43,7 @@ export interface Search {
 export const isNamed = (from: string | undefined): boolean =>
   from !== undefined || Boolean(process.env.CHESTMNIST_LIBTORCH);
 
-/** The next one to try. Throws ERR_LIBTORCH_NOT_FOUND with every source and its reason, or ERR_NATIVE_MISSING. */
+/** The next one to try. Throws ERR_LIBTORCH_NOT_FOUND with every source and its reason, ERR_BUILD, ERR_DISK or ERR_OUTPUT. */
 export async function choose({ root, addons, broken, cuda, from, log, signal }: Search): Promise<Choice> {
   const env = process.env;
   const failures: Failure[] = [];
@@ -89,6 +90,7 @@ export async function choose({ root, addons, broken, cuda, from, log, signal }: 
   if (lastResort && !lacking) return { libtorch: lastResort, build: true };
   const got = lastResort || buildless ? undefined : await get();
   if (got) return choice(got);
+  if (notGot && isWriteError(notGot)) throw notGot;
   throw withOtherWays(broken.at(0)?.error ?? lacking ?? notGot ?? nothing(cuda), failures);
 }
 

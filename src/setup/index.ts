@@ -4,6 +4,7 @@
  */
 import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { writeError, writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { findAddon, findAddons, fitting, releasesOf, sourceHash, type Addon } from './addon';
 import { buildAddon } from './build';
@@ -43,7 +44,7 @@ export interface SetupResult {
 /**
  * Finds or gets LibTorch, links it, and builds the addon unless one that fits is there. Two calls at once wait for each
  * other. Throws ERR_PLATFORM_UNSUPPORTED, ERR_LIBTORCH_NOT_FOUND (each source with its reason), ERR_LIBTORCH_MISMATCH,
- * ERR_NATIVE_MISSING or ERR_CONFIG.
+ * ERR_NATIVE_MISSING, ERR_BUILD, ERR_CONFIG, and ERR_DISK or ERR_OUTPUT when the package or the cache cannot be written.
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const { log = () => undefined, signal } = options;
@@ -59,18 +60,21 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const blocked = unwritable(root);
   const waiting = (holder: string): void => log(`waiting for another setup of this package: ${holder}`);
   const work = async (): Promise<SetupResult> => {
-    const addons = usableAddons(root, options);
+    const addons = await writing(root, () => usableAddons(root, options), AGAIN);
     const { libtorch, addon, built, loaded } = await firstThatLoads(root, addons, blocked, options);
-    if (!blocked) link(root, libtorch.directory);
+    if (!blocked) await writing(root, () => link(root, libtorch.directory), AGAIN);
     confirmUsed(root, libtorch);
     const obstacle = cudaObstacle(loaded.cuda);
-    if (obstacle?.unused) log(`${obstacle.unused} stays unused by this CPU build: ${obstacle.remedy}, which ${CUDA_SIZES}`);
+    if (obstacle?.unused)
+      log(`${obstacle.unused} stays unused by this CPU build: ${obstacle.remedy}, which ${CUDA_SIZES}`);
     return { libtorch, addon: addon.file, built };
   };
   // A package that another user installed can be used with a LibTorch of one's own, as long as nothing is to be built.
   if (blocked) return work();
-  return withLock(path.join(root, 'build', 'setup.lock'), work, { waiting, signal });
+  return withLock(path.join(root, 'build', 'setup.lock'), work, { waiting, signal, next: AGAIN });
 }
+
+const AGAIN = { then: 'the same command again' };
 
 /** A LibTorch and an addon that were loaded together. */
 interface Ready {
@@ -87,7 +91,7 @@ interface Ready {
 async function firstThatLoads(
   root: string,
   addons: readonly Addon[],
-  blocked: ChestMnistError | undefined,
+  blocked: Error | undefined,
   options: SetupOptions,
 ): Promise<Ready> {
   const { log = () => undefined, cuda = false, from, signal } = options;
@@ -110,7 +114,7 @@ async function firstThatLoads(
 
 async function buildFor(
   libtorch: LibTorch,
-  { root, addons, blocked }: { root: string; addons: readonly Addon[]; blocked: ChestMnistError | undefined },
+  { root, addons, blocked }: { root: string; addons: readonly Addon[]; blocked: Error | undefined },
   { log = () => undefined, verbose, signal }: SetupOptions,
 ): Promise<Addon> {
   if (blocked) throw blocked;
@@ -161,7 +165,7 @@ function usableAddons(root: string, { rebuild }: SetupOptions): Addon[] {
 }
 
 /** The error to end with when something has to be written into a package that cannot be written. */
-function unwritable(root: string): ChestMnistError | undefined {
+function unwritable(root: string): Error | undefined {
   try {
     mkdirSync(path.join(root, 'build'), { recursive: true });
     const probe = path.join(root, 'build', `.${process.pid}`);
@@ -169,15 +173,11 @@ function unwritable(root: string): ChestMnistError | undefined {
     rmSync(probe, { recursive: true });
     return undefined;
   } catch (error) {
-    return new ChestMnistError(
-      'ERR_NATIVE_MISSING',
-      {
-        found: `${root} cannot be written (${(error as Error).message}), and the addon has to be built there`,
-        needed: 'a package folder that can be written, or an addon in it that fits',
-        next: `run ${SETUP_COMMAND} as the user who installed the package`,
-      },
-      { cause: error },
-    );
+    const isForbidden = ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
+    return writeError(error, `${root}, where the addon has to be built,`, {
+      ...AGAIN,
+      ...(isForbidden && { instead: `run ${SETUP_COMMAND} as the user who installed the package` }),
+    }) as Error;
   }
 }
 

@@ -11,11 +11,11 @@ import {
   readdirSync,
   renameSync,
   rmSync,
-  statfsSync,
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 import { download, withoutCredentials } from '../base/download';
+import { checkRoom, isWriteError, writing, type NextStep } from '../base/disk';
 import { openZip } from '../base/zip';
 import { ChestMnistError } from '../base/errors';
 import { extract, libtorchEntries, nvidiaEntries } from './extract';
@@ -98,7 +98,8 @@ export async function obtainFromFile({ file, refuse, log, signal }: FileOptions)
       });
     } catch (error) {
       signal?.throwIfAborted();
-      if (error instanceof ChestMnistError && error.code === 'ERR_LIBTORCH_MISMATCH') throw error;
+      if (isWriteError(error) || (error instanceof ChestMnistError && error.code === 'ERR_LIBTORCH_MISMATCH'))
+        throw error;
       throw new ChestMnistError(
         'ERR_LIBTORCH_NOT_FOUND',
         {
@@ -127,40 +128,37 @@ async function lacksLibraries(archive: string, { cuda, version }: LibTorch): Pro
   return `it is LibTorch ${version}, a CUDA build whose NVIDIA libraries are in other wheels`;
 }
 
-/** Work on the cache, by one process at a time, with room for it. Throws ERR_LIBTORCH_NOT_FOUND when it cannot be written. */
+const NEXT: NextStep = {
+  then: 'the same command again',
+  instead: `XDG_CACHE_HOME=FOLDER ${SETUP_COMMAND}, with a folder on a disk with room; keep the variable set afterwards`,
+};
+
+/** Work on the cache, by one process at a time, with room for it. Throws ERR_DISK or ERR_OUTPUT when it cannot be written. */
 async function withCache<T>(
   { log, signal }: Pick<ObtainOptions, 'log' | 'signal'>,
   cuda: boolean,
   work: () => Promise<T>,
 ): Promise<T> {
   const cache = libtorchCache();
-  try {
+  const inWriting = <R>(work: () => R | Promise<R>): Promise<R> => writing(`the cache ${cache}`, work, NEXT);
+  await inWriting(() => {
     mkdirSync(cache, { recursive: true });
     accessSync(cache, constants.W_OK);
-  } catch (error) {
-    throw new ChestMnistError(
-      'ERR_LIBTORCH_NOT_FOUND',
-      {
-        found: `the cache ${cache} cannot be written (${(error as Error).message})`,
-        needed: 'a folder to keep LibTorch in, shared by all projects',
-        next: `XDG_CACHE_HOME=FOLDER ${SETUP_COMMAND}, with a folder that you can write; keep the variable set afterwards`,
-      },
-      { cause: error },
-    );
-  }
+  });
   const waiting = (holder: string): void => log(`waiting for ${holder}, which is getting LibTorch too`);
   return withLock(
     path.join(cache, 'setup.lock'),
-    async () => {
-      for (const name of readdirSync(cache)) {
-        // Left by a set-up that was killed.
-        if (name.endsWith('.tmp') || name === DOWNLOADS)
-          rmSync(path.join(cache, name), { recursive: true, force: true });
-      }
-      checkRoom(cache, DISK_BYTES[cuda ? 'cuda' : 'cpu']);
-      return work();
-    },
-    { waiting, signal },
+    () =>
+      inWriting(async () => {
+        for (const name of readdirSync(cache)) {
+          // Left by a set-up that was killed.
+          if (name.endsWith('.tmp') || name === DOWNLOADS)
+            rmSync(path.join(cache, name), { recursive: true, force: true });
+        }
+        await checkRoom(cache, DISK_BYTES[cuda ? 'cuda' : 'cpu'], NEXT);
+        return work();
+      }),
+    { waiting, signal, next: NEXT },
   );
 }
 
@@ -174,22 +172,14 @@ async function attempt(
     return await get();
   } catch (error) {
     signal?.throwIfAborted();
+    // No other source would do better.
+    if (isWriteError(error)) throw error;
     failures.push({
       source,
       reason: error instanceof ChestMnistError ? error.found : String((error as Error).message),
     });
     return undefined;
   }
-}
-
-function checkRoom(folder: string, needed: number): void {
-  const { bavail, bsize } = statfsSync(folder);
-  if (bavail * bsize >= needed) return;
-  throw new ChestMnistError('ERR_LIBTORCH_NOT_FOUND', {
-    found: `${((bavail * bsize) / 1e9).toFixed(1)} GB free in ${folder}`,
-    needed: `${(needed / 1e9).toFixed(1)} GB to get LibTorch`,
-    next: `free some space, or XDG_CACHE_HOME=FOLDER ${SETUP_COMMAND}, with a folder on a larger disk; keep the variable set afterwards`,
-  });
 }
 
 /**

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { ChestMnistError } from '../base/errors';
 import { pythons } from './locate';
 
 export interface PipOptions {
@@ -17,7 +18,10 @@ export interface PipOptions {
   deps: boolean;
 }
 
-/** Downloads wheels into `folder`; returns the paths of all wheels there. Throws an Error that says what pip said. */
+/**
+ * Downloads wheels into `folder`; returns the paths of all wheels there. Throws an Error with pip's reason, or ERR_DISK
+ * when its disk is full.
+ */
 export async function pipDownload(requirements: string[], folder: string, options: PipOptions): Promise<string[]> {
   mkdirSync(folder, { recursive: true });
   const args = ['-m', 'pip', 'download', '--only-binary=:all:', '--disable-pip-version-check', '--progress-bar', 'off'];
@@ -34,10 +38,19 @@ export async function pipDownload(requirements: string[], folder: string, option
         .filter((name) => name.endsWith('.whl'))
         .map((name) => path.join(folder, name));
     }
+    if (/No space left on device|Disk quota exceeded/i.test(result.text)) throw full(folder, reasonOf(result.text));
     reasons.push(`${python}: ${reasonOf(result.text)}`);
   }
   throw new Error(reasons.join('; '));
 }
+
+/** pip writes to the folder of temporary files first, so either disk may be the full one. */
+const full = (folder: string, reason: string): ChestMnistError =>
+  new ChestMnistError('ERR_DISK', {
+    found: `pip could not write what it downloads: ${reason}`,
+    needed: `room in the folder of temporary files (TMPDIR) and in ${path.dirname(folder)}`,
+    next: 'free some space there, then the same command again',
+  });
 
 /** The lines that matter of pip's output: its last error, else its last line. */
 function reasonOf(text: string): string {

@@ -60,11 +60,10 @@ async function runInDirectory(
   const { history } = journal;
   const { threads, epochs } = options;
   const facts = { device: trainer.device, threads, data: factsOf(dataset) };
-  const run = await startRunFile(
-    directory,
-    { ...facts, path: dataset.path, ...journal.progress },
-    resumed !== undefined,
-  );
+  const begun = { ...facts, path: dataset.path, ...journal.progress };
+  const run = await startRunFile(directory, begun, resumed !== undefined).catch(async (cause: unknown) => {
+    throw await writeErrorOf(cause, directory);
+  });
   const cancel = (): void => trainer.cancel();
   signal.addEventListener('abort', cancel);
   try {
@@ -109,7 +108,7 @@ async function runInDirectory(
     emit({ type: 'finish', runDirectory: directory, seconds: run.seconds(), metrics });
     return { status: 'finished', runDirectory: directory, history, bestEpoch, metrics };
   } catch (cause) {
-    const error = writeErrorOf(cause, directory);
+    const error = await writeErrorOf(cause, directory);
     const { code, message } = error as ChestMnistError;
     try {
       if (held()) await run.write(run.ending('failed', { ...journal.progress, error: { code, message } }));

@@ -12,7 +12,7 @@ import type { Trainer } from '../engine/contract';
 import type { OptionName, ResolvedOptions, TrainOptions } from '../recipe/options';
 import { isFree, resolveOptions, show } from '../recipe/resolve';
 import { learningRate, milestoneEpochs } from '../recipe/schedule';
-import { loadCheckpoint, type Checkpoint } from '../run/checkpoint';
+import { checkpointError, loadCheckpoint, type Checkpoint } from '../run/checkpoint';
 import { runFiles } from '../run/directory';
 import { outOfPatience } from '../run/history';
 import { readRunFile } from '../run/record';
@@ -126,6 +126,17 @@ export function checkSameData(found: DataFacts, { directory, checkpoint: { data 
     needed: `the data of ${directory}: ${data.name} with MD5 ${data.md5} and ${Object.values(data.counts).join('/')} images of ${data.size} px`,
     next: 'pass the data file of that run with --data, or start a new run',
   });
+}
+
+/** Puts a checkpoint's model and optimizer into a trainer. ERR_CHECKPOINT_INCOMPATIBLE when they are of another network. */
+export async function restore(
+  trainer: Trainer,
+  { model, optimizer }: Pick<Checkpoint, 'model' | 'optimizer'>,
+): Promise<void> {
+  await trainer.loadStateDict(model).catch((error: unknown) => {
+    throw checkpointError(error);
+  });
+  await trainer.loadOptimizerState(optimizer);
 }
 
 /** Another device or number of threads adds numbers up in another order: allowed, and reported. */

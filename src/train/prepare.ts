@@ -13,7 +13,7 @@ import type { ResolvedOptions } from '../recipe/options';
 import { checkOutput } from '../run/directory';
 import { fitHead, imagenetWeights, loadWeights } from '../weights';
 import type { TrainEvent } from './events';
-import { checkSameData, roundingNote, type Plan, type Resumed } from './plan';
+import { checkSameData, restore, roundingNote, type Plan, type Resumed } from './plan';
 
 export interface Prepared {
   options: ResolvedOptions;
@@ -56,8 +56,7 @@ export async function prepare(
     if (resumed) {
       const rounding = roundingNote(resumed, device, options, trainer.execution);
       if (rounding !== undefined) notes.push(rounding);
-      await trainer.loadStateDict(resumed.checkpoint.model);
-      await trainer.loadOptimizerState(resumed.checkpoint.optimizer);
+      await restore(trainer, resumed.checkpoint);
     } else if (options.weights !== null) {
       notes.push(...(await startFrom(trainer, options.weights, { signal, onProgress })));
     }

@@ -4,9 +4,9 @@
  */
 import { ChestMnistError, type ErrorParts } from '../base/errors';
 
-/** ERR_CHECKPOINT_INCOMPATIBLE with the usual three parts. */
-export function incompatible(parts: ErrorParts, cause?: unknown): ChestMnistError {
-  return new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', parts, { cause });
+/** ERR_WEIGHTS with the usual three parts. */
+export function weightsError(parts: ErrorParts, cause?: unknown): ChestMnistError {
+  return new ChestMnistError('ERR_WEIGHTS', parts, { cause });
 }
 
 /** A name from a file as it may be printed: itself when plain, else quoted and at most 80 characters. */

@@ -30,8 +30,8 @@ export interface Exported {
 
 /**
  * Writes `source` to `output`, atomically. safetensors and onnx carry the label names and sizes in their metadata.
- * ERR_CONFIG when the file exists (without `force`) or cannot be written, ERR_CHECKPOINT_INCOMPATIBLE when the state
- * dict is not a resnet18's.
+ * ERR_OUTPUT when the file exists (without `force`), ERR_OUTPUT or ERR_DISK when it cannot be written, ERR_WEIGHTS when
+ * the state dict is not a resnet18's.
  */
 export async function exportWeights(
   source: ExportSource,
@@ -40,7 +40,7 @@ export async function exportWeights(
   const file = path.resolve(options.output);
   const there = await stat(file).catch(() => undefined);
   if (there && !options.force) {
-    throw new ChestMnistError('ERR_CONFIG', {
+    throw new ChestMnistError('ERR_OUTPUT', {
       found: `${file} exists`,
       needed: 'an output that does not exist, or --force to replace it',
       next: 'choose another --output, or add --force',

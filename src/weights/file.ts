@@ -1,22 +1,22 @@
 /**
  * Bounded reading of a weight file: no more memory is claimed than the file has bytes, and only regular files are
- * opened (a pipe would wait for ever). Writing is data/atomic.ts.
+ * opened (a pipe would wait for ever). Writing is base/atomic.ts.
  */
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
-import { incompatible, reasonOf } from './errors';
+import { reasonOf, weightsError } from './errors';
 import { MAX_BYTES } from './tensor';
 
 /**
  * Opens `file` and passes its handle and size in bytes to `use`. ERR_CONFIG when it cannot be opened or is not a
- * regular file; ERR_CHECKPOINT_INCOMPATIBLE when it is larger than 1 GiB.
+ * regular file; ERR_WEIGHTS when it is larger than 1 GiB.
  */
 export async function withFile<T>(file: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
   const handle = await openRegular(file);
   try {
     const { size } = await handle.stat();
     if (size > MAX_BYTES) {
-      throw incompatible({
+      throw weightsError({
         found: `${file} has ${size} bytes`,
         needed: `at most ${MAX_BYTES} bytes: a resnet18 state dict has about 45 million`,
         next: 'save only the state dict of the model, without optimizer state',

@@ -3,7 +3,7 @@
  * differs, and everything that was replaced is said. Nothing else is forgiven.
  */
 import type { StateDict, StateEntry } from '../engine/contract';
-import { incompatible } from './errors';
+import { weightsError } from './errors';
 import { checkState, stemOf, withCounters } from './state';
 
 const isHead = ({ name }: StateEntry) => name === 'fc.weight' || name === 'fc.bias';
@@ -12,7 +12,7 @@ function checkStem(state: StateDict, expected: StateDict): void {
   const shape = (of: StateDict) => of.find(({ name }) => name === 'conv1.weight')?.shape ?? [];
   const [found, needed] = [stemOf(shape(state)), stemOf(shape(expected))];
   if (found === undefined || needed === undefined || found === needed) return;
-  throw incompatible({
+  throw weightsError({
     found: `weights with the ${found} stem: conv1.weight is [${shape(state).join(', ')}]`,
     needed: `the ${needed} stem of this model: conv1.weight [${shape(expected).join(', ')}]`,
     next: `use --stem ${found}, or weights trained with --stem ${needed}`,
@@ -23,7 +23,7 @@ function checkStem(state: StateDict, expected: StateDict): void {
  * `state` made to fit `expected`, the state dict of the model it will be loaded into (F32 and I64, torchvision's names).
  * - Another label count: fc.weight and fc.bias are taken from `expected`, and a note says so.
  * - No num_batches_tracked at all (old files): they start at 0, as in PyTorch, and a note says so.
- * - Anything else that differs: ERR_CHECKPOINT_INCOMPATIBLE with the first differences.
+ * - Anything else that differs: ERR_WEIGHTS with the first differences.
  * Returns entries in the order of `expected`; values are shared, not copied.
  */
 export function fitHead(state: StateDict, expected: StateDict): { state: StateDict; notes: string[] } {

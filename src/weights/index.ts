@@ -20,7 +20,7 @@ export { recognise } from './state';
  * state dict, or a dict with one under state_dict, model_state_dict, model or net; prefixes module. and _orig_mod.
  * removed). The content decides, not the extension; nothing in the file is executed. Values: F32 and I64 as they are;
  * F16, BF16 and F64 become F32. Names and shapes are not judged here: see checkState and fitHead.
- * ERR_CONFIG when the file cannot be opened, ERR_CHECKPOINT_INCOMPATIBLE when it cannot be used.
+ * ERR_CONFIG when the file cannot be opened, ERR_WEIGHTS when it cannot be used.
  */
 export async function loadWeights(file: string): Promise<StateDict> {
   // A safetensors header is JSON, and begins after its length.
@@ -31,7 +31,7 @@ export async function loadWeights(file: string): Promise<StateDict> {
 /**
  * Writes a state dict (F32 and I64 entries) atomically in the format of the extension: .safetensors, or .pth/.pt.
  * `metadata` (strings) is kept by .safetensors, which always says `format: pt`; .pth has no place for it.
- * ERR_CONFIG for another extension or a place that cannot be written; ERR_CHECKPOINT_INCOMPATIBLE for an unsound entry.
+ * ERR_CONFIG for another extension; ERR_OUTPUT or ERR_DISK when the file cannot be written; ERR_WEIGHTS for an unsound entry.
  */
 export async function saveWeights(file: string, state: StateDict, metadata?: Record<string, string>): Promise<void> {
   switch (path.extname(file).toLowerCase()) {

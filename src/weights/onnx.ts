@@ -118,7 +118,7 @@ export interface OnnxOptions {
 
 /**
  * Writes the network with the weights `state` (a resnet18's, either stem) to `file`, atomically.
- * ERR_CHECKPOINT_INCOMPATIBLE when it is not a resnet18's, ERR_CONFIG when the file cannot be written.
+ * ERR_WEIGHTS when it is not a resnet18's, ERR_OUTPUT or ERR_DISK when the file cannot be written.
  */
 export async function writeOnnx(file: string, state: StateDict, options: OnnxOptions = {}): Promise<void> {
   const { stem, labelCount, state: sound } = recognise(state);

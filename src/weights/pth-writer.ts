@@ -53,7 +53,7 @@ function pickleOf(state: StateDict): Buffer {
   return Buffer.concat([op(0x80, 2), orderedDict(), op(0x28), ...items, op(0x75, 0x2e)]);
 }
 
-/** Writes `state` to a .pth file atomically. ERR_CONFIG when it cannot be written; ERR_CHECKPOINT_INCOMPATIBLE when an entry is unsound. */
+/** Writes `state` to a .pth file atomically. ERR_OUTPUT or ERR_DISK when it cannot be written; ERR_WEIGHTS when an entry is unsound. */
 export async function writePth(file: string, state: StateDict): Promise<void> {
   checkSavable(state);
   const record = (name: string, bytes: Uint8Array): ZipInput => ({ name: `${ROOT}/${name}`, parts: [bytes] });

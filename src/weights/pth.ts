@@ -6,7 +6,7 @@
 import { ChestMnistError } from '../base/errors';
 import { openZip, type ZipArchive } from '../base/zip';
 import type { StateDict, StateEntry } from '../engine/contract';
-import { incompatible, reasonOf, shown } from './errors';
+import { reasonOf, shown, weightsError } from './errors';
 import { readBytes, withFile } from './file';
 import { Callable, unpickle } from './pickle';
 import { elementCount, gather, isReadDtype, ITEM_BYTES, MAX_BYTES, toEntry, type ReadDtype } from './tensor';
@@ -195,7 +195,7 @@ function beforeZip(start: Uint8Array): string | undefined {
 function refuseOldFormats(file: string, start: Uint8Array): void {
   if (start[0] === 0x50 && start[1] === 0x4b) return;
   const old = beforeZip(start);
-  throw incompatible({
+  throw weightsError({
     found: `${file} is ${old ?? 'neither a safetensors nor a .pth file'}`,
     needed: 'a zip as torch.save writes it since PyTorch 1.6, or a .safetensors file',
     next: old ? `save it again from Python: torch.save(torch.load(FILE, weights_only=True), FILE)` : 'check the path',
@@ -204,7 +204,7 @@ function refuseOldFormats(file: string, start: Uint8Array): void {
 
 /**
  * The state dict in a .pth file, in its order. float32 and int64 are taken as they are; float64, float16 and bfloat16
- * become F32. ERR_CONFIG when it cannot be opened, ERR_CHECKPOINT_INCOMPATIBLE when it holds anything else.
+ * become F32. ERR_CONFIG when it cannot be opened, ERR_WEIGHTS when it holds anything else.
  */
 export async function readPth(file: string): Promise<StateDict> {
   const fileBytes = await withFile(file, async (handle, size) => {
@@ -219,7 +219,7 @@ export async function readPth(file: string): Promise<StateDict> {
     for (const [name, tensor] of tensorsIn(await records.root())) state.push(await records.entry(name, tensor));
     return state;
   } catch (error) {
-    throw incompatible(
+    throw weightsError(
       {
         found: `${file} holds no state dict that can be read: ${error instanceof ChestMnistError ? error.found : reasonOf(error)}`,
         needed: 'torch.save(model.state_dict(), FILE), or a dict with it under "state_dict"',

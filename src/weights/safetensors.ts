@@ -5,7 +5,7 @@
  */
 import { writeAtomically, writeChunks } from '../base/atomic';
 import type { StateDict } from '../engine/contract';
-import { incompatible, reasonOf, shown } from './errors';
+import { reasonOf, shown, weightsError } from './errors';
 import { readBytes, withFile } from './file';
 import { bytesOf, checkSavable, elementCount, isReadDtype, ITEM_BYTES, toEntry, type ReadDtype } from './tensor';
 
@@ -28,7 +28,7 @@ export interface Safetensors {
 }
 
 const damaged = (file: string, what: string, cause?: unknown) =>
-  incompatible(
+  weightsError(
     {
       found: `${file} is not a sound safetensors file: ${what}`,
       needed: 'a file as saveWeights or Python safetensors writes it',
@@ -91,7 +91,7 @@ function checkTiling(ranges: readonly Range[], dataBytes: number): void {
 
 /**
  * Reads a safetensors file. F32 and I64 are taken as they are; F16, BF16 and F64 become F32.
- * ERR_CONFIG when it cannot be opened; ERR_CHECKPOINT_INCOMPATIBLE when it is damaged or has other dtypes.
+ * ERR_CONFIG when it cannot be opened; ERR_WEIGHTS when it is damaged or has other dtypes.
  */
 export function readSafetensors(file: string): Promise<Safetensors> {
   return withFile(file, async (handle, size) => {

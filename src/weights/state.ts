@@ -3,7 +3,7 @@
  * against them. Not here: the values, and any file format. Source: torchvision/models/resnet.py (BasicBlock, [2,2,2,2]).
  */
 import type { StateDict, StateEntry, Stem } from '../engine/contract';
-import { incompatible, shown } from './errors';
+import { shown, weightsError } from './errors';
 
 /** A state dict entry without its values. */
 export type TensorSpec = Pick<StateEntry, 'name' | 'dtype' | 'shape'>;
@@ -98,13 +98,13 @@ const LISTED = 5;
 
 /**
  * `state` in the order of `expected`, when it has exactly its names, shapes and dtypes.
- * Otherwise ERR_CHECKPOINT_INCOMPATIBLE, listing the first differences.
+ * Otherwise ERR_WEIGHTS, listing the first differences.
  */
 export function checkState(state: StateDict, expected: readonly TensorSpec[]): StateDict {
   const list = differences(state, expected);
   if (list.length > 0) {
     const more = list.length > LISTED ? `; and ${list.length - LISTED} more` : '';
-    throw incompatible({
+    throw weightsError({
       found: `a state dict of ${state.length} entries that differs from the model: ${list.slice(0, LISTED).join('; ')}${more}`,
       needed: `the ${expected.length} entries of torchvision's resnet18, with this model's stem and label count`,
       next: 'pass weights of this model, or the --stem they were trained with',
@@ -129,7 +129,7 @@ export function withCounters(state: StateDict, expected: readonly TensorSpec[]):
 
 /**
  * The stem and label count L that a state dict tells by its conv1.weight and fc.weight, and the state dict in
- * torchvision's order (see withCounters). ERR_CHECKPOINT_INCOMPATIBLE when it is not a resnet18's.
+ * torchvision's order (see withCounters). ERR_WEIGHTS when it is not a resnet18's.
  */
 export function recognise(state: StateDict): { stem: Stem; labelCount: number; state: StateDict } {
   const shapeOf = (name: string) => state.find((entry) => entry.name === name)?.shape ?? [];

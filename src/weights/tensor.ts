@@ -4,7 +4,7 @@
  */
 import { types } from 'node:util';
 import type { StateEntry } from '../engine/contract';
-import { incompatible, shown } from './errors';
+import { shown, weightsError } from './errors';
 
 /** Dtypes that can be read, by safetensors' names, with their size in bytes. */
 export const ITEM_BYTES = { F32: 4, F64: 8, F16: 2, BF16: 2, I64: 8 } as const;
@@ -77,12 +77,12 @@ const halfToFloat = (half: number): number => {
 
 /**
  * An entry of `bytes` (C order, exactly as long as the shape says). F32 and I64 share the memory of `bytes` when it is aligned.
- * ERR_CHECKPOINT_INCOMPATIBLE when the length and the shape disagree.
+ * ERR_WEIGHTS when the length and the shape disagree.
  */
 export function toEntry(name: string, dtype: ReadDtype, shape: readonly number[], bytes: Uint8Array): StateEntry {
   const count = elementCount(shape);
   if (count === undefined || bytes.byteLength !== count * ITEM_BYTES[dtype]) {
-    throw incompatible({
+    throw weightsError({
       found: `${bytes.byteLength} bytes for ${shown(name)} with dtype ${dtype} and shape [${shape.join(', ')}]`,
       needed: 'as many bytes as dtype and shape say',
       next: 'save the weights again: the file is damaged',
@@ -106,13 +106,13 @@ export function toEntry(name: string, dtype: ReadDtype, shape: readonly number[]
   }
 }
 
-/** The values of an entry as bytes, sharing memory. ERR_CHECKPOINT_INCOMPATIBLE when dtype, shape and data disagree. */
+/** The values of an entry as bytes, sharing memory. ERR_WEIGHTS when dtype, shape and data disagree. */
 export function bytesOf({ name, dtype, shape, data }: StateEntry): Uint8Array {
   const count = elementCount([...shape]);
   // Not instanceof: in a test runner's context, arrays of the addon have other constructors.
   const kind = types.isFloat32Array(data) ? 'F32' : types.isBigInt64Array(data) ? 'I64' : 'neither';
   if (kind !== dtype || count !== data.length) {
-    throw incompatible({
+    throw weightsError({
       found: `${shown(name)}: ${data.length} values (${data.constructor.name}) for dtype ${dtype} and shape [${shape.join(', ')}]`,
       needed: 'a Float32Array for F32 or a BigInt64Array for I64, with one value an element',
       next: 'fix the entry before saving',
@@ -124,13 +124,13 @@ export function bytesOf({ name, dtype, shape, data }: StateEntry): Uint8Array {
 /** No state dict that is saved may have more entries: far beyond a resnet18's 122, within what both formats hold. */
 const MAX_ENTRIES = 4096;
 
-/** ERR_CHECKPOINT_INCOMPATIBLE unless the names differ, none is reserved, and number and total size are within bounds. */
+/** ERR_WEIGHTS unless the names differ, none is reserved, and number and total size are within bounds. */
 export function checkSavable(state: readonly StateEntry[]): void {
   const names = new Set(state.map(({ name }) => name));
   const bytes = state.reduce((sum, { data }) => sum + data.byteLength, 0);
   if (names.size === state.length && !names.has('__metadata__') && state.length <= MAX_ENTRIES && bytes <= MAX_BYTES)
     return;
-  throw incompatible({
+  throw weightsError({
     found: `a state dict of ${state.length} entries with ${names.size} names and ${bytes} bytes`,
     needed: `at most ${MAX_ENTRIES} entries and ${MAX_BYTES} bytes, each name once and none of them __metadata__`,
     next: 'save the state dict of the model alone',

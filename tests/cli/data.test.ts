@@ -48,7 +48,7 @@ describe('data synthesize and verify', () => {
     const before = await readFile(at('made.npz'));
     const again = await chestmnist(args);
     expect(again.code).toBe(2);
-    expect(JSON.parse(again.stdout)).toMatchObject({ code: 'ERR_CONFIG', found: expect.stringContaining('exists') });
+    expect(JSON.parse(again.stdout)).toMatchObject({ code: 'ERR_OUTPUT', found: expect.stringContaining('exists') });
     expect((await chestmnist([...args, '--force'])).code).toBe(0);
     expect((await readFile(at('made.npz'))).equals(before)).toBe(true);
   });

@@ -91,7 +91,7 @@ describe('evaluate', () => {
     };
     const file = await npz(folder(), 'three.npz', three);
     const { code, stderr } = await chestmnist(['evaluate', run, '--data', file]);
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('ERR_CHECKPOINT_INCOMPATIBLE') });
+    expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining('ERR_WEIGHTS') });
   });
 });
 

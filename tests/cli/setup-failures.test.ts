@@ -63,7 +63,9 @@ describe('no compiler', () => {
     const CHESTMNIST_LIBTORCH = fakeLibTorch(fresh('other'), '2.99.0');
     const { status, stderr } = chestmnist(installed(), ['setup'], nothing({ CHESTMNIST_LIBTORCH, ...noCompiler() }));
     expect(status).toBe(4);
-    expect(stderr).toMatch(/found +no addon here fits LibTorch 2\.99\.0 .*CHESTMNIST_LIBTORCH.*lacks CMake/);
+    expect(stderr).toMatch(
+      /ERR_BUILD\n +found +no addon here fits LibTorch 2\.99\.0 .*CHESTMNIST_LIBTORCH.*lacks CMake/,
+    );
     expect(stderr).toMatch(/next +unset CHESTMNIST_LIBTORCH .* or /);
   });
 
@@ -100,9 +102,31 @@ describe('a place that cannot be written', () => {
     const file = fresh('file');
     writeFileSync(file, '');
     const { status, stderr } = chestmnist(installed(), ['setup'], nothing({ XDG_CACHE_HOME: path.join(file, 'x') }));
-    expect(status).toBe(4);
-    expect(stderr).toMatch(/error ERR_LIBTORCH_NOT_FOUND\n +found +the cache .* cannot be written \(ENOTDIR/);
-    expect(stderr).toMatch(/next +XDG_CACHE_HOME=FOLDER npx chestmnist setup/);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/error ERR_OUTPUT\n +found +the cache .* cannot be written: a part of its path is a file/);
+    expect(stderr).toMatch(/next +.*, or XDG_CACHE_HOME=FOLDER npx chestmnist setup/);
+  });
+
+  test('what is extracted into the cache, which a limit of file sizes cuts: the file itself is not blamed', async () => {
+    const wheel = await fakeWheel(`${fresh('large')}.whl`, {
+      ...torchFiles('2.13.0+cpu'),
+      'torch/lib/libtorch_cpu.so': 'x'.repeat(1e6),
+    });
+    const env = nothing();
+    const command = [
+      '-c',
+      'ulimit -f 100; exec "$@"',
+      'sh',
+      process.execPath,
+      mainOf(installed()),
+      'setup',
+      '--from',
+      wheel,
+    ];
+    const { status, stderr } = spawnSync('sh', command, { env, encoding: 'utf8' });
+    expect(status).toBe(6);
+    expect(stderr).toMatch(/error ERR_DISK\n +found +the cache .* cannot be written: .*\(EFBIG\)/);
+    expect(inCache(env)).toEqual([]);
   });
 
   test('the package: no matter while nothing has to be built', () => {
@@ -113,8 +137,8 @@ describe('a place that cannot be written', () => {
     expect(existsSync(path.join(root, 'libtorch'))).toBe(false);
     rmSync(path.join(root, 'prebuilds'), { recursive: true });
     const { status, stderr } = chestmnist(root, ['setup'], env);
-    expect(status).toBe(4);
-    expect(stderr).toMatch(/cannot be written .*\n +needed +a package folder that can be written/);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/error ERR_OUTPUT\n +found .*, where the addon has to be built, cannot be written/);
   });
 
   test("nor can a Python's torch be linked into it then: the variable that names it is told", () => {

@@ -240,7 +240,7 @@ describe('setup', () => {
     const env = { ...isolated(), CHESTMNIST_LIBTORCH: libtorch().directory, PATH };
     const { status, stderr } = chestmnist(['setup'], env, mainOf(installedCopy({ addon: false })));
     expect(status).toBe(4);
-    expect(stderr).toMatch(/lacks CMake .* and a C\+\+20 compiler/);
+    expect(stderr).toMatch(/error ERR_BUILD\n.*lacks CMake .* and a C\+\+20 compiler/);
     expect(stderr).toMatch(/apt-get install cmake|brew install cmake|winget install/);
   });
 
@@ -250,8 +250,19 @@ describe('setup', () => {
     const env = { ...isolated(), CHESTMNIST_LIBTORCH: libtorch().directory };
     const { status, stderr } = chestmnist(['setup'], env, mainOf(root));
     expect(status).toBe(4);
-    expect(stderr).toContain('the reason it failed');
+    expect(stderr).toMatch(
+      /error ERR_BUILD\n +found +cmake-js configure failed .*; the end of .*build\.log:\n[^]*the reason it failed/,
+    );
     expect(existsSync(path.join(root, 'build', 'Release', 'chestmnist.node'))).toBe(false);
+  });
+
+  test('a build that finds the disk full says so', () => {
+    const root = installedCopy();
+    writeFileSync(path.join(root, 'CMakeLists.txt'), 'message(FATAL_ERROR "x.o: No space left on device")\n');
+    const env = { ...isolated(), CHESTMNIST_LIBTORCH: libtorch().directory };
+    const { status, stderr } = chestmnist(['setup'], env, mainOf(root));
+    expect(status).toBe(6);
+    expect(stderr).toMatch(/error ERR_DISK\n +found +.*build cannot be written: the disk is full/);
   });
 
   test('Ctrl-C ends it with 130 and gives the lock back', async () => {

@@ -150,8 +150,14 @@ shell('a file-size limit ends a run with one clear error', async () => {
     encoding: 'utf8',
   });
   expect({ code, last: eventsOf(stdout).at(-1) }).toMatchObject({
-    code: 2,
-    last: { type: 'error', code: 'ERR_CONFIG', found: expect.stringMatching(/limited cannot be written .*EFBIG/) },
+    code: 6,
+    last: {
+      type: 'error',
+      code: 'ERR_DISK',
+      found: expect.stringMatching(/limited cannot be written: .*EFBIG/),
+      // There is no checkpoint yet to resume from.
+      next: expect.stringMatching(/ulimit -f unlimited, then remove .*limited and start the run again/),
+    },
   });
   expect(await status('limited')).toMatchObject({ status: 'failed' });
 });
@@ -183,9 +189,9 @@ describe('a small file system', () => {
     const failed = await chestmnist(args);
     const events = eventsOf(failed.stdout);
     expect({ code: failed.code, last: events.at(-1) }).toMatchObject({
-      code: 2,
+      code: 6,
       last: {
-        code: 'ERR_CONFIG',
+        code: 'ERR_DISK',
         found: expect.stringMatching(/ENOSPC/),
         next: expect.stringContaining(`chestmnist train --resume ${run}`),
       },
@@ -199,8 +205,8 @@ describe('a small file system', () => {
     expect((await readdir(run, { recursive: true })).filter((name) => /tmp$|^lock$/.test(name))).toEqual([]);
     expect(mount('-o', 'remount,ro', disk())).toBe(true);
     expect(await chestmnist(['train', '--resume', run])).toMatchObject({
-      code: 2,
-      stderr: expect.stringMatching(/ERR_CONFIG[^]*EROFS/),
+      code: 6,
+      stderr: expect.stringMatching(/ERR_DISK[^]*EROFS[^]*then chestmnist train --resume/),
     });
     expect(mount('-o', 'remount,rw,size=900m', disk())).toBe(true);
     expect(await chestmnist(['train', '--resume', run])).toMatchObject({ code: 0 });

@@ -53,7 +53,7 @@ describe('options', () => {
   test('an output below a file', async () => {
     const file = path.join(folder(), 'file');
     await writeFile(file, '');
-    await refused([...SMALL, '--out', path.join(file, 'runs')], 'ERR_CONFIG', 2);
+    await refused([...SMALL, '--out', path.join(file, 'runs')], 'ERR_OUTPUT', 2);
   });
 
   test('CUDA that is not there is refused, with the reason', async () => {
@@ -108,7 +108,7 @@ describe('data', () => {
 test('weights with other names', async () => {
   const file = path.join(folder(), 'other.safetensors');
   await saveWeights(file, [{ name: 'layer', dtype: 'F32', shape: [2], data: new Float32Array(2) }]);
-  await refused([...SMALL, '--weights', file], 'ERR_CHECKPOINT_INCOMPATIBLE', 2);
+  await refused([...SMALL, '--weights', file], 'ERR_WEIGHTS', 3);
 });
 
 test('nothing to resume', async () => {

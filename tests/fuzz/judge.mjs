@@ -3,8 +3,7 @@
  * take: memory asked for through Buffer and typed arrays is counted.
  */
 const CODES = new Set(
-  `ERR_DATA_MISSING ERR_DATA_CORRUPT ERR_DATA_CHECKSUM ERR_DATA_SHAPE ERR_CHECKPOINT_INCOMPATIBLE ERR_NOTHING_TO_RESUME
-   ERR_CONFIG`.split(/\s+/),
+  `ERR_DATA_MISSING ERR_DATA_CORRUPT ERR_DATA_CHECKSUM ERR_DATA_SHAPE ERR_WEIGHTS ERR_CONFIG`.split(/\s+/),
 );
 const MAX_MESSAGE = 4000;
 const OUR_FAULT = new Set(['TypeError', 'RangeError', 'ReferenceError']);

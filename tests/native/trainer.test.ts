@@ -10,6 +10,7 @@ import type { StateDict, Trainer, TrainerConfig } from '../../src/engine/contrac
 import { nativeFields, resolveOptions } from '../../src/recipe/resolve';
 import { findAddon } from '../../src/setup/addon';
 import { PACKAGE_ROOT } from '../../src/setup/versions';
+import { restore } from '../../src/train/plan';
 
 const SIZE = 28;
 const COUNT = 65;
@@ -133,7 +134,14 @@ describe('a state dict is refused whole, and nothing is changed', () => {
     const trainer = make();
     const before = await trainer.stateDict();
     const bad = change(before) as typeof before;
-    await expect(async () => trainer.loadStateDict(bad)).rejects.toMatchObject({ code: 'ERR_CHECKPOINT_INCOMPATIBLE' });
+    await expect(async () => trainer.loadStateDict(bad)).rejects.toMatchObject({ code: 'ERR_WEIGHTS' });
+    // The same in a checkpoint is a checkpoint that cannot be used, and so is another optimizer state.
+    const optimizer = await trainer.optimizerState();
+    for (const checkpoint of [
+      { model: bad, optimizer },
+      { model: before, optimizer: optimizer.slice(1) },
+    ])
+      await expect(restore(trainer, checkpoint)).rejects.toMatchObject({ code: 'ERR_CHECKPOINT_INCOMPATIBLE' });
     expect(digest(await trainer.stateDict())).toEqual(digest(before));
   });
 });

@@ -255,7 +255,7 @@ async function synthesize(cli: Cli, flags: SynthesizeFlags): Promise<void> {
   const { writeNpz } = await import('../../base/npz.js');
   const path = resolve(flags.out);
   if (existsSync(path) && !flags.force) {
-    throw new ChestMnistError('ERR_CONFIG', {
+    throw new ChestMnistError('ERR_OUTPUT', {
       found: `${path} exists`,
       needed: 'a file name that is free',
       next: 'choose another name, or add --force to overwrite it',

@@ -260,7 +260,7 @@ test('a refused connection and an unwritable place', async () => {
   expect(refused.found).toMatch(/fetch failed: .+/);
   await writeFile(at('a file'), '');
   const blocked = await refusal(download(url, at('a file/x.npz'), quick));
-  expect(blocked.code).toBe('ERR_DATA_MISSING');
+  expect(blocked.code).toBe('ERR_OUTPUT');
 });
 
 test('several at once do not write into each other', async () => {

@@ -195,14 +195,14 @@ describe('writeNpz', () => {
   test('what fails after it was written leaves no temporary file', async () => {
     await mkdir(at('taken/a.npz/full'), { recursive: true });
     const error = await refusal(writeNpz(at('taken/a.npz'), { a: { shape: [3], data: random(3) } }));
-    expect(error.code).toBe('ERR_CONFIG');
+    expect(error.code).toBe('ERR_OUTPUT');
     expect(await readdir(at('taken'))).toEqual(['a.npz']);
   });
 
-  test('a place that cannot be written gives ERR_CONFIG and leaves nothing', async () => {
+  test('a place that cannot be written gives ERR_OUTPUT and leaves nothing', async () => {
     await write(at('file'), Buffer.from('x'));
     const error = await refusal(writeNpz(at('file/a.npz'), { a: { shape: [3], data: random(3) } }));
-    expect(error.code).toBe('ERR_CONFIG');
+    expect(error.code).toBe('ERR_OUTPUT');
     expect(error.found).toContain('cannot be written');
   });
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -5,6 +6,7 @@ import { advance, loadCheckpoint, saveCheckpoint, UNTRAINED, type Checkpoint } f
 import type { StateDict } from '../../../src/engine/contract';
 import { resolveOptions } from '../../../src/recipe/resolve';
 import type { TrainOptions } from '../../../src/recipe/options';
+import { train } from '../../../src/train';
 import { ask, plan } from '../../../src/train/plan';
 import { runFiles } from '../../../src/run/directory';
 import { writeJson } from '../../../src/base/json';
@@ -100,6 +102,19 @@ test('when both are damaged it says so', async () => {
   });
 });
 
+test('a sound seal on a file that is not a checkpoint: it is the checkpoint that cannot be used', async () => {
+  await saveCheckpoint(folder, checkpointAt(1));
+  const { checkpoint: file, previous } = runFiles(folder);
+  const content = (await readFile(file)).subarray(0, -32);
+  content[8] ^= 1; // the brace that opens the header
+  await writeFile(previous, Buffer.concat([content, createHash('sha256').update(content).digest()]));
+  await rm(file);
+  await expect(loadCheckpoint(folder)).rejects.toMatchObject({
+    code: 'ERR_CHECKPOINT_INCOMPATIBLE',
+    found: expect.stringContaining('is not a sound safetensors file'),
+  });
+});
+
 test('a save that fails leaves both as they were', async () => {
   await saveCheckpoint(folder, checkpointAt(1));
   await saveCheckpoint(folder, checkpointAt(2));
@@ -120,6 +135,14 @@ test('the loss of an epoch in parts is that of the whole, to the last bit', () =
   ])
     position = advance(position, { samples: to - from, lossSum: sum(from, to), seconds: 1 });
   expect(position).toEqual({ epoch: 1, samples: 600, lossSum: sum(0, 600), seconds: 3 });
+});
+
+test('a run whose data are gone says that, and not that its directory cannot be written', async () => {
+  await saveCheckpoint(folder, checkpointAt(1, { data: path.join(folder, 'gone.npz'), device: 'cpu' }));
+  await expect(train({ resume: folder })).rejects.toMatchObject({
+    code: 'ERR_DATA_MISSING',
+    found: expect.stringContaining('gone.npz'),
+  });
 });
 
 describe('the options of a resumed run', () => {

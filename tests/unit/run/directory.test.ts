@@ -23,9 +23,9 @@ test('two runs that begin at once get two folders', async () => {
 
 test('a name that is taken is refused and nothing is touched', async () => {
   await writeFile(path.join(await createRunDirectory(folder, 'mine', 'x'), 'kept'), 'kept');
-  await expect(createRunDirectory(folder, 'mine', 'x')).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+  await expect(createRunDirectory(folder, 'mine', 'x')).rejects.toMatchObject({ code: 'ERR_OUTPUT' });
   await expect(checkOutput(folder, 'mine')).rejects.toMatchObject({
-    code: 'ERR_CONFIG',
+    code: 'ERR_OUTPUT',
     found: `${path.join(folder, 'mine')} exists already`,
   });
   expect(await readdir(path.join(folder, 'mine'))).toContain('kept');
@@ -33,8 +33,8 @@ test('a name that is taken is refused and nothing is touched', async () => {
 
 test('an output below a file is refused; one below folders to come is not made by the check', async () => {
   await writeFile(path.join(folder, 'file'), '');
-  await expect(checkOutput(path.join(folder, 'file', 'runs'), null)).rejects.toMatchObject({ code: 'ERR_CONFIG' });
-  await expect(createRunDirectory(path.join(folder, 'file'), null, 'x')).rejects.toMatchObject({ code: 'ERR_CONFIG' });
+  await expect(checkOutput(path.join(folder, 'file', 'runs'), null)).rejects.toMatchObject({ code: 'ERR_OUTPUT' });
+  await expect(createRunDirectory(path.join(folder, 'file'), null, 'x')).rejects.toMatchObject({ code: 'ERR_OUTPUT' });
   await checkOutput(path.join(folder, 'a', 'b'), null);
   expect(await readdir(folder)).toEqual(['file']);
 });

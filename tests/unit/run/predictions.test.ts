@@ -55,6 +55,12 @@ test.each([
   await expect(readMedmnistCsv(csv)).resolves.toMatchObject({ count: 160 });
 });
 
+test('the longest names of a data set and of a run fit into one file name', async () => {
+  const long = { flag: 'f'.repeat(251), run: 'r'.repeat(255), size: 1024, split: 'test' } as const;
+  const [csv] = await writePredictions(await folder(), scored, { ...input, ...long });
+  await expect(readMedmnistCsv(csv)).resolves.toMatchObject({ size: 1024, split: 'test', count: 160 });
+});
+
 test('scoring the run again replaces its file of that split and leaves the others', async () => {
   const directory = await folder();
   await writePredictions(directory, scored, input);

@@ -152,5 +152,5 @@ test('two writers in one folder do not share a file; close twice is fine, writin
 });
 
 test('a folder that is not there is a clear error', () => {
-  expect(() => new TensorBoardWriter('/nowhere/at/all')).toThrow(expect.objectContaining({ code: 'ERR_CONFIG' }));
+  expect(() => new TensorBoardWriter('/nowhere/at/all')).toThrow(expect.objectContaining({ code: 'ERR_OUTPUT' }));
 });

@@ -73,6 +73,16 @@ describe('getting LibTorch', () => {
     expect(failures[1]?.reason).toMatch(/No route/);
   });
 
+  test('pip on a full disk: ERR_DISK, and no other source is asked', async () => {
+    const pip = 'echo "ERROR: Could not install: [Errno 28] No space left on device" >&2; exit 1';
+    await expect(get(fakePython(folder, { pip }))).rejects.toMatchObject({
+      code: 'ERR_DISK',
+      found: expect.stringContaining('No space left on device'),
+      next: expect.stringContaining('free some space'),
+    });
+    expect(readdirSync(libtorch)).toEqual([]);
+  });
+
   test('a mirror takes the place of the archive; what arrives truncated is not used, and the next run repairs', async () => {
     const zip = await fakeWheel(
       path.join(folder, 'archive.zip'),

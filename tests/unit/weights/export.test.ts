@@ -45,7 +45,7 @@ it('onnx holds every weight but the counters, once', async () => {
 it.each<ExportFormat>(['safetensors', 'pth', 'onnx'])('%s replaces a file only with force', async (format) => {
   const output = temporary(`there.${format}`);
   writeFileSync(output, 'mine');
-  const { next } = await failure('ERR_CONFIG', () => exportWeights(source, { format, output }));
+  const { next } = await failure('ERR_OUTPUT', () => exportWeights(source, { format, output }));
   expect(next).toContain('--force');
   expect(readFileSync(output, 'utf8')).toBe('mine');
   await exportWeights(source, { format, output, force: true });
@@ -55,7 +55,7 @@ it.each<ExportFormat>(['safetensors', 'pth', 'onnx'])('%s replaces a file only w
 it('refuses what is no resnet18, and a place that cannot be written', async () => {
   const output = temporary('other.onnx');
   const other = { ...source, state: [f32('weight', [2, 3])] };
-  await failure('ERR_CHECKPOINT_INCOMPATIBLE', () => exportWeights(other, { format: 'onnx', output }));
+  await failure('ERR_WEIGHTS', () => exportWeights(other, { format: 'onnx', output }));
   writeFileSync(temporary('a-file'), '');
-  await failure('ERR_CONFIG', () => exportWeights(source, { format: 'onnx', output: temporary('a-file/x.onnx') }));
+  await failure('ERR_OUTPUT', () => exportWeights(source, { format: 'onnx', output: temporary('a-file/x.onnx') }));
 });

@@ -38,7 +38,7 @@ describe('checkState', () => {
   it('names what is missing, unexpected, doubled, of another shape or dtype', async () => {
     const counter = { name: 'b', dtype: 'I64' as const, shape: [4], data: new BigInt64Array(4) };
     const state = [f32('a', [3, 2]), counter, f32('d', [1]), f32('d', [1])];
-    const { found } = await failure('ERR_CHECKPOINT_INCOMPATIBLE', () => checkState(state, expected));
+    const { found } = await failure('ERR_WEIGHTS', () => checkState(state, expected));
     expect(found).toContain('a is F32 [3, 2], expected F32 [2, 3]');
     expect(found).toContain('b is I64 [4], expected F32 [4]');
     expect(found).toContain('c is missing');
@@ -47,13 +47,13 @@ describe('checkState', () => {
   });
 
   it('lists five differences and counts the rest', async () => {
-    const { found } = await failure('ERR_CHECKPOINT_INCOMPATIBLE', () => checkState([], resnet18State('cifar', 14)));
+    const { found } = await failure('ERR_WEIGHTS', () => checkState([], resnet18State('cifar', 14)));
     expect(found).toMatch(/conv1\.weight is missing; .*; and 117 more$/);
   });
 
   it('prints no control characters of a hostile name', async () => {
     const name = `\u001b[2J${'x'.repeat(500)}\u009b`;
-    const { message } = await failure('ERR_CHECKPOINT_INCOMPATIBLE', () => checkState([f32(name, [1])], expected));
+    const { message } = await failure('ERR_WEIGHTS', () => checkState([f32(name, [1])], expected));
     expect(message).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
     expect(message.length).toBeLessThan(600);
   });
@@ -78,14 +78,14 @@ describe('recognise', () => {
     expect(old.find(({ name }) => name === 'bn1.num_batches_tracked')?.data).toEqual(new BigInt64Array([0n]));
     expect(old).toHaveLength(122);
     const some = state.filter(({ name }) => name !== 'bn1.num_batches_tracked');
-    const { found } = await failure('ERR_CHECKPOINT_INCOMPATIBLE', () => recognise(some));
+    const { found } = await failure('ERR_WEIGHTS', () => recognise(some));
     expect(found).toContain('bn1.num_batches_tracked is missing');
   });
 
   it.each([[[]], [[f32('fc.weight', [2, 512])]], [[f32('conv1.weight', [64, 3, 5, 5]), f32('fc.weight', [])]]])(
     'refuses what is no resnet18',
     async (state) => {
-      await failure('ERR_CHECKPOINT_INCOMPATIBLE', () => recognise(state));
+      await failure('ERR_WEIGHTS', () => recognise(state));
     },
   );
 });
@@ -118,16 +118,14 @@ describe('fitHead', () => {
   });
 
   it('refuses the other stem, naming the option that fits', async () => {
-    const { found, next } = await failure('ERR_CHECKPOINT_INCOMPATIBLE', () =>
-      fitHead(resnet18('cifar', 14), expected),
-    );
+    const { found, next } = await failure('ERR_WEIGHTS', () => fitHead(resnet18('cifar', 14), expected));
     expect(found).toContain('conv1.weight is [64, 3, 3, 3]');
     expect(next).toContain('--stem cifar');
   });
 
   it('forgives nothing else', async () => {
     const state = resnet18('torchvision', 1000).filter(({ name }) => name !== 'layer3.0.downsample.0.weight');
-    const { found } = await failure('ERR_CHECKPOINT_INCOMPATIBLE', () => fitHead(state, expected));
+    const { found } = await failure('ERR_WEIGHTS', () => fitHead(state, expected));
     expect(found).toContain('layer3.0.downsample.0.weight is missing');
   });
 });
