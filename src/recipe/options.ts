@@ -249,7 +249,7 @@ export const TRAIN_OPTIONS = {
     flag: '--no-report',
     schema: z.boolean().default(true),
     needed: SWITCH,
-    help: 'draw no plots and no report.html at the end; chestmnist report RUN draws them later',
+    help: 'draw no plots and no report.html at the end; to draw them later: chestmnist report RUN',
     free: true,
   }),
   /** Bootstrap resamples of the confidence intervals of the test split; 0 for no intervals. */

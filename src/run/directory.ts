@@ -8,6 +8,7 @@ import path from 'node:path';
 import { exists, TEMPORARY } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
 import { withLock, type StillHeld } from '../base/lock';
+import { shellWord } from '../base/shell';
 
 /** Where things are in a run directory. No other file knows a name. */
 export const runFiles = (directory: string) => {
@@ -121,7 +122,7 @@ export function writeErrorOf(error: unknown, directory: string): unknown {
     {
       found: `${directory} cannot be written (${cause.message})`,
       needed: 'a folder that can be written, with room for about 600 MB',
-      next: `make room or allow writing, then chestmnist train --resume ${directory}`,
+      next: `make room or allow writing, then npx chestmnist train --resume ${shellWord(directory)}`,
     },
     { cause },
   );
@@ -145,7 +146,7 @@ const taken = (directory: string): ChestMnistError =>
   new ChestMnistError('ERR_CONFIG', {
     found: `${directory} exists already`,
     needed: 'a run name of its own: no run is ever overwritten',
-    next: `choose another --name, or continue it with --resume ${directory}`,
+    next: `choose another --name, or continue it with --resume ${shellWord(directory)}`,
   });
 
 const unusable = (folder: string, how: string, cause?: unknown): ChestMnistError =>

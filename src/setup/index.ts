@@ -147,7 +147,7 @@ function confirmUsed(root: string, { directory, version, source }: LibTorch): vo
     needed: `the link ${place} to it, which ${byHand ? 'is a folder' : 'could not be made'}, or a variable that names it`,
     next: byHand
       ? `move ${place} away, then ${SETUP_COMMAND}`
-      : `CHESTMNIST_LIBTORCH=${directory}, set whenever chestmnist is used; or ${SETUP_COMMAND} as the user who installed the package`,
+      : `set CHESTMNIST_LIBTORCH=${directory} whenever chestmnist is used; or, as the user who installed the package, ${SETUP_COMMAND}`,
   });
 }
 
@@ -174,7 +174,7 @@ function unwritable(root: string): ChestMnistError | undefined {
       {
         found: `${root} cannot be written (${(error as Error).message}), and the addon has to be built there`,
         needed: 'a package folder that can be written, or an addon in it that fits',
-        next: `run ${SETUP_COMMAND} as the user who installed the package`,
+        next: `as the user who installed the package: ${SETUP_COMMAND}`,
       },
       { cause: error },
     );
