@@ -2,15 +2,16 @@
 import { evaluate, train } from 'chestmnist';
 import { comparePredictions } from 'chestmnist/metrics';
 
-const data = { data: 'synthetic', limitTrain: 2000, limitVal: 500, limitTest: 500 } as const;
+// Only the predictions are needed: no report, and no intervals but those of the comparison.
+const data = { data: 'synthetic', limitTrain: 2000, limitVal: 500, limitTest: 500, report: false, resamples: 0 };
 const [first, second] = [await train({ ...data, epochs: 2 }), await train({ ...data, epochs: 2, lr: 1e-4 })];
 
 const [a, b] = [await evaluate(first.runDirectory), await evaluate(second.runDirectory)];
 const comparison = comparePredictions({
-  labels: a.yTrue,
+  truth: a.truth,
   a: a.scores,
   b: b.scores,
-  labelCount: a.labels.length,
+  labelCount: a.labelCount,
   confidence: { resamples: 1000 },
 });
 

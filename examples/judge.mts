@@ -24,7 +24,7 @@ names.forEach((name, i) => {
 /** Labels of a tenth and a third of the images, and scores that know something about them. */
 function made(count: number, seed: number) {
   const noise = (i: number): number => Math.abs(Math.sin(i * 12.9898 + seed * 78.233) * 43758.5453) % 1;
-  const labels = Uint8Array.from({ length: count * labelCount }, (_, i) => Number(noise(i) < (i % 2 ? 0.1 : 0.33)));
-  const scores = Float64Array.from(labels, (label, i) => 0.3 * label + 0.7 * noise(i + 0.5));
-  return { labels, scores, labelCount };
+  const truth = Uint8Array.from({ length: count * labelCount }, (_, i) => Number(noise(i) < (i % 2 ? 0.1 : 0.33)));
+  const scores = Float64Array.from(truth, (label, i) => 0.3 * label + 0.7 * noise(i + 0.5));
+  return { truth, scores, labelCount };
 }

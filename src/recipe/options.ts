@@ -244,7 +244,7 @@ export const TRAIN_OPTIONS = {
     help: 'also write TensorBoard event files',
     free: true,
   }),
-  /** Whether plots/ and report.html are drawn when the run ends. `chestmnist report` draws them later. */
+  /** Whether plots/ and report.html are drawn when the run ends. To draw them later: `chestmnist report RUN`. */
   report: option({
     flag: '--no-report',
     schema: z.boolean().default(true),

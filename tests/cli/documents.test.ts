@@ -3,8 +3,7 @@
  * `ts` block is type-checked and run, and a line without a rule fails. Trainings get smaller numbers by flags that come
  * later. A command that needs a network runs until it asks for its host, one that needs a GPU until it is refused.
  */
-import { readFileSync } from 'node:fs';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ChestMnistError, exitCodeOf, type ErrorCode } from '../../src/base/errors';
 import { commandsIn, refusalOf } from '../support/commands';
@@ -107,11 +106,6 @@ describe.each(TYPED)('%s', (document) => {
   test('has blocks of known languages only', () => {
     expect(blocks.filter(({ language }) => !['sh', 'ts'].includes(language))).toEqual([]);
   });
-
-  // A run that the page takes as given.
-  if (/ runs\/first/.test(textOf(document)) && !/--name first/.test(textOf(document)))
-    test('before its commands: a run', () =>
-      succeeds(reader, `npx chestmnist train --data my.npz --name first ${SMALL}`));
 
   for (const [i, block] of blocks.entries()) {
     if (block.language === 'sh') {

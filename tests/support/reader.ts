@@ -15,7 +15,8 @@ import { REPOSITORY } from './reference';
 import { cached, chestmnist, FOR_CUDA, fresh, installed, nothing, PREBUILT, recordOf } from './set-up-package';
 
 /** Sizes at which a training takes seconds. Flags that come later win. */
-export const SMALL = '--limit-train 64 --limit-val 32 --limit-test 32 --batch-size 32 --epochs 1';
+export const SMALL =
+  '--limit-train 64 --limit-val 32 --limit-test 32 --batch-size 32 --epochs 1 --no-report --resamples 20';
 export const smaller = (code: string): string =>
   Object.entries({ limitTrain: 128, limitVal: 32, limitTest: 32, epochs: 1, resamples: 20 }).reduce(
     (text, [name, value]) => text.replace(new RegExp(`\\b${name}: \\d+`, 'g'), `${name}: ${value}`),
