@@ -36,6 +36,7 @@ export class Reader {
   private constructor(root: string, env: NodeJS.ProcessEnv) {
     const at = (name: string): string => path.join(this.project, name);
     for (const name of ['node_modules/.bin', 'bin', 'home']) mkdirSync(at(name), { recursive: true });
+    writeFileSync(at('package.json'), JSON.stringify({ name: 'reader', private: true }));
     symlinkSync(root, at('node_modules/chestmnist'), 'junction');
     const program = (name: string, script: string): void => {
       writeFileSync(at(name), `#!/bin/sh\n${script}\n`);
