@@ -17,11 +17,10 @@ const comparison = comparePredictions({
 
 for (const figure of ['auc_macro', 'average_precision_macro', 'f1_macro'] as const) {
   const { difference, interval, a_better: share } = comparison[figure];
-  console.log(
-    `${figure}: A - B = ${difference}, 95 % interval ${interval.join(' to ')}, A better in ${share} of resamples`,
-  );
+  const [low, high] = interval.map((value) => value?.toFixed(4));
+  console.log(`${figure}: A - B = ${difference?.toFixed(4)}, 95 % interval ${low} to ${high}, A better in ${share}`);
 }
-// An interval of the difference that contains 0 is no evidence that one is better.
+// A share of resamples. An interval of the difference that contains 0 is no evidence that one model is better.
 const [low, high] = comparison.auc_macro.interval;
 const decided = low !== null && high !== null && (low > 0 || high < 0);
 console.log(decided ? `${low > 0 ? 'A' : 'B'} ranks better.` : 'These images do not decide which ranks better.');

@@ -12,12 +12,17 @@ const test = made(400, 2);
 const threshold = tuneThresholds('val-f1', val);
 const metrics = computeMetrics({ ...test, threshold, confidence: { resamples: 500 } });
 
-console.log(`macro AUC ${metrics.auc.macro}, 95 % interval ${metrics.confidence?.auc_macro.join(' to ')}`);
-console.log(`accuracy ${metrics.accuracy.mean}; predicting nothing scores ${metrics.all_negative.accuracy}`);
+// A figure that is not defined, such as the AUC of a label without positives, is null.
+const show = (value: number | null): string => value?.toFixed(3) ?? 'undefined';
+const [low, high] = metrics.confidence!.auc_macro;
+console.log(`macro AUC ${show(metrics.auc.macro)}, 95 % interval ${show(low)} to ${show(high)}`);
+console.log(
+  `accuracy ${show(metrics.accuracy.mean)}; predicting nothing scores ${show(metrics.all_negative.accuracy)}`,
+);
 names.forEach((name, i) => {
   const [[tn, fp], [fn, tp]] = metrics.confusion[i];
   console.log(
-    `${name}: F1 ${metrics.f1.per_label[i]}, ${tp} found, ${fn} missed, ${fp} false alarms, ${tn} right to pass`,
+    `${name}: F1 ${show(metrics.f1.per_label[i])}, ${tp} found, ${fn} missed, ${fp} false alarms, ${tn} right to pass`,
   );
 });
 
