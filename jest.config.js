@@ -17,6 +17,8 @@ const project = (displayName) => ({
   moduleNameMapper: {
     '^chestmnist$': '<rootDir>/src/index.ts',
     '^chestmnist/metrics$': '<rootDir>/src/metrics/index.ts',
+    // Dynamic imports name the compiled file.
+    '^(\\.{1,2}/.+)\\.js$': '$1',
   },
 });
 

@@ -26,22 +26,29 @@ function exportsOf(file) {
     .sort((a, b) => order(a.declaration) - order(b.declaration) || (a.symbol.name < b.symbol.name ? -1 : 1));
 }
 
-/** A declaration as a user would write it. An inferred table of options is spelled out, one property a line. */
+/** The help of an option with its default. */
+function helpOf(name) {
+  const { flag, help: text } = TRAIN_OPTIONS[name];
+  // The help of a --no- flag says what its absence means in the API: the option set to false.
+  const help = flag.startsWith('--no-') ? `false: ${text}; default true` : text;
+  // The number of threads is the machine's.
+  const usual = name === 'threads' ? 'all' : defaultText(name);
+  return usual === undefined ? help : `${help}; default ${usual}`;
+}
+
+/** A declaration as a user would write it. An inferred type is spelled out, one property per line. */
 function codeOf({ symbol, declaration }) {
   const text = declaration.getText().replace(/^export declare |^export /, '');
   if (!ts.isTypeAliasDeclaration(declaration) || !/Table|typeof/.test(text)) return text;
   const type = checker.getDeclaredTypeOfSymbol(symbol);
   const lines = checker.getPropertiesOfType(type).flatMap((property) => {
-    const { flag, help: text } = TRAIN_OPTIONS[property.name];
-    // The help of a --no- flag says what its absence means in the API: the option set to false.
-    const help = flag.startsWith('--no-') ? `false: ${text}; default true` : text;
-    // The number of threads is the machine's.
-    const usual = property.name === 'threads' ? 'all' : defaultText(property.name);
-    const documentation = usual === undefined ? help : `${help}; default ${usual}`;
+    const documentation = /Table/.test(text)
+      ? helpOf(property.name)
+      : ts.displayPartsToString(property.getDocumentationComment(checker));
     const optional = property.flags & ts.SymbolFlags.Optional ? '?' : '';
     const value = checker.typeToString(checker.getTypeOfSymbol(property), undefined, ts.TypeFormatFlags.NoTruncation);
     const shown = optional ? value.replace(/ \| undefined$/, '') : value;
-    return [`  /** ${documentation} */`, `  ${property.name}${optional}: ${shown};`];
+    return [...(documentation ? [`  /** ${documentation} */`] : []), `  ${property.name}${optional}: ${shown};`];
   });
   return `type ${symbol.name} = {\n${lines.join('\n')}\n}`;
 }

@@ -3,28 +3,13 @@
  * The command line: wires the verbs together, prints errors, sets exit codes. Only the file of the verb in use is
  * loaded, so that help is quick and LibTorch stays unloaded. Not here: what a verb does (its own file).
  */
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { ChestMnistError, exitCodeOf } from '../base/errors';
-import { version } from '../base/version';
+import { newProgram } from './program';
 import { VERBS } from './verbs';
 
-const EXAMPLES = `
-Examples:
-  chestmnist setup                                      once: LibTorch and the addon
-  chestmnist train --data synthetic --limit-train 2000 --epochs 5
-  chestmnist train                                      ChestMNIST by the MedMNIST protocol
-  chestmnist evaluate runs/NAME --thresholds val-f1
-  chestmnist predict runs/NAME xray.png`;
-
 async function main(argv: readonly string[]): Promise<void> {
-  const program = new Command('chestmnist')
-    .description('Train and judge chest X-ray classifiers: ResNet-18 on ChestMNIST through LibTorch.')
-    .version(version)
-    .option('--json', 'machine output alone on stdout: NDJSON events, or one JSON document')
-    .option('--quiet', 'nothing on stderr but errors')
-    .option('--no-color', 'no colours')
-    .addHelpText('after', EXAMPLES)
-    .configureHelp({ showGlobalOptions: true })
+  const program = newProgram()
     .exitOverride()
     .configureOutput({ outputError: () => {} }); // printed by fail(), below
   const verb = argv.find((word) => Object.hasOwn(VERBS, word));
@@ -47,7 +32,7 @@ function fail(error: unknown, argv: readonly string[]): void {
     const parts = {
       found,
       needed: hint?.replace(/[()]/g, '') ?? 'a command as its help describes',
-      next: `chestmnist ${verb ? `${verb} ` : ''}--help`,
+      next: `npx chestmnist ${verb ? `${verb} ` : ''}--help`,
     };
     return fail(new ChestMnistError('ERR_CONFIG', parts), argv);
   }

@@ -78,7 +78,7 @@ export function checkCatalogueMd5(path: string, size: number, md5: string): void
   throw new ChestMnistError('ERR_DATA_CHECKSUM', {
     found: `${path} has MD5 ${md5}`,
     needed: `${known.md5}, that of ${known.file} in ${CHESTMNIST.record}`,
-    next: `chestmnist data fetch --size ${size} gets it again; data of your own needs another file name`,
+    next: `to get it again: npx chestmnist data fetch --size ${size}; data of your own needs another file name`,
   });
 }
 
@@ -89,7 +89,7 @@ async function loadCatalogue(size: number, signal?: AbortSignal): Promise<Datase
     throw new ChestMnistError('ERR_DATA_MISSING', {
       found: `${file} is not in ${dataDirectories().join(', ')}`,
       needed: `the file from ${url} (MD5 ${expected})`,
-      next: `chestmnist data fetch --size ${size}; or download it by hand into one of these folders`,
+      next: `npx chestmnist data fetch --size ${size}; or download it by hand into one of these folders`,
     });
   }
   // The checksum comes first: it explains a file that cannot be read.

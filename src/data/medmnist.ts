@@ -77,6 +77,6 @@ function shapeError(path: string, found: string, needed: string): ChestMnistErro
   return new ChestMnistError('ERR_DATA_SHAPE', {
     found: `${path}: ${found}`,
     needed,
-    next: 'see "chestmnist data --help" for the layout, and "chestmnist data synthesize" for an example file',
+    next: 'for the layout: npx chestmnist data --help; for an example file: npx chestmnist data synthesize -o example.npz',
   });
 }

@@ -23,7 +23,7 @@ export function resolveDevice(requested: string): Device {
     const { why, unused, remedy } = obstacle;
     return { device: 'cpu', note: `device: cpu, since ${why}${unused ? ` (to use it: ${remedy})` : ''}` };
   }
-  const next = 'chestmnist doctor, or run with --device cpu';
+  const next = 'npx chestmnist doctor, or run with --device cpu';
   if (obstacle) {
     const { reason, why, remedy } = obstacle;
     const parts = { found: `${requested}, but ${why}`, needed: remedy, next };

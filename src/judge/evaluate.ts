@@ -16,6 +16,7 @@ import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
 import { hold, openModel, type Model } from './model';
 import { scoreSplit, type Scored } from './score';
 import { thresholdsOf, type GivenThresholds } from './thresholds';
+import { shellWord } from '../base/shell';
 
 export interface EvaluateOptions {
   /** Which split; default `test`. */
@@ -106,7 +107,7 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
     throw new ChestMnistError('ERR_CONFIG', {
       found: `${target} is a file of weights, which does not say on which data to evaluate it`,
       needed: 'a data set',
-      next: `chestmnist evaluate ${target} --data chestmnist`,
+      next: `npx chestmnist evaluate ${shellWord(target)} --data chestmnist`,
     });
   }
   const own = options.data === undefined ? config : undefined;

@@ -16,6 +16,7 @@ import { runFiles } from '../run/directory';
 import { readMetrics } from '../run/metrics-file';
 import { loadWeights, readSafetensors, recognise } from '../weights';
 import { factsIn } from '../weights/metadata';
+import { shellWord } from '../base/shell';
 
 export interface Model {
   state: StateDict;
@@ -48,7 +49,7 @@ export async function openModel(target: string): Promise<Model> {
     throw new ChestMnistError('ERR_CONFIG', {
       found: `${target} has no best weights: no epoch of it has finished`,
       needed: 'a run with at least one finished epoch',
-      next: `chestmnist train --resume ${target}`,
+      next: `npx chestmnist train --resume ${shellWord(target)}`,
     });
   }
   const metadata = file.endsWith('.safetensors') ? (await readSafetensors(file)).metadata : {};

@@ -9,6 +9,7 @@ import { bceWithLogits, bceWithScores, sigmoid } from '../metrics';
 import { checkPredictions, checkProbabilities } from '../metrics/check';
 import type { Predictions } from '../metrics/types';
 import { readMedmnistCsv } from '../run/predictions';
+import { shellWord } from '../base/shell';
 
 const wrong = (code: ErrorCode, found: string, needed: string, next: string, cause?: unknown): ChestMnistError =>
   new ChestMnistError(code, { found, needed, next }, { cause });
@@ -70,7 +71,7 @@ async function readCsv(file: string, labelsFile: string | undefined): Promise<Pr
       'ERR_CONFIG',
       `${path.basename(file)} without the true labels, which a result CSV does not hold`,
       '--labels FILE.npz',
-      `chestmnist metrics ${JSON.stringify(file)} --labels chestmnist.npz`,
+      `npx chestmnist metrics ${shellWord(file)} --labels chestmnist.npz`,
     );
   }
   const { scores, split, count, labelCount } = await readMedmnistCsv(file);

@@ -244,12 +244,12 @@ export const TRAIN_OPTIONS = {
     help: 'also write TensorBoard event files',
     free: true,
   }),
-  /** Whether plots/ and report.html are drawn when the run ends. `chestmnist report` draws them later. */
+  /** Whether plots/ and report.html are drawn when the run ends. To draw them later: `chestmnist report RUN`. */
   report: option({
     flag: '--no-report',
     schema: z.boolean().default(true),
     needed: SWITCH,
-    help: 'draw no plots and no report.html at the end; chestmnist report RUN draws them later',
+    help: 'draw no plots and no report.html at the end; to draw them later: chestmnist report RUN',
     free: true,
   }),
   /** Bootstrap resamples of the confidence intervals of the test split; 0 for no intervals. */

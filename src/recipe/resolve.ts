@@ -68,7 +68,7 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   throw new ChestMnistError('ERR_CONFIG', {
     found: found.join('; '),
     needed: needed.join('; '),
-    next: 'see the options: chestmnist train --help',
+    next: 'see the options: npx chestmnist train --help',
   });
 }
 

@@ -87,7 +87,7 @@ async function examplesFor(data: RunData, dataset: Dataset | undefined): Promise
     data.notes.push(
       dataset
         ? `The test split of ${dataset.name} is not the one that was scored: there are no example images.`
-        : 'No example images are shown: the data set is not at hand and no earlier drawing kept them. Draw again with chestmnist report RUN --data FILE.',
+        : 'No example images are shown: the data set is not at hand and no earlier drawing kept them. Draw again with npx chestmnist report RUN --data FILE.',
     );
   }
   return examples;

@@ -9,6 +9,7 @@ import { exists, TEMPORARY } from '../base/atomic';
 import { isWriteError, writeError, writing, type NextStep } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { withLock, type StillHeld } from '../base/lock';
+import { shellWord } from '../base/shell';
 
 /** Where things are in a run directory. No other file knows a name. */
 export const runFiles = (directory: string) => {
@@ -155,7 +156,9 @@ async function goingOn(directory: string): Promise<NextStep> {
   const { checkpoint, previous } = runFiles(directory);
   const canResume = (await exists(checkpoint)) || (await exists(previous));
   return {
-    then: canResume ? `chestmnist train --resume ${directory}` : `remove ${directory} and start the run again`,
+    then: canResume
+      ? `npx chestmnist train --resume ${shellWord(directory)}`
+      : `remove ${directory} and start the run again`,
   };
 }
 
@@ -177,5 +180,5 @@ const taken = (directory: string): ChestMnistError =>
   new ChestMnistError('ERR_OUTPUT', {
     found: `${directory} exists already`,
     needed: 'a run name of its own: no run is ever overwritten',
-    next: `choose another --name, or continue it with --resume ${directory}`,
+    next: `choose another --name, or continue it with --resume ${shellWord(directory)}`,
   });

@@ -92,7 +92,7 @@ async function notARun(directory: string): Promise<ChestMnistError> {
   const what = isFolder ? 'has none of config.json, run.json, history.csv and metrics.json' : 'is a file';
   return new ChestMnistError('ERR_CONFIG', {
     found: `${directory} ${isFolder === undefined ? 'does not exist' : what}`,
-    needed: 'a run directory, as chestmnist train writes it',
+    needed: 'a run directory, as written by chestmnist train',
     next: 'check the path; runs are in runs/ unless --out named another folder',
   });
 }

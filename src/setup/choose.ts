@@ -98,7 +98,7 @@ const nothing = (cuda: boolean): ChestMnistError =>
   new ChestMnistError('ERR_LIBTORCH_NOT_FOUND', {
     found: 'no LibTorch on this machine',
     needed: `LibTorch ${cuda ? `${PINNED.cuda} (CUDA)` : PINNED.cpu}, from one of the sources`,
-    next: `with a network run ${SETUP_COMMAND} again (HTTPS_PROXY, PIP_INDEX_URL and CHESTMNIST_LIBTORCH_MIRROR are honoured)`,
+    next: `with a network, ${SETUP_COMMAND} (HTTPS_PROXY, PIP_INDEX_URL and CHESTMNIST_LIBTORCH_MIRROR are honoured)`,
   });
 
 /** The error with what every other source said, and the way without a network. */

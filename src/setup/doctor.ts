@@ -91,7 +91,9 @@ export async function doctor(): Promise<DoctorReport> {
     usable: problem === undefined,
     next:
       problem?.next ??
-      (data.length > 0 ? 'chestmnist train' : 'chestmnist train --data synthetic, or chestmnist data fetch'),
+      (data.length > 0
+        ? 'npx chestmnist train'
+        : 'npx chestmnist train --data synthetic --limit-train 2000 --epochs 5, or npx chestmnist data fetch'),
   };
 }
 

@@ -151,7 +151,7 @@ function confirmUsed(root: string, { directory, version, source }: LibTorch): vo
     needed: `the link ${place} to it, which ${byHand ? 'is a folder' : 'could not be made'}, or a variable that names it`,
     next: byHand
       ? `move ${place} away, then ${SETUP_COMMAND}`
-      : `CHESTMNIST_LIBTORCH=${directory}, set whenever chestmnist is used; or ${SETUP_COMMAND} as the user who installed the package`,
+      : `set CHESTMNIST_LIBTORCH=${directory} whenever chestmnist is used; or, as the user who installed the package, ${SETUP_COMMAND}`,
   });
 }
 
@@ -176,7 +176,7 @@ function unwritable(root: string): Error | undefined {
     const isForbidden = ['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '');
     return writeError(error, `${root}, where the addon has to be built,`, {
       ...AGAIN,
-      ...(isForbidden && { instead: `run ${SETUP_COMMAND} as the user who installed the package` }),
+      ...(isForbidden && { instead: `as the user who installed the package: ${SETUP_COMMAND}` }),
     }) as Error;
   }
 }

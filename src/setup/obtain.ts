@@ -118,7 +118,7 @@ const refused = (archive: string, reason: string): ChestMnistError =>
     found: `${archive}: ${reason}`,
     needed: 'a LibTorch of the kind that was asked for, whole in one file',
     next:
-      `${SETUP_COMMAND} --from FILE with a CPU build; or ${SETUP_COMMAND} --cuda, which gets ${PINNED.cuda} with NVIDIA's libraries, ` +
+      `with a CPU build, ${SETUP_COMMAND} --from FILE; or ${SETUP_COMMAND} --cuda, which gets ${PINNED.cuda} with NVIDIA's libraries, ` +
       'without a network from a folder of wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER',
   });
 

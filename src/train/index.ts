@@ -20,6 +20,7 @@ import { Journal, rowOf, type Session } from './journal';
 import { ask, findRun, plan, type Resumed } from './plan';
 import { prepare } from './prepare';
 import { TrainingRun } from './training-run';
+import { shellWord } from '../base/shell';
 
 /**
  * Trains ResNet-18 and writes a run directory. Returns at once: await the run for its result, iterate it for its events,
@@ -93,7 +94,13 @@ async function runInDirectory(
     if (!metrics || bestEpoch === null) {
       await run.write(run.ending('stopped', progress));
       const { epoch, samples } = journal.position;
-      emit({ type: 'stop', runDirectory: directory, epoch, samples, resume: `chestmnist train --resume ${directory}` });
+      emit({
+        type: 'stop',
+        runDirectory: directory,
+        epoch,
+        samples,
+        resume: `npx chestmnist train --resume ${shellWord(directory)}`,
+      });
       return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
     }
     // The network is done: the report is drawn in the memory it leaves.
@@ -102,7 +109,11 @@ async function runInDirectory(
     if (options.report) {
       const { drawReport } = await import('../report/index.js');
       await drawReport(directory, { dataset, record: ending });
-    } else emit({ type: 'note', text: `no plots and no report were drawn: chestmnist report ${directory} draws them` });
+    } else
+      emit({
+        type: 'note',
+        text: `no plots and no report were drawn; to draw them: npx chestmnist report ${shellWord(directory)}`,
+      });
     // Last: a run that is finished has all its files.
     await run.write(ending);
     emit({ type: 'finish', runDirectory: directory, seconds: run.seconds(), metrics });

@@ -44,7 +44,7 @@ export async function saveWeights(file: string, state: StateDict, metadata?: Rec
       throw new ChestMnistError('ERR_CONFIG', {
         found: `the file name ${file}`,
         needed: 'the extension .safetensors or .pth',
-        next: 'choose another output path, or chestmnist export --format',
+        next: 'choose another output path; for ONNX, npx chestmnist export RUN --format onnx -o FILE.onnx',
       });
   }
 }

@@ -87,7 +87,7 @@ describe('data fetch', () => {
     const silent = net.createServer(() => undefined);
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const env = { ...process.env, https_proxy: `http://127.0.0.1:${(silent.address() as net.AddressInfo).port}` };
-    const child = spawn(process.execPath, [MAIN, 'data', 'fetch', '--out', folder()], { env });
+    const child = spawn(process.execPath, [MAIN, 'data', 'fetch', 'chestmnist', '--out', folder()], { env });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     const socket = await new Promise<net.Socket>((resolve) => silent.once('connection', resolve));
@@ -102,5 +102,19 @@ describe('data fetch', () => {
 
   test('a size that does not exist: exit 2', async () => {
     expect((await chestmnist(['data', 'fetch', '--size', '32'])).code).toBe(2);
+  });
+
+  test.each([
+    ['pneumoniamnist', 'npx chestmnist data fetch chestmnist'],
+    ['synthetic', 'npx chestmnist data synthesize'],
+  ])('%s: exit 2, what can be fetched, and the way', async (name, next) => {
+    const { code, stdout } = await chestmnist(['data', 'fetch', name, '--json']);
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 'ERR_CONFIG',
+      found: expect.stringContaining(`"${name}"`),
+      needed: 'chestmnist, with --size 28, 64, 128, 224',
+      next: expect.stringContaining(next),
+    });
   });
 });

@@ -93,7 +93,7 @@ describe('doctor', () => {
     expect(status).toBe(0);
     const text = chestmnist(['doctor']);
     expect(text.stdout).toMatch(/^verdict +training can run$/m);
-    expect(text.stdout).toMatch(/^next +chestmnist train/m);
+    expect(text.stdout).toMatch(/^next +npx chestmnist train/m);
   });
 
   test('a GPU that a CPU build leaves unused is told by doctor, set-up and training, with the command', () => {

@@ -42,7 +42,7 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
       type: 'stop',
       runDirectory: run,
       epoch: 2,
-      resume: `chestmnist train --resume ${run}`,
+      resume: `npx chestmnist train --resume ${run}`,
     });
     expect(event.samples % 32).toBe(0);
     expect(event.samples).toBeGreaterThan(0);

@@ -13,6 +13,7 @@ import { table } from '../terminal/table';
 const LAYOUT = `
 Examples:
   chestmnist data info
+  chestmnist data fetch chestmnist
   chestmnist data fetch --size 64 --out ~/data
   chestmnist data verify my.npz
   chestmnist data synthesize -o small.npz --counts 2000,500,500
@@ -36,9 +37,12 @@ export function register(program: Command): void {
   data
     .command('fetch')
     .description('download ChestMNIST, resuming what is there, and check its MD5')
+    .argument('[name]', 'the data set', 'chestmnist')
     .option('--size <pixels>', '28, 64, 128 or 224', '28')
     .option('--out <folder>', "where to; default $CHESTMNIST_DATA, ~/.medmnist when it exists, or the user's cache")
-    .action(async (options: { size: string; out?: string }, command: Command) => fetchFile(cliOf(command), options));
+    .action(async (name: string, options: { size: string; out?: string }, command: Command) =>
+      fetchFile(cliOf(command), name, options),
+    );
   data
     .command('verify')
     .description('check everything about a data set that can be checked, and count its labels')
@@ -61,7 +65,7 @@ function integer(flag: string, text: string): number {
   throw new ChestMnistError('ERR_CONFIG', {
     found: `${flag} ${text}`,
     needed: 'a whole number',
-    next: 'chestmnist data --help',
+    next: 'npx chestmnist data --help',
   });
 }
 
@@ -92,7 +96,7 @@ async function info(cli: Cli): Promise<void> {
             `${size}`,
             file,
             md5,
-            path ?? `no (chestmnist data fetch --size ${size})`,
+            path ?? `no (npx chestmnist data fetch --size ${size})`,
           ]),
         ],
         4,
@@ -126,8 +130,18 @@ function labelTable(labels: readonly string[], splits: readonly SplitCounts[]): 
   ]);
 }
 
-async function fetchFile(cli: Cli, options: { size: string; out?: string }): Promise<void> {
-  const { knownFile } = await import('../../data/catalogue.js');
+async function fetchFile(cli: Cli, name: string, options: { size: string; out?: string }): Promise<void> {
+  const { CHESTMNIST, knownFile } = await import('../../data/catalogue.js');
+  if (name !== CHESTMNIST.name) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `no data set that can be fetched is called ${JSON.stringify(name)}`,
+      needed: `${CHESTMNIST.name}, with --size ${CHESTMNIST.files.map((known) => known.size).join(', ')}`,
+      next:
+        name === 'synthetic'
+          ? 'npx chestmnist data synthesize -o synthetic.npz; or train with --data synthetic, which needs no file'
+          : 'npx chestmnist data fetch chestmnist; a file of your own needs no fetch: pass its path as --data FILE.npz',
+    });
+  }
   const { downloadDirectory } = await import('../../data/places.js');
   const { download } = await import('../../base/download.js');
   const { file, url, md5, size } = knownFile(integer('--size', options.size));

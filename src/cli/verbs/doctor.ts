@@ -36,7 +36,7 @@ function describe(report: DoctorReport): string {
     ...Object.entries(environment).map(([name, value]): [string, string] => ['variable', `${name}=${value}`]),
     ['addon', addon ? `${addon.file}, built for LibTorch ${addon.libtorch}` : 'none'],
     ...(addon && !addon.current
-      ? [['', 'its sources changed since: chestmnist setup builds it again'] as [string, string]]
+      ? [['', 'its sources changed since; to build it again: npx chestmnist setup'] as [string, string]]
       : []),
     ['libtorch', libtorch ? `${libtorch.version} in ${libtorch.directory} (${libtorch.source})` : 'none'],
     ...(libtorch ? [] : looked.map(({ source, reason }): [string, string] => ['', `${source}: ${reason}`])),
@@ -46,7 +46,7 @@ function describe(report: DoctorReport): string {
           'data',
           `ChestMNIST ${size} px: ${path} (${megabytes(bytes)})`,
         ])
-      : [['data', 'no ChestMNIST file found (chestmnist data fetch)'] as [string, string]]),
+      : [['data', 'no ChestMNIST file found (npx chestmnist data fetch)'] as [string, string]]),
     ...caches.map(({ path, bytes }): [string, string] => ['cache', `${path} (${megabytes(bytes)})`]),
     ...(problem
       ? [
