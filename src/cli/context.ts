@@ -3,38 +3,45 @@
  * stdout; with --json stdout carries JSON alone. Nothing here loads LibTorch or anything slow.
  */
 import type { Command } from 'commander';
+import { columnsOf, fit } from './terminal/width';
 
 export interface Cli {
   readonly json: boolean;
   readonly quiet: boolean;
-  /** True when colours may be written to stderr. */
-  readonly color: boolean;
-  /** A line for people, on stderr; dropped by --quiet. */
-  say(text: string): void;
+  /** A line for people, on stderr, broken to its width unless it is `whole`; dropped by --quiet. */
+  say(text: string, whole?: 'whole'): void;
   /** One NDJSON line on stdout; only with --json, otherwise dropped. */
   emit(value: unknown): void;
+  /** Text for people on stdout, rendered for its columns and broken to them; dropped by --json. */
+  print(render: (columns: number) => string): void;
   /** The result of a verb, on stdout: one JSON document with --json, else the rendered text. */
-  result(value: unknown, render: () => string): void;
+  result(value: unknown, render: (columns: number) => string): void;
 }
 
 /** The context of a command: globals are read from the whole chain of commands. */
 export function cliOf(command: Command): Cli {
-  const globals = command.optsWithGlobals<{ json?: boolean; quiet?: boolean; color?: boolean }>();
+  const globals = command.optsWithGlobals<{ json?: boolean; quiet?: boolean }>();
   const json = globals.json === true;
   const quiet = globals.quiet === true;
-  const color = globals.color !== false && process.env.NO_COLOR === undefined && process.stderr.isTTY === true;
+  const print = (render: (columns: number) => string): void => {
+    if (json) return;
+    const columns = columnsOf(process.stdout);
+    process.stdout.write(`${fit(render(columns), columns)}\n`);
+  };
   return {
     json,
     quiet,
-    color,
-    say: (text) => {
-      if (!quiet) process.stderr.write(`${text}\n`);
+    say: (text, whole) => {
+      if (quiet) return;
+      process.stderr.write(`${whole ? text : fit(text, columnsOf(process.stderr))}\n`);
     },
     emit: (value) => {
       if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
     },
+    print,
     result: (value, render) => {
-      process.stdout.write(json ? `${JSON.stringify(value, null, 2)}\n` : `${render()}\n`);
+      if (json) process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+      else print(render);
     },
   };
 }

@@ -6,18 +6,31 @@
 import { CommanderError } from 'commander';
 import { ChestMnistError, exitCodeOf } from '../base/errors';
 import { newProgram } from './program';
+import { columnsOf, fit, wrap, wrapHelp } from './terminal/width';
 import { VERBS } from './verbs';
 
 async function main(argv: readonly string[]): Promise<void> {
   const program = newProgram()
     .exitOverride()
-    .configureOutput({ outputError: () => {} }); // printed by fail(), below
+    .configureOutput({
+      outputError: () => {}, // printed by fail(), below
+      getOutHelpWidth: () => helpWidth(process.stdout),
+      getErrHelpWidth: () => helpWidth(process.stderr),
+      writeOut: (text) => process.stdout.write(wrapHelp(text, columnsOf(process.stdout))),
+      writeErr: (text) => process.stderr.write(wrapHelp(text, columnsOf(process.stderr))),
+    });
   const verb = argv.find((word) => Object.hasOwn(VERBS, word));
   for (const [name, { summary, load }] of Object.entries(VERBS)) {
     if (name === verb) (await load()).register(program, VERBS);
     else program.command(name).description(summary);
   }
   await program.parseAsync(argv, { from: 'user' });
+}
+
+/** In a pipe, commander's own 80. */
+function helpWidth(stream: NodeJS.WriteStream): number {
+  const columns = columnsOf(stream);
+  return columns === Infinity ? 80 : columns;
 }
 
 /** Says what went wrong on stderr, and with --json on stdout as well; sets the exit code. */
@@ -45,9 +58,13 @@ function fail(error: unknown, argv: readonly string[]): void {
     );
   }
   if (interrupted) process.stderr.write('interrupted\n');
-  else if (error instanceof ChestMnistError)
-    process.stderr.write(`error ${code}\n  found   ${found}\n  needed  ${needed}\n  next    ${next}\n`);
-  else process.stderr.write(`unexpected error: ${stack ?? String(error)}\n`);
+  else if (error instanceof ChestMnistError) {
+    const columns = columnsOf(process.stderr);
+    const parts = Object.entries({ found, needed, next }).map(([name, text = '']) =>
+      wrap(text, columns, `  ${name.padEnd(7)} `),
+    );
+    process.stderr.write(`${fit([`error ${code}`, ...parts].join('\n'), columns)}\n`);
+  } else process.stderr.write(`unexpected error: ${stack ?? String(error)}\n`);
 }
 
 // A reader that has left (`| head`), a terminal that was closed or a full disk behind `> file` must not end a run of

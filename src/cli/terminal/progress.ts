@@ -1,10 +1,12 @@
 /**
- * How a run is watched: two bars on a terminal (epochs, and the images of this one), one line an epoch elsewhere, NDJSON
- * with --json. Progress goes to stderr; the run directory goes to stdout as the first line.
+ * How a run is watched: two bars on a terminal (epochs, and the images of this one) and one line per epoch above them,
+ * the lines alone elsewhere, NDJSON with --json. Progress goes to stderr; the run directory goes to stdout as the first
+ * line.
  */
-import { MultiBar, type SingleBar } from 'cli-progress';
 import type { TrainEvent } from '../../train/events';
 import type { Cli } from '../context';
+import { canDraw, openBars, type Bar, type Part } from './bars';
+import { columnsOf, keepWhatFits } from './width';
 
 export interface Progress {
   on(event: TrainEvent): void;
@@ -17,7 +19,7 @@ export interface Progress {
 /** Where the events go is decided by --json, --quiet and whether stderr is a terminal. */
 export function showProgress(cli: Cli): Progress {
   if (cli.json) return ndjson(cli);
-  const watch = process.stderr.isTTY && !cli.quiet ? bars(cli) : lines(cli);
+  const watch = canDraw() && !cli.quiet ? bars() : lines(cli);
   let epochs = 0;
   return {
     ...watch,
@@ -65,80 +67,90 @@ function ndjson(cli: Cli): Progress {
   };
 }
 
-function bars(cli: Cli): Progress {
-  let multi = newBars();
-  let data: SingleBar | undefined;
-  let whole: SingleBar | undefined;
-  let part: SingleBar | undefined;
+/** Left out in this order where the terminal is narrow: of the epochs device, then best AUC; of the images speed, then loss. */
+function bars(): Progress {
+  let foot = openBars();
+  let data: Bar | undefined;
+  let whole: Bar | undefined;
+  let pass: Bar | undefined;
   let shown = '';
   let images = 1;
   let epochs = 0;
   let device = '';
-  let best = '';
-  let ended = false;
+  let best: number | null = null;
+  const overall = (epoch: number): Part[] => [
+    { text: `${epoch}/${epochs}`, room: 2 * String(epochs).length + 1 },
+    { text: device, room: device.length, goes: 1 },
+    ...(best === null ? [] : [{ text: `best AUC ${best.toFixed(4)}`, room: 15, goes: 2 }]),
+  ];
   return {
     on: (event) => {
       if (event.type === 'start') {
         // The run directory is printed next, where the bar of the data was.
-        multi.stop();
-        multi = newBars();
+        foot.end();
+        foot = openBars();
         images = event.data.counts.train;
         [device, epochs] = [event.device, event.epochs];
         const done = event.epoch - 1;
-        whole = multi.create(epochs * images, done * images, {
-          title: 'epochs',
-          text: `${done}/${epochs} | ${device}`,
-        });
-        part = multi.create(images, 0, { title: 'batch ', text: '' });
+        whole = foot.add();
+        whole.start('epochs', epochs * images, done * images);
+        whole.update(done * images, overall(done));
+        pass = foot.add();
+        pass.start('train ', images);
       }
-      if (event.type === 'epoch' && event.best) best = ` | best AUC ${auc(event.valAuc)}`;
+      if (event.type === 'epoch') {
+        if (event.best) best = event.valAuc;
+        whole?.update(event.epoch * images, overall(event.epoch));
+      }
       if (event.type !== 'progress') return;
       const { phase, epoch, done, loss, imagesPerSecond = 0 } = event;
       const total = event.total ?? done;
       if (phase === 'data') {
-        data ??= multi.create(total, 0, { title: 'data  ', text: '' });
+        if (!data) (data = foot.add()).start('data  ', total);
         data.setTotal(total);
         return data.update(done);
       }
-      const rate = `${Math.round(imagesPerSecond)} img/s`;
-      const text = [phase, ...(loss === undefined ? [] : [`loss ${loss.toFixed(4)}`]), rate].join(' | ');
-      // A new start where another pass begins, so that the ETA is its own.
-      if (shown !== `${phase} ${epoch}`) part?.start(total, 0, { title: 'batch ', text });
+      // Begins again where another pass does, so that the ETA is its own.
+      if (shown !== `${phase} ${epoch}`) pass?.start(phase.padEnd(6), total);
       shown = `${phase} ${epoch}`;
-      part?.update(done, { text });
-      if (phase === 'train') {
-        whole?.update((epoch - 1) * images + done, { text: `${epoch}/${epochs} | ${device}${best}` });
-      }
+      pass?.update(done, [
+        ...(loss === undefined ? [] : [{ text: `loss ${loss.toFixed(4)}`, room: 11, goes: 2 }]),
+        { text: `${Math.round(imagesPerSecond)} img/s`, room: 11, goes: 1 },
+      ]);
+      if (phase === 'train') whole?.update((epoch - 1) * images + done, overall(epoch));
     },
-    note: (text) => {
-      if (ended) cli.say(text);
-      else multi.log(`${text}\n`);
-    },
-    end: () => {
-      if (!ended) multi.stop();
-      ended = true;
-    },
+    note: (text) => foot.note(text),
+    end: () => foot.end(),
   };
 }
 
-const newBars = (): MultiBar =>
-  new MultiBar({
-    stream: process.stderr,
-    clearOnComplete: true,
-    gracefulExit: false, // SIGINT is the run's own
-    barsize: 24,
-    format: '{title} {bar} {text} | ETA {eta_formatted}',
-    barCompleteChar: '#',
-    barIncompleteChar: '-',
-    autopadding: true,
-    linewrap: false,
-  });
-
 const auc = (value: number | null): string => value?.toFixed(4) ?? 'undefined';
 
+/**
+ * One line per epoch. Below 100 columns the names are short. Left out until it fits: images per second, seconds,
+ * learning rate, accuracy, training loss, validation loss; epoch, AUC and the mark of the best stay. What is left out
+ * depends on the number of epochs and the columns alone, so the lines of a run look the same.
+ */
 function epochLine(row: Extract<TrainEvent, { type: 'epoch' }>, of: number): string {
-  return (
-    `epoch ${row.epoch}/${of}  lr ${Number(row.lr.toPrecision(4))}  train loss ${row.trainLoss.toFixed(4)}  val loss ${row.valLoss.toFixed(4)}` +
-    `  val AUC ${auc(row.valAuc)}  val acc ${row.valAcc.toFixed(4)}  ${row.seconds.toFixed(1)} s  ${Math.round(row.imagesPerSecond)} img/s${row.best ? '  best so far' : ''}`
-  );
+  const columns = columnsOf(process.stderr);
+  const name = (long: string, short: string): string => (columns < 100 ? short : long);
+  const part = (text: string, room: number, goes?: number): Part => ({ text, room, goes });
+  const figure = (named: string, value: string, goes?: number): Part =>
+    part(`${named} ${value}`, named.length + 7, goes);
+  const best = name('best so far', 'best');
+  const parts = [
+    part(`epoch ${row.epoch}/${of}`, 7 + 2 * String(of).length),
+    part(`lr ${Number(row.lr.toPrecision(4))}`, 12, 3),
+    figure(name('train loss', 'loss'), row.trainLoss.toFixed(4), 5),
+    figure('val loss', row.valLoss.toFixed(4), 6),
+    figure(name('val AUC', 'AUC'), auc(row.valAuc)),
+    figure(name('val acc', 'acc'), row.valAcc.toFixed(4), 4),
+    part(`${row.seconds.toFixed(1)} s`, 8, 2),
+    part(`${Math.round(row.imagesPerSecond)} img/s`, 11, 1),
+    part(row.best ? best : '', best.length),
+  ];
+  return keepWhatFits(parts, 2, columns)
+    .map(({ text }) => text)
+    .join('  ')
+    .trimEnd();
 }

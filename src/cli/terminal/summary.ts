@@ -1,6 +1,10 @@
 /**
  * The summary people read in a terminal: a headline that puts what predicting nothing scores beside accuracy, then a
  * table of the labels. The train, evaluate and metrics verbs print it; the numbers themselves are metrics/types.ts.
+ *
+ * What does not fit the width is left out in this order: of the labels the interval of AP, that of AUC, prevalence,
+ * support, threshold, precision, recall, AP (name, AUC and F1 stay); of the headline the interval; of a comparison the
+ * interval, then "A better". A line below the tables names what is missing.
  */
 import type {
   Comparison,
@@ -11,7 +15,8 @@ import type {
   Metrics,
   SummaryFigure,
 } from '../../metrics/types';
-import { table } from './table';
+import { missing, table, type Column, type Table } from './table';
+import { unbroken } from './width';
 
 const UNDEFINED = '–';
 
@@ -25,28 +30,34 @@ function interval([low, high]: Interval, digits = 3): string {
   return low === null ? UNDEFINED : `${fixed(low, digits)} to ${fixed(high, digits)}`;
 }
 
-/** One line of the headline: our figure, its interval when there is one, and what predicting nothing scores. */
-function headline(metrics: Metrics): string {
+/** Our figures, their intervals when there are some, and what predicting nothing scores. */
+function headline(metrics: Metrics, width: number): Table {
   const { all_negative: nothing, confidence } = metrics;
-  const row = (name: string, key: SummaryFigure, value: Figure, baseline: Figure, digits = 3): string[] => [
-    name,
-    fixed(value, digits),
-    ...(confidence ? [interval(confidence[key], digits)] : []),
-    fixed(baseline, digits),
-  ];
-  return table([
-    ['', 'model', ...(confidence ? [`${levelText(confidence.level)} interval`] : []), 'predicting nothing'],
-    row('macro AUC', 'auc_macro', metrics.auc.macro, nothing.auc_macro),
-    row(
+  const rows: [name: string, key: SummaryFigure, value: Figure, baseline: Figure, digits?: number][] = [
+    ['macro AUC', 'auc_macro', metrics.auc.macro, nothing.auc_macro],
+    [
       'macro average precision',
       'average_precision_macro',
       metrics.average_precision.macro,
       nothing.average_precision_macro,
-    ),
-    row('macro F1', 'f1_macro', metrics.f1.macro, nothing.f1_macro),
-    row('macro recall', 'recall_macro', metrics.recall.macro, nothing.recall_macro),
-    row('accuracy', 'accuracy_mean', metrics.accuracy.mean, nothing.accuracy, 4),
-  ]);
+    ],
+    ['macro F1', 'f1_macro', metrics.f1.macro, nothing.f1_macro],
+    ['macro recall', 'recall_macro', metrics.recall.macro, nothing.recall_macro],
+    ['accuracy', 'accuracy_mean', metrics.accuracy.mean, nothing.accuracy, 4],
+  ];
+  const columns: Column[] = [
+    { title: '', cells: rows.map(([name]) => name) },
+    { title: 'model', cells: rows.map(([, , value, , digits]) => fixed(value, digits)) },
+    { title: 'predicting nothing', cells: rows.map(([, , , baseline, digits]) => fixed(baseline, digits)) },
+  ];
+  if (confidence) {
+    columns.splice(2, 0, {
+      title: `${levelText(confidence.level)} interval`,
+      cells: rows.map(([, key, , , digits]) => interval(confidence[key], digits)),
+      goes: 1,
+    });
+  }
+  return table(columns, width);
 }
 
 /** Says what accuracy hides: whether it beats predicting nothing, and which labels are never found. */
@@ -76,68 +87,53 @@ function verdict(metrics: Metrics, labels: readonly string[]): string[] {
   return lines;
 }
 
-function labelTable(metrics: Metrics, labels: readonly string[]): string {
-  const { support, prevalence, confidence, auc, average_precision: ap, precision, recall, f1 } = metrics;
-  const perLabel = typeof metrics.threshold === 'number' ? undefined : metrics.threshold;
-  const withInterval = (value: Figure, list: Interval[] | undefined, label: number): string[] => [
-    fixed(value),
-    ...(list ? [interval(list[label])] : []),
-  ];
-  const gap = confidence ? [''] : [];
-  return table([
+function labelTable(metrics: Metrics, labels: readonly string[], width: number): Table {
+  const { support, prevalence, threshold, confidence, auc, average_precision: ap, precision, recall, f1 } = metrics;
+  /** Of each label, then its two means. */
+  const figures = ({ per_label, macro, micro }: { per_label: Figure[]; macro: Figure; micro: Figure }): string[] =>
+    [...per_label, macro, micro].map((value) => fixed(value));
+  /** The means have none of these. */
+  const ofLabels = (values: readonly string[]): string[] => [...values, '', ''];
+  const intervalOf = (name: string, list: Interval[] | undefined, goes: number): Column[] =>
+    list
+      ? [{ title: 'interval', name: `interval of ${name}`, cells: ofLabels(list.map((of) => interval(of))), goes }]
+      : [];
+  return table(
     [
-      'label',
-      'support',
-      'prevalence',
-      ...(perLabel ? ['threshold'] : []),
-      'AUC',
-      ...(confidence ? ['interval'] : []),
-      'AP',
-      ...(confidence ? ['interval'] : []),
-      'precision',
-      'recall',
-      'F1',
+      { title: 'label', cells: [...labels, 'macro', 'micro'] },
+      { title: 'support', cells: ofLabels(support.map(whole)), goes: 4 },
+      { title: 'prevalence', cells: ofLabels(prevalence.map(percent)), goes: 3 },
+      ...(typeof threshold === 'number'
+        ? []
+        : [{ title: 'threshold', cells: ofLabels(threshold.map((value) => fixed(value))), goes: 5 }]),
+      { title: 'AUC', cells: figures(auc) },
+      ...intervalOf('AUC', confidence?.auc_per_label, 2),
+      { title: 'AP', cells: figures(ap), goes: 8 },
+      ...intervalOf('AP', confidence?.average_precision_per_label, 1),
+      { title: 'precision', cells: figures(precision), goes: 6 },
+      { title: 'recall', cells: figures(recall), goes: 7 },
+      { title: 'F1', cells: figures(f1) },
     ],
-    ...labels.map((name, label) => [
-      name,
-      whole(support[label]),
-      percent(prevalence[label]),
-      ...(perLabel ? [fixed(perLabel[label])] : []),
-      ...withInterval(auc.per_label[label], confidence?.auc_per_label, label),
-      ...withInterval(ap.per_label[label], confidence?.average_precision_per_label, label),
-      fixed(precision.per_label[label]),
-      fixed(recall.per_label[label]),
-      fixed(f1.per_label[label]),
-    ]),
-    ...(['macro', 'micro'] as const).map((mean) => [
-      mean,
-      '',
-      '',
-      ...(perLabel ? [''] : []),
-      fixed(auc[mean]),
-      ...gap,
-      fixed(ap[mean]),
-      ...gap,
-      fixed(precision[mean]),
-      fixed(recall[mean]),
-      fixed(f1[mean]),
-    ]),
-  ]);
+    width,
+  );
 }
 
-/** The metrics of one split for people: several lines, no colours, no line break at the end. */
-export function renderSummary(metrics: Metrics, labels: readonly string[]): string {
+/** The metrics of one split for people: several lines, no colours, no line break at the end; tables of this width. */
+export function renderSummary(metrics: Metrics, labels: readonly string[], width: number): string {
   const { n, loss, threshold, confidence } = metrics;
   const decision = typeof threshold === 'number' ? `score > ${threshold}` : 'score > a threshold of each label';
+  const [head, perLabel] = [headline(metrics, width), labelTable(metrics, labels, width)];
   return [
     `${whole(n)} images, ${labels.length} labels, decision ${decision}${loss === undefined || loss === null ? '' : `, loss ${fixed(loss, 4)}`}`,
     '',
-    headline(metrics),
+    head.text,
     '',
     ...verdict(metrics, labels),
     '',
-    labelTable(metrics, labels),
-    ...(confidence ? ['', describe(confidence)] : []),
+    perLabel.text,
+    // The headline loses its intervals last: without them there are none to describe.
+    ...(confidence && head.leftOut.length === 0 ? ['', describe(confidence)] : []),
+    ...missing(head, perLabel),
   ].join('\n');
 }
 
@@ -145,29 +141,51 @@ const describe = ({ level, resamples, seed }: Pick<Confidence, 'level' | 'resamp
   `Intervals: ${levelText(level)}, percentile bootstrap over images, ${whole(resamples)} resamples, seed ${seed}.`;
 
 /** The paired comparison of two models for people; a and b are their names. */
-export function renderComparison(comparison: Comparison, labels: readonly string[], a: string, b: string): string {
+export function renderComparison(
+  comparison: Comparison,
+  labels: readonly string[],
+  a: string,
+  b: string,
+  width: number,
+): string {
   const signed = (value: Figure): string => (value === null || value < 0 ? fixed(value, 4) : `+${fixed(value, 4)}`);
-  const row = (name: string, figure: ComparedFigure): string[] => [
-    name,
-    fixed(figure.a, 4),
-    fixed(figure.b, 4),
-    signed(figure.difference),
-    figure.interval[0] === null ? UNDEFINED : `${signed(figure.interval[0])} to ${signed(figure.interval[1])}`,
-    figure.a_better === null ? UNDEFINED : percent(figure.a_better),
-  ];
   const { auc_per_label, average_precision_per_label, level, resamples, seed, ...summary } = comparison;
-  return [
-    `A  ${a}`,
-    `B  ${b}`,
-    '',
-    table([
-      ['', 'A', 'B', 'A - B', `${levelText(level)} interval`, 'A better'],
-      ...Object.entries(summary).map(([name, figure]) => row(name.replaceAll('_', ' '), figure)),
-      ...auc_per_label.map((figure, label) => row(`auc of ${labels[label]}`, figure)),
-      ...average_precision_per_label.map((figure, label) => row(`average precision of ${labels[label]}`, figure)),
+  const rows: [name: string, figure: ComparedFigure][] = [
+    ...Object.entries(summary).map(([name, figure]): [string, ComparedFigure] => [name.replaceAll('_', ' '), figure]),
+    ...auc_per_label.map((figure, label): [string, ComparedFigure] => [`auc of ${labels[label]}`, figure]),
+    ...average_precision_per_label.map((figure, label): [string, ComparedFigure] => [
+      `average precision of ${labels[label]}`,
+      figure,
     ]),
+  ];
+  const column = (title: string, cell: (figure: ComparedFigure) => string, goes?: number): Column => ({
+    title,
+    cells: rows.map(([, figure]) => cell(figure)),
+    goes,
+  });
+  const figures = table(
+    [
+      { title: '', cells: rows.map(([name]) => name) },
+      column('A', (figure) => fixed(figure.a, 4)),
+      column('B', (figure) => fixed(figure.b, 4)),
+      column('A - B', (figure) => signed(figure.difference)),
+      column(
+        `${levelText(level)} interval`,
+        ({ interval: [low, high] }) => (low === null ? UNDEFINED : `${signed(low)} to ${signed(high)}`),
+        1,
+      ),
+      column('A better', (figure) => (figure.a_better === null ? UNDEFINED : percent(figure.a_better)), 2),
+    ],
+    width,
+  );
+  return [
+    `A  ${unbroken(a)}`,
+    `B  ${unbroken(b)}`,
+    '',
+    figures.text,
     '',
     'A better: share of resamples in which A is strictly better (for brier: lower). Both are scored on the same resamples.',
     describe({ level, resamples, seed }),
+    ...missing(figures),
   ].join('\n');
 }

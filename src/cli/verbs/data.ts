@@ -3,12 +3,12 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { Presets, SingleBar } from 'cli-progress';
 import type { Command } from 'commander';
 import type { Dataset, SplitName } from '../../data/dataset';
 import { ChestMnistError } from '../../base/errors';
 import { cliOf, type Cli } from '../context';
-import { table } from '../terminal/table';
+import { missing, table, type Column } from '../terminal/table';
+import { cells, unbroken, wrap } from '../terminal/width';
 
 const LAYOUT = `
 Examples:
@@ -81,33 +81,39 @@ async function info(cli: Cli): Promise<void> {
   }));
   const { name, title, task, licence, licenceUrl, homepage, record, citation } = CHESTMNIST;
   const document = { name, title, task, licence, licenceUrl, homepage, record, citation, files, splits, labels };
-  cli.result(document, () =>
+  cli.result(document, (columns) =>
     [
       title,
-      `Task      ${task}`,
-      `Licence   ${licence} (${licenceUrl})`,
-      `Source    ${record}, ${homepage}`,
-      ...citation.map((text) => `Cite      ${text}`),
+      wrap(task, columns, 'Task      '),
+      wrap(`${licence} (${licenceUrl})`, columns, 'Licence   '),
+      wrap(`${record}, ${homepage}`, columns, 'Source    '),
+      ...citation.map((text) => wrap(text, columns, 'Cite      ')),
       '',
-      table(
-        [
-          ['size', 'file', 'MD5', 'on this machine'],
-          ...files.map(({ size, file, md5, path }) => [
-            `${size}`,
-            file,
-            md5,
-            path ?? `no (npx chestmnist data fetch --size ${size})`,
-          ]),
-        ],
-        4,
-      ),
+      fileTable(files, columns),
       '',
       labelTable(
         CHESTMNIST.labels,
         SPLITS.map((split) => ({ name: split, ...splits[split] })),
+        columns,
       ),
     ].join('\n'),
   );
+}
+
+/** A table where it fits; else a file after the other, so that no path and no checksum is cut. */
+function fileTable(
+  files: readonly { size: number; file: string; md5: string; path: string | null }[],
+  columns: number,
+): string {
+  const places = files.map(({ size, path }) => path ?? `no (npx chestmnist data fetch --size ${size})`);
+  const { text } = table([
+    { title: 'size', cells: files.map(({ size }) => `${size}`) },
+    { title: 'file', cells: files.map(({ file }) => file), text: true },
+    { title: 'MD5', cells: files.map(({ md5 }) => md5), text: true },
+    { title: 'on this machine', cells: places, text: true },
+  ]);
+  if (text.split('\n').every((line) => cells(line) <= columns)) return text;
+  return files.map(({ file, md5 }, i) => `${file}\n  MD5 ${md5}\n  ${unbroken(places[i])}`).join('\n');
 }
 
 interface SplitCounts {
@@ -117,17 +123,27 @@ interface SplitCounts {
   readonly unlabelled: number;
 }
 
-function labelTable(labels: readonly string[], splits: readonly SplitCounts[]): string {
-  const row = (name: string, value: (split: SplitCounts) => number) => [
-    name,
-    ...splits.flatMap((split) => [whole(value(split)), percent(value(split), split.count)]),
-  ];
-  return table([
-    ['label', ...splits.flatMap(({ name }) => [name, ''])],
-    ...labels.map((label, i) => row(label, ({ positives }) => positives[i])),
-    row('(no label)', ({ unlabelled }) => unlabelled),
-    row('images', ({ count }) => count),
-  ]);
+/** Where it does not fit, the shares are left out: of test, then of val, then of train. */
+function labelTable(labels: readonly string[], splits: readonly SplitCounts[], width: number): string {
+  const counted = table(
+    [
+      { title: 'label', cells: [...labels, '(no label)', 'images'] },
+      ...splits.flatMap((split, i): Column[] => {
+        const counts = [...split.positives, split.unlabelled, split.count];
+        return [
+          { title: split.name, cells: counts.map(whole) },
+          {
+            title: '',
+            name: `shares of ${split.name}`,
+            cells: counts.map((count) => percent(count, split.count)),
+            goes: splits.length - i,
+          },
+        ];
+      }),
+    ],
+    width,
+  );
+  return [counted.text, ...missing(counted)].join('\n');
 }
 
 async function fetchFile(cli: Cli, name: string, options: { size: string; out?: string }): Promise<void> {
@@ -144,59 +160,29 @@ async function fetchFile(cli: Cli, name: string, options: { size: string; out?: 
   }
   const { downloadDirectory } = await import('../../data/places.js');
   const { download } = await import('../../base/download.js');
+  const { watchDownload } = await import('../terminal/download.js');
   const { file, url, md5, size } = knownFile(integer('--size', options.size));
   const path = join(options.out === undefined ? downloadDirectory() : resolve(options.out), file);
-  cli.say(`${url}\n-> ${path}`);
+  cli.say(`${url}\n-> ${unbroken(path)}`);
+  const progress = watchDownload(cli, file);
   const abort = new AbortController();
   const interrupt = () => {
-    cli.say('interrupted: what has arrived is kept, and the same command resumes it');
+    progress.note('interrupted: what has arrived is kept, and the same command resumes it');
     abort.abort();
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const progress = byteProgress(cli, file);
   try {
     await download(url, path, {
       md5,
       onProgress: progress.update,
-      onRetry: (reason, delay) => cli.say(`${reason}; trying again in ${delay / 1000} s`),
+      onRetry: (reason, delay) => progress.note(`${reason}; trying again in ${delay / 1000} s`),
       signal: abort.signal,
     });
   } finally {
     progress.end();
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
   }
-  cli.result({ path, size, md5, url }, () => path);
-}
-
-/** A bar on a terminal, a line each tenth elsewhere, nothing with --quiet. */
-function byteProgress(cli: Cli, file: string): { update: (done: number, total?: number) => void; end: () => void } {
-  const megabytes = (bytes: number) => Math.round(bytes / 1e5) / 10;
-  if (process.stderr.isTTY && !cli.quiet) {
-    const format = `${file}  {bar}  {percentage} %  {value} of {total} MB  {duration_formatted}, {eta_formatted} left`;
-    const bar = new SingleBar(
-      { format, stream: process.stderr, hideCursor: true, etaBuffer: 100 },
-      Presets.shades_classic,
-    );
-    let started = false;
-    return {
-      update(done, total = done) {
-        if (!started) bar.start(megabytes(total), megabytes(done));
-        started = true;
-        bar.update(megabytes(done));
-      },
-      end: () => bar.stop(),
-    };
-  }
-  let tenth = -1;
-  return {
-    update(done, total) {
-      const now = total ? Math.floor((10 * done) / total) : Math.floor(done / 1e7);
-      if (now <= tenth) return;
-      tenth = now;
-      cli.say(`${file}  ${megabytes(done)} of ${total ? `${megabytes(total)} MB` : 'unknown size'}`);
-    },
-    end: () => undefined,
-  };
+  cli.result({ path, size, md5, url }, () => unbroken(path));
 }
 
 async function verify(cli: Cli, source: string, options: { size: string }): Promise<void> {
@@ -223,13 +209,13 @@ async function verify(cli: Cli, source: string, options: { size: string }): Prom
     splits: Object.fromEntries(splits.map(({ name: split, ...counts }) => [split, counts])),
     undefined_auc: undefinedAuc,
   };
-  cli.result(document, () =>
+  cli.result(document, (columns) =>
     [
-      `${path ?? name}`,
+      unbroken(path ?? name),
       `MD5 ${md5} (${official ? "the catalogue's" : 'not a file of the catalogue'})`,
       `${size} x ${size} pixels, ${labels.length} labels: everything that can be checked is right`,
       '',
-      labelTable(labels, splits),
+      labelTable(labels, splits, columns),
       ...(undefinedAuc.length > 0
         ? [
             '',
@@ -294,7 +280,7 @@ async function synthesize(cli: Cli, flags: SynthesizeFlags): Promise<void> {
     labels: dataset.labels,
     splits: Object.fromEntries(splits.map(({ name: split, ...rest }) => [split, rest])),
   };
-  cli.result(document, () => [path, '', labelTable(dataset.labels, splits)].join('\n'));
+  cli.result(document, (columns) => [unbroken(path), '', labelTable(dataset.labels, splits, columns)].join('\n'));
 }
 
 function parseCounts(text: string): Record<SplitName, number> {

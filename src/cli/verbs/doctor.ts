@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { cudaObstacle, type CudaStatus } from '../../setup/cuda';
 import type { DoctorReport } from '../../setup/doctor';
 import { cliOf } from '../context';
+import { unbroken, wrap } from '../terminal/width';
 
 const EXAMPLES = `
 Examples:
@@ -17,37 +18,37 @@ export function register(program: Command): void {
     .action(async (_options: object, command: Command) => {
       const { doctor } = await import('../../setup/doctor.js');
       const report = await doctor();
-      cliOf(command).result(report, () => describe(report));
+      cliOf(command).result(report, (columns) => describe(report, columns));
       if (!report.usable) process.exitCode = 4;
     });
 }
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
-function describe(report: DoctorReport): string {
+function describe(report: DoctorReport, columns: number): string {
   const { chestmnist, memory, environment, node, platform, cpu, addon, libtorch, looked, cuda, data, caches, problem } =
     report;
   const rows: [string, string][] = [
-    ['package', `chestmnist ${chestmnist.version} in ${chestmnist.path}`],
-    ['node', `${node.version} at ${node.path}`],
+    ['package', `chestmnist ${chestmnist.version} in ${unbroken(chestmnist.path)}`],
+    ['node', `${node.version} at ${unbroken(node.path)}`],
     ['platform', `${platform.platform}-${platform.arch}${platform.platform === 'linux' ? ` (${platform.libc})` : ''}`],
     ['cpu', `${cpu.model}, ${cpu.threads} threads${cpu.capability ? `, LibTorch uses ${cpu.capability}` : ''}`],
     ['memory', megabytes(memory.bytes)],
-    ...Object.entries(environment).map(([name, value]): [string, string] => ['variable', `${name}=${value}`]),
-    ['addon', addon ? `${addon.file}, built for LibTorch ${addon.libtorch}` : 'none'],
+    ...Object.entries(environment).map(([name, value]): [string, string] => ['variable', unbroken(`${name}=${value}`)]),
+    ['addon', addon ? `${unbroken(addon.file)}, built for LibTorch ${addon.libtorch}` : 'none'],
     ...(addon && !addon.current
       ? [['', 'its sources changed since; to build it again: npx chestmnist setup'] as [string, string]]
       : []),
-    ['libtorch', libtorch ? `${libtorch.version} in ${libtorch.directory} (${libtorch.source})` : 'none'],
+    ['libtorch', libtorch ? `${libtorch.version} in ${unbroken(libtorch.directory)} (${libtorch.source})` : 'none'],
     ...(libtorch ? [] : looked.map(({ source, reason }): [string, string] => ['', `${source}: ${reason}`])),
     ...(cuda ? cudaRows(cuda) : []),
     ...(data.length > 0
       ? data.map(({ size, path, bytes }): [string, string] => [
           'data',
-          `ChestMNIST ${size} px: ${path} (${megabytes(bytes)})`,
+          `ChestMNIST ${size} px: ${unbroken(path)} (${megabytes(bytes)})`,
         ])
       : [['data', 'no ChestMNIST file found (npx chestmnist data fetch)'] as [string, string]]),
-    ...caches.map(({ path, bytes }): [string, string] => ['cache', `${path} (${megabytes(bytes)})`]),
+    ...caches.map(({ path, bytes }): [string, string] => ['cache', `${unbroken(path)} (${megabytes(bytes)})`]),
     ...(problem
       ? [
           ['problem', `${problem.code}: ${problem.found}`] as [string, string],
@@ -57,7 +58,7 @@ function describe(report: DoctorReport): string {
     ['verdict', report.usable ? 'training can run' : 'training cannot run'],
     ['next', report.next],
   ];
-  return rows.map(([name, text]) => `${name.padEnd(9)} ${text}`).join('\n');
+  return rows.map(([name, text]) => wrap(text, columns, `${name.padEnd(9)} `)).join('\n');
 }
 
 function cudaRows(cuda: CudaStatus): [string, string][] {

@@ -41,7 +41,7 @@ export function register(program: Command): void {
       const { split, thresholds, limit, resamples } = own;
       const evaluation = await evaluate(target, { ...readFlags(self, SHARED), split, thresholds, limit, resamples });
       if (output !== undefined) await write(output, evaluation);
-      cli.result(evaluation.metrics, () => renderSummary(evaluation.metrics, evaluation.labels));
+      cli.result(evaluation.metrics, (columns) => renderSummary(evaluation.metrics, evaluation.labels, columns));
     });
 }
 

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { ExportFormat } from '../../weights/export';
 import { cliOf } from '../context';
+import { unbroken } from '../terminal/width';
 
 const FORMATS: readonly ExportFormat[] = ['safetensors', 'pth', 'onnx'];
 
@@ -32,7 +33,7 @@ export function register(program: Command): void {
         const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`].join(
           ', ',
         );
-        cliOf(command).result(done, () => `${done.file} (${facts})`);
+        cliOf(command).result(done, () => `${unbroken(done.file)} (${facts})`);
       },
     );
 }

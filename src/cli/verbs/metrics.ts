@@ -64,10 +64,10 @@ export function register(program: Command): void {
         const models = { labelCount, truth, a: scores, b: theirs.scores };
         metrics.comparison = comparePredictions({ ...models, threshold, confidence: settings });
       }
-      cli.result(metrics, () => {
-        const parts = [summary.renderSummary(metrics, names)];
+      cli.result(metrics, (columns) => {
+        const parts = [summary.renderSummary(metrics, names, columns)];
         if (metrics.comparison) {
-          parts.push(summary.renderComparison(metrics.comparison, names, file, flags.compare!));
+          parts.push(summary.renderComparison(metrics.comparison, names, file, flags.compare!, columns));
         }
         return parts.join('\n\n');
       });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
+import { unbroken } from '../terminal/width';
 
 const EXAMPLES = `
 Examples:
@@ -27,7 +28,7 @@ export function register(program: Command): void {
       const cli = cliOf(command);
       for (const note of notes) cli.say(note);
       const page = path.resolve(run, 'report.html');
-      cli.result({ run: path.resolve(run), report: page, files, notes }, () => page);
+      cli.result({ run: path.resolve(run), report: page, files, notes }, () => unbroken(page));
     });
   addFlags(report, ['size']).addHelpText('after', EXAMPLES);
 }

@@ -1,6 +1,7 @@
 /** `chestmnist setup`: finds or gets LibTorch and a fitting addon. The work is in src/setup. */
 import type { Command } from 'commander';
 import { cliOf } from '../context';
+import { unbroken } from '../terminal/width';
 
 const HELP = `
 Examples:
@@ -41,14 +42,14 @@ export function register(program: Command): void {
           ...(options.from === undefined ? {} : { from: options.from }),
           rebuild: options.rebuild === true,
           log: (line) => cli.say(line),
-          ...(options.verbose ? { verbose: (line: string) => cli.say(line) } : {}),
+          ...(options.verbose ? { verbose: (line: string) => cli.say(line, 'whole') } : {}),
           signal: interrupt.signal,
         });
         const seconds = ((Date.now() - started) / 1000).toFixed(1);
         cli.result(
           result,
           () =>
-            `ready: ${result.built ? 'built' : 'kept'} ${result.addon} for LibTorch ${result.libtorch.version} (${seconds} s)`,
+            `ready: ${result.built ? 'built' : 'kept'} ${unbroken(result.addon)} for LibTorch ${result.libtorch.version} (${seconds} s)`,
         );
       } finally {
         process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);

@@ -5,6 +5,7 @@ import { OPTION_NAMES, type TrainOptions } from '../../recipe/options';
 import { cliOf } from '../context';
 import { withoutRetired } from '../../recipe/resolve';
 import { addFlags, readFlags } from '../flags';
+import { unbroken } from '../terminal/width';
 
 const EXAMPLES = `
 Examples:
@@ -56,9 +57,8 @@ export function register(program: Command): void {
         const result = await run;
         progress.end();
         if (result.status === 'stopped') process.exitCode = 130;
-        else if (!cli.json)
-          process.stdout.write(`${renderSummary(result.metrics.splits.test, result.metrics.labels)}\n`);
-        if (!cli.json) process.stdout.write(`${result.runDirectory}\n`);
+        else cli.print((columns) => renderSummary(result.metrics.splits.test, result.metrics.labels, columns));
+        cli.print(() => unbroken(result.runDirectory));
       } finally {
         progress.end();
         for (const signal of signals) process.off(signal, interrupt);
