@@ -1,19 +1,12 @@
 'use strict';
+const { availableParallelism } = require('node:os');
 
 /** Six projects, so that `npx jest --selectProjects unit` needs neither LibTorch nor Python. */
 const project = (displayName) => ({
   displayName,
   testEnvironment: 'node',
   testMatch: [`<rootDir>/tests/${displayName}/**/*.test.ts`],
-  transform: {
-    '^.+\\.m?ts$': [
-      'ts-jest',
-      {
-        tsconfig: { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0', isolatedModules: true },
-        diagnostics: false,
-      },
-    ],
-  },
+  transform: { '^.+\\.m?ts$': '<rootDir>/tests/support/transform.cjs' },
   moduleNameMapper: {
     '^chestmnist$': '<rootDir>/src/index.ts',
     '^chestmnist/metrics$': '<rootDir>/src/metrics/index.ts',
@@ -25,4 +18,6 @@ const project = (displayName) => ({
 module.exports = {
   projects: ['unit', 'native', 'parity', 'cli', 'fuzz', 'endurance'].map(project),
   testTimeout: 120_000,
+  // On two cores as well: many tests wait for a process of their own.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
 };

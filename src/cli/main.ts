@@ -67,9 +67,15 @@ function fail(error: unknown, argv: readonly string[]): void {
   } else process.stderr.write(`unexpected error: ${stack ?? String(error)}\n`);
 }
 
-// A reader that has left (`| head`), a terminal that was closed or a full disk behind `> file` must not end a run of
-// hours: what can no longer be printed is dropped.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+/** Runs a command line, without `node` and the script. What goes wrong is printed, and told by process.exitCode. */
+export async function run(argv: readonly string[]): Promise<void> {
+  await main(argv).catch((error: unknown) => fail(error, argv));
+}
 
-const argv = process.argv.slice(2);
-main(argv).catch((error: unknown) => fail(error, argv));
+// Loaded by the tests, it runs what they ask for instead.
+if (require.main === module) {
+  // A reader that has left (`| head`), a terminal that was closed or a full disk behind `> file` must not end a run of
+  // hours: what can no longer be printed is dropped.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  void run(process.argv.slice(2));
+}

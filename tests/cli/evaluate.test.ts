@@ -1,8 +1,10 @@
+/** `evaluate` and `predict` on a small run: in this process, but for the run itself and what people see. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
 import { readNpz } from '../../src/base/npz';
-import { chestmnist, scratch, SMALL, type Json } from '../support/chestmnist';
+import { chestmnist as spawned, scratch, SMALL, type Json } from '../support/chestmnist';
+import { chestmnist } from '../support/in-process';
 import { arrays, images, labels as labelsOf, npy, npz } from '../support/npz';
 
 const folder = scratch();
@@ -12,9 +14,8 @@ const json = (text: string): Json => JSON.parse(text) as unknown;
 
 beforeAll(async () => {
   run = path.join(folder(), 'run');
-  expect(await chestmnist(['train', ...SMALL, '--epochs', '1', '--out', folder(), '--name', 'run'])).toMatchObject({
-    code: 0,
-  });
+  const flags = ['--epochs', '1', '--no-report', '--resamples', '0', '--out', folder(), '--name', 'run'];
+  expect(await spawned(['train', ...SMALL, ...flags])).toMatchObject({ code: 0 });
   metrics = json(await readFile(path.join(run, 'metrics.json'), 'utf8'));
 });
 
@@ -62,7 +63,7 @@ describe('evaluate', () => {
   });
 
   test('people see the baseline', async () => {
-    const { stdout } = await chestmnist(['evaluate', run, '--device', 'cpu']);
+    const { stdout } = await spawned(['evaluate', run, '--device', 'cpu']);
     expect(stdout).toContain('predicting nothing');
   });
 
@@ -130,7 +131,7 @@ describe('predict', () => {
     await writeFile(files[0], picture(28));
     await writeFile(files[1], picture(112));
     const out = path.join(folder(), 'out.csv');
-    expect(await chestmnist(['predict', run, ...files, '-o', out, '--device', 'cpu'])).toMatchObject({
+    expect(await spawned(['predict', run, ...files, '-o', out, '--device', 'cpu'])).toMatchObject({
       code: 0,
       stdout: '',
     });
@@ -146,7 +147,8 @@ describe('predict', () => {
     [['none', 'a.png'], 'ERR_CONFIG', 2],
     [['RUN', 'a.png', '--thresholds', 'val-sensitivity=0.8'], 'ERR_CONFIG', 2],
   ])('%j is refused', async (args, code, exit) => {
-    const result = await chestmnist(['predict', '--json', ...args.map((word) => word.replace('RUN', run))], folder());
+    const named = args.map((word) => word.replace('RUN', run).replace('a.png', path.join(folder(), 'a.png')));
+    const result = await chestmnist(['predict', '--json', ...named]);
     expect({ exit: result.code, code: json(result.stdout).code }).toEqual({ exit, code });
   });
 });

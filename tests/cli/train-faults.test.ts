@@ -11,7 +11,7 @@ const folder = scratch();
 const { file, expectSame, interrupt } = runsIn(folder);
 const ARGS = [
   ...['--data', 'synthetic', '--limit-train', '128', '--limit-val', '32', '--limit-test', '32', '--epochs', '3'],
-  ...['--batch-size', '16', '--device', 'cpu', '--threads', '1'],
+  ...['--batch-size', '16', '--device', 'cpu', '--threads', '1', '--no-report', '--resamples', '0'],
 ];
 const at = (run: string): string => path.join(folder(), run);
 const resume = (run: string): Promise<Finished> => chestmnist(['train', '--resume', at(run)]);
@@ -89,7 +89,7 @@ test('a second process on the run directory is refused, even while the first is 
 });
 
 test('in one process: a worker thread is terminated, the run resumed, and not twice at a time', async () => {
-  const options = `{ data: 'synthetic', limitTrain: 128, limitVal: 32, limitTest: 32, epochs: 3, batchSize: 16, device: 'cpu', threads: 1, out: ${JSON.stringify(folder())}, name: 'worker' }`;
+  const options = `{ data: 'synthetic', limitTrain: 128, limitVal: 32, limitTest: 32, epochs: 3, batchSize: 16, device: 'cpu', threads: 1, report: false, resamples: 0, out: ${JSON.stringify(folder())}, name: 'worker' }`;
   const worker = `const { parentPort } = require('worker_threads'); const { train } = require(${JSON.stringify(PACKAGE)});
     (async () => { for await (const event of train(${options})) if (event.type === 'epoch') parentPort.postMessage(event.epoch); })();`;
   const program = `const { Worker } = require('worker_threads'); const { train } = require(${JSON.stringify(PACKAGE)});

@@ -1,7 +1,9 @@
+/** What `chestmnist train` refuses, before it creates anything. In this process, since no run begins. */
 import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { saveWeights } from '../../src/weights';
-import { chestmnist, eventsOf, scratch, SMALL } from '../support/chestmnist';
+import { eventsOf, scratch, SMALL } from '../support/chestmnist';
+import { chestmnist } from '../support/in-process';
 import { arrays, images, labels, npz, type Npy } from '../support/npz';
 
 const folder = scratch();
@@ -38,8 +40,8 @@ describe('options', () => {
     [['--name', '../elsewhere'], 'name is'],
     [['--frobnicate'], 'unknown option'],
     [['--config', 'none.json'], 'does not exist'],
-    [['--data', 'synthetic', '--limit-train', '100'], '100 images, fewer than one batch of 128'],
-    [['--data', 'synthetic', '--limit-train', '200', '--weights', 'none.safetensors'], 'none.safetensors'],
+    [[...SMALL, '--limit-train', '100'], '100 images, fewer than one batch of 128'],
+    [[...SMALL, '--weights', 'none.safetensors'], 'none.safetensors'],
   ])('%j', async (args, found) => {
     expect((await refused(args, 'ERR_CONFIG', 2)).found).toContain(found);
   });

@@ -1,10 +1,22 @@
+/** `chestmnist train` as a user runs it: what is printed and what is in the run directory. */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { computeMetrics, sigmoid } from '../../src/metrics';
 import { readNpz } from '../../src/base/npz';
 import { readSafetensors } from '../../src/weights/safetensors';
 import { recognise } from '../../src/weights/state';
-import { chestmnist, eventsOf, MAIN, scratch, SMALL, start, type Finished, type Json } from '../support/chestmnist';
+import {
+  chestmnist,
+  eventsOf,
+  MAIN,
+  QUICK,
+  scratch,
+  SMALL,
+  start,
+  type Finished,
+  type Json,
+} from '../support/chestmnist';
+import { chestmnist as inProcess } from '../support/in-process';
 import { arrays, npz } from '../support/npz';
 
 const folder = scratch();
@@ -150,14 +162,22 @@ describe('a run', () => {
 
   test('is not overwritten by another of its name', async () => {
     const before = await readFile(path.join(run, 'run.json'));
-    const { code, stderr } = await chestmnist(['train', ...SMALL, '--out', folder(), '--name', 'first']);
+    const { code, stderr } = await inProcess(['train', ...SMALL, '--out', folder(), '--name', 'first']);
     expect(code).toBe(2);
     expect(stderr).toContain('exists already');
     expect(await readFile(path.join(run, 'run.json'))).toEqual(before);
   });
 
   test('is repeated, bit for bit, from its config.json; flags win', async () => {
-    const again = await chestmnist(['train', '--config', path.join(run, 'config.json'), '--name', 'again', '--quiet']);
+    const again = await chestmnist([
+      'train',
+      '--config',
+      path.join(run, 'config.json'),
+      '--name',
+      'again',
+      '--quiet',
+      '--no-report',
+    ]);
     expect(again.code).toBe(0);
     expect(again.stderr).toBe('');
     for (const file of ['weights/best.safetensors', 'weights/last.safetensors', 'metrics.json']) {
@@ -165,7 +185,7 @@ describe('a run', () => {
         true,
       );
     }
-    const other = await chestmnist([
+    const other = await inProcess([
       'train',
       '--config',
       path.join(run, 'config.json'),
@@ -178,7 +198,7 @@ describe('a run', () => {
   });
 
   test('cannot be resumed: it is finished', async () => {
-    const { code, stderr } = await chestmnist(['train', '--resume', run]);
+    const { code, stderr } = await inProcess(['train', '--resume', run]);
     expect(code).toBe(2);
     expect(stderr).toContain('ERR_NOTHING_TO_RESUME');
   });
@@ -187,7 +207,7 @@ describe('a run', () => {
 test('--json: every line is an event, the first and the last name the run directory', async () => {
   const { code, stdout, stderr } = await chestmnist([
     'train',
-    ...SMALL,
+    ...QUICK,
     '--epochs',
     '1',
     '--out',
@@ -216,7 +236,7 @@ test('--json: every line is an event, the first and the last name the run direct
 });
 
 test('a reader that leaves does not end the run', async () => {
-  const { child, done } = start([MAIN, 'train', ...SMALL, '--epochs', '1', '--out', folder(), '--name', 'unread']);
+  const { child, done } = start([MAIN, 'train', ...QUICK, '--epochs', '1', '--out', folder(), '--name', 'unread']);
   child.stdout!.once('data', () => child.stdout!.destroy());
   expect(await done).toMatchObject({ code: 0 });
   expect(await json(folder(), 'unread', 'run.json')).toMatchObject({ status: 'finished' });
@@ -240,6 +260,9 @@ test('a last batch of one is no error, and validation labels with one value only
     'odd',
     '--device',
     'cpu',
+    '--no-report',
+    '--resamples',
+    '0',
   ]);
   expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('lowest validation loss') });
   const rows = (await readFile(path.join(folder(), 'odd', 'history.csv'), 'utf8')).trimEnd().split('\n').slice(1);
@@ -250,7 +273,7 @@ test('a last batch of one is no error, and validation labels with one value only
 test('a loss that becomes NaN: exit 5, the run says so, the best weights so far stay', async () => {
   const args = [
     'train',
-    ...SMALL,
+    ...QUICK,
     '--epochs',
     '3',
     '--milestones',
@@ -305,7 +328,7 @@ test('patience ends a run that gets no better', async () => {
   // A learning rate so small that nothing changes: the first epoch stays the best.
   const args = [
     'train',
-    ...SMALL,
+    ...QUICK,
     '--epochs',
     '9',
     '--lr',

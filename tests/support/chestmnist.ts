@@ -51,6 +51,9 @@ export const SMALL = [
   ...['--device', 'cpu', '--threads', '1'],
 ] as const;
 
+/** The same for a run of which neither the report nor the confidence intervals are looked at: both take longer than it. */
+export const QUICK = [...SMALL, '--no-report', '--resamples', '0'] as const;
+
 /** A folder that is gone after the tests of a file. */
 export function scratch(): () => string {
   let folder = '';

@@ -1,7 +1,8 @@
 /** Training runs of the built command line in one folder: interrupted at an event, and compared file by file. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { eventsOf, MAIN, start, type Json } from './chestmnist';
+import { eventsOf, MAIN, PACKAGE, start, type Finished, type Json } from './chestmnist';
+import type { TrainOptions } from '../../src/recipe/options';
 
 export function runsIn(folder: () => string) {
   const file = (run: string, name: string): Promise<Buffer> => readFile(path.join(folder(), run, name));
@@ -53,5 +54,26 @@ export function runsIn(folder: () => string) {
     return { ...finished, events: eventsOf(finished.stdout), wait: performance.now() - sent };
   }
 
-  return { file, history, expectSame, interrupt };
+  /**
+   * Trains in a process that kills itself when the first checkpoint after an event of this type is there: whatever the
+   * speed of the machine, the next process finds this one.
+   */
+  function killAtCheckpoint(run: string, options: TrainOptions, after: 'start' | 'epoch'): Promise<Finished> {
+    const checkpoint = path.join(folder(), run, 'checkpoint', 'state.safetensors');
+    const program = `
+      const { train } = require(${JSON.stringify(PACKAGE)});
+      const { statSync } = require('node:fs');
+      const [options, after, checkpoint] = process.argv.slice(1);
+      const file = () => statSync(checkpoint, { throwIfNoEntry: false })?.ino;
+      (async () => {
+        for await (const event of train(JSON.parse(options))) {
+          if (event.type !== after) continue;
+          const before = file();
+          setInterval(() => ![undefined, before].includes(file()) && process.kill(process.pid, 'SIGKILL'), 1);
+        }
+      })();`;
+    return start(['-e', program, JSON.stringify(options), after, checkpoint]).done;
+  }
+
+  return { file, history, expectSame, interrupt, killAtCheckpoint };
 }

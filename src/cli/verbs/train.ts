@@ -51,7 +51,7 @@ export function register(program: Command): void {
       // SIGHUP: the terminal was closed. A console of Windows that closes gives a few seconds.
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
       for (const signal of signals) process.on(signal, interrupt);
-      process.once('SIGHUP', () => process.once('exit', forgetTerminal));
+      process.once('SIGHUP', hangUp);
       try {
         for await (const event of run) progress.on(event);
         const result = await run;
@@ -62,9 +62,12 @@ export function register(program: Command): void {
       } finally {
         progress.end();
         for (const signal of signals) process.off(signal, interrupt);
+        process.off('SIGHUP', hangUp);
       }
     });
 }
+
+const hangUp = (): void => void process.once('exit', forgetTerminal);
 
 /** At its very end Node resets the terminal's mode, and aborts when there is no terminal any more. */
 function forgetTerminal(): void {

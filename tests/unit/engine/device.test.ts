@@ -1,8 +1,13 @@
+import * as addon from '../../../src/engine/addon';
 import { resolveDevice } from '../../../src/engine/device';
 import type { CudaStatus } from '../../../src/setup/cuda';
 
 let status: CudaStatus;
-jest.mock('../../../src/engine/addon', () => ({ native: () => ({ cudaStatus: () => status }) }));
+beforeEach(() => {
+  jest
+    .spyOn(addon, 'native')
+    .mockImplementation(() => ({ cudaStatus: () => status }) as ReturnType<typeof addon.native>);
+});
 
 const gpu = { index: 0, name: 'a GPU', totalMemory: 1e10 };
 const without = (reason: CudaStatus['reason']): CudaStatus => ({ available: false, reason, devices: [] });

@@ -1,8 +1,8 @@
-/** `chestmnist report` as a process: what it draws, says and refuses. */
+/** `chestmnist report`: what it draws, says and refuses. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { folder, makeRun, removeRuns } from '../support/report-fixture';
-import { chestmnist, PACKAGE, start } from '../support/chestmnist';
+import { folder, makeRun, removeRuns } from '../../support/report-fixture';
+import { chestmnist } from '../../support/in-process';
 
 afterAll(removeRuns);
 
@@ -34,14 +34,4 @@ test('says what is wrong with --data', async () => {
   const { code, stderr } = await chestmnist(['report', await makeRun(), '--data', 'no-such-file.npz']);
   expect(code).toBe(3);
   expect(stderr).toContain('no-such-file.npz');
-});
-
-test('neither the charting library nor the rasteriser is loaded before something is drawn', async () => {
-  const program = `
-    require(process.argv[1]);
-    const loaded = Object.keys(require.cache).filter((file) => /node_modules.(echarts|@resvg|@expo-google-fonts)/.test(file));
-    console.log(JSON.stringify(loaded));`;
-  const report = path.join(path.dirname(PACKAGE), 'report', 'index.js');
-  const { stdout, stderr } = await start(['-e', program, report]).done;
-  expect({ stdout, stderr }).toEqual({ stdout: '[]\n', stderr: '' });
 });

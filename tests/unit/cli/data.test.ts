@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
+/** `chestmnist data`. */
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
-import net from 'node:net';
 import path from 'node:path';
-import { REPOSITORY } from '../support/reference';
-import { chestmnist, MAIN, scratch } from '../support/chestmnist';
+import { REPOSITORY } from '../../support/reference';
+import { scratch } from '../../support/chestmnist';
+import { chestmnist } from '../../support/in-process';
 
 const folder = scratch();
 const at = (name: string): string => path.join(folder(), name);
@@ -83,23 +83,6 @@ describe('data synthesize and verify', () => {
 });
 
 describe('data fetch', () => {
-  test('Ctrl-C while it waits: exit 130 and the way to resume', async () => {
-    const silent = net.createServer(() => undefined);
-    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    const env = { ...process.env, https_proxy: `http://127.0.0.1:${(silent.address() as net.AddressInfo).port}` };
-    const child = spawn(process.execPath, [MAIN, 'data', 'fetch', 'chestmnist', '--out', folder()], { env });
-    let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    const socket = await new Promise<net.Socket>((resolve) => silent.once('connection', resolve));
-    child.kill('SIGINT');
-    const code = await new Promise((resolve) => child.once('close', resolve));
-    socket.destroy();
-    silent.close();
-    expect(code).toBe(130);
-    expect(stderr).toContain('the same command resumes it');
-    expect(stderr).toContain('https://zenodo.org/records/10519652');
-  });
-
   test('a size that does not exist: exit 2', async () => {
     expect((await chestmnist(['data', 'fetch', '--size', '32'])).code).toBe(2);
   });

@@ -1,12 +1,13 @@
-/** `chestmnist metrics` as a user runs it, on files of a few images; and the sub-path `chestmnist/metrics`. */
+/** `chestmnist metrics` on files of a few images. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { writeNpz } from '../../src/base/npz';
-import { computeMetrics, sigmoid } from '../../src/metrics';
-import type { Metrics } from '../../src/metrics/types';
-import { draw } from '../support/metrics-cases';
-import { chestmnist, MAIN, PACKAGE, scratch, start } from '../support/chestmnist';
-import { npz, type Npy } from '../support/npz';
+import { writeNpz } from '../../../src/base/npz';
+import { computeMetrics, sigmoid } from '../../../src/metrics';
+import type { Metrics } from '../../../src/metrics/types';
+import { draw } from '../../support/metrics-cases';
+import { scratch } from '../../support/chestmnist';
+import { chestmnist } from '../../support/in-process';
+import { npz, type Npy } from '../../support/npz';
 
 const folder = scratch();
 const predictions = draw(1, 80, 14, { prevalence: 0.2 });
@@ -209,23 +210,5 @@ describe('bad input gives one clear error', () => {
     const { code, stderr } = await chestmnist(['metrics', await good(), ...flags]);
     expect(code).toBe(2);
     expect(stderr).toContain(message);
-  });
-});
-
-describe('the sub-path', () => {
-  const sub = path.join(path.dirname(PACKAGE), 'metrics', 'index.js');
-  const use = `console.log(typeof m.computeMetrics, m.macroAuc({ labelCount: 1, truth: Uint8Array.of(0, 1), scores: Float64Array.of(0.1, 0.2) }))`;
-  test('works by require and by import', async () => {
-    expect((await start(['-e', `const m = require(${JSON.stringify(sub)}); ${use}`]).done).stdout).toBe('function 1\n');
-    const esm = `import * as m from ${JSON.stringify(sub.replace(/js$/, 'mjs'))}; ${use}`;
-    expect((await start(['--input-type=module', '-e', esm]).done).stdout).toBe('function 1\n');
-  });
-  test('neither it nor the verb loads the addon, LibTorch or a package beyond commander and yauzl', async () => {
-    const list = `process.on('exit', () => console.error(JSON.stringify([...new Set(Object.keys(require.cache).map((f) => /node_modules.([^/\\\\]+)/.exec(f)?.[1] ?? (f.endsWith('.node') ? f : '')))].filter(Boolean))))`;
-    const library = await start(['-e', `${list}; require(${JSON.stringify(sub)})`]).done;
-    expect(JSON.parse(library.stderr)).toEqual([]);
-    const verb = `${list}; process.argv = ['node', 'chestmnist', 'metrics', ${JSON.stringify(await good())}]; require(${JSON.stringify(MAIN)})`;
-    const packages = JSON.parse((await start(['-e', verb]).done).stderr) as string[];
-    expect(packages.filter((name) => !['commander', 'yauzl', 'pend'].includes(name))).toEqual([]);
   });
 });

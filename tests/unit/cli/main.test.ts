@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
-import { chestmnist, eventsOf, MAIN, PACKAGE, start } from '../support/chestmnist';
+/** The command line as a whole: help, usage errors, completion. */
+import { eventsOf } from '../../support/chestmnist';
+import { chestmnist } from '../../support/in-process';
 
-test('help names every verb and loads neither the addon nor a chart', async () => {
+test('help names every verb', async () => {
   const { code, stdout } = await chestmnist(['--help']);
   expect(code).toBe(0);
   for (const verb of [
@@ -19,9 +20,6 @@ test('help names every verb and loads neither the addon nor a chart', async () =
   ]) {
     expect(stdout).toMatch(new RegExp(`^  ${verb} `, 'm'));
   }
-  const script = `process.argv = ['node', 'chestmnist', '--help']; require(${JSON.stringify(MAIN)});
-    process.on('exit', () => console.error(Object.keys(require.cache).filter((f) => /echarts|resvg|zod|undici|\\.node$/.test(f)).length))`;
-  expect((await start(['-e', script]).done).stderr).toBe('0\n');
 });
 
 const VERBS = ['train', 'evaluate', 'metrics', 'report', 'predict', 'export', 'data', 'setup', 'doctor', 'bench'];
@@ -31,18 +29,6 @@ test.each([...VERBS, 'completion'])('%s --help shows its flags, the global ones 
   expect(stdout).toContain(`Usage: chestmnist ${verb}`);
   expect(stdout).toContain('--json');
   expect(stdout).toMatch(new RegExp(`^Examples:\n  (.*\\W)?chestmnist ${verb}`, 'm'));
-});
-
-test.each([
-  [['tr'], 'train'],
-  [['data', 'ver'], 'verify'],
-  [['train', '--batch'], '--batch-size'],
-  [['--json', 'doctor', '--qu'], '--quiet'],
-])('bash completes %j to %s', async (typed, completed) => {
-  const { stdout } = await chestmnist(['completion', 'bash']);
-  const words = ['chestmnist', ...typed].join(' ');
-  const program = `${stdout}\nCOMP_WORDS=(${words}); COMP_CWORD=${typed.length}; _chestmnist; echo "\${COMPREPLY[*]}"`;
-  expect(execFileSync('bash', ['-c', program], { encoding: 'utf8' })).toBe(`${completed}\n`);
 });
 
 test('completion for fish and zsh knows every verb', async () => {
@@ -89,30 +75,4 @@ test('with --json an error is one JSON line on stdout as well', async () => {
       next: expect.any(String),
     }),
   ]);
-});
-
-test('the package is there for require and import, and importing it loads no addon', async () => {
-  const names = [
-    'ChestMnistError',
-    'evaluate',
-    'expandToRgb',
-    'loadDataset',
-    'loadWeights',
-    'predict',
-    'saveWeights',
-    'train',
-  ];
-  const file = JSON.stringify(PACKAGE);
-  const cjs = await start([
-    '-p',
-    `JSON.stringify([Object.keys(require(${file})).sort(), Object.keys(require.cache).filter((f) => f.endsWith('.node'))])`,
-  ]).done;
-  expect(JSON.parse(cjs.stdout)).toEqual([names, []]);
-  const esm = await start([
-    '--input-type=module',
-    '-e',
-    `import * as all from ${JSON.stringify(PACKAGE.replace(/js$/, 'mjs'))}; console.log(JSON.stringify(Object.keys(all).sort()))`,
-  ]).done;
-  // Node adds __esModule to the names of a CommonJS module.
-  expect((JSON.parse(esm.stdout) as string[]).filter((name) => name !== '__esModule')).toEqual(names);
 });
