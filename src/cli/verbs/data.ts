@@ -105,7 +105,9 @@ function fileTable(
   files: readonly { size: number; file: string; md5: string; path: string | null }[],
   columns: number,
 ): string {
-  const places = files.map(({ size, path }) => path ?? `no (npx chestmnist data fetch --size ${size})`);
+  const places = files.map(({ size, path }) =>
+    path === null ? `no (npx chestmnist data fetch --size ${size})` : unbroken(path),
+  );
   const { text } = table([
     { title: 'size', cells: files.map(({ size }) => `${size}`) },
     { title: 'file', cells: files.map(({ file }) => file), text: true },
@@ -113,7 +115,7 @@ function fileTable(
     { title: 'on this machine', cells: places, text: true },
   ]);
   if (text.split('\n').every((line) => cells(line) <= columns)) return text;
-  return files.map(({ file, md5 }, i) => `${file}\n  MD5 ${md5}\n  ${unbroken(places[i])}`).join('\n');
+  return files.map(({ file, md5 }, i) => `${file}\n  MD5 ${md5}\n${wrap(places[i], columns, '  ')}`).join('\n');
 }
 
 interface SplitCounts {
