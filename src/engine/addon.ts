@@ -29,8 +29,8 @@ const EXPORTS = {
   setErrorClass: true,
 } satisfies Record<keyof NativeAddon, true>;
 /** CONTRACT.config is all of TrainerConfig's fields. */
-const FIELDS = CONTRACT.config satisfies readonly (keyof TrainerConfig)[];
-type Missing = Exclude<keyof TrainerConfig, (typeof FIELDS)[number]>;
+CONTRACT.config satisfies readonly (keyof TrainerConfig)[];
+type Missing = Exclude<keyof TrainerConfig, (typeof CONTRACT.config)[number]>;
 true satisfies Missing extends never ? true : never;
 
 /** Where an addon differs from the contract, in words; empty when it does not. */
