@@ -11,6 +11,7 @@
 import { appendFileSync } from 'node:fs';
 import { expandView } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
+import { native } from '../../src/engine/addon';
 import { makeTrainer } from '../../src/engine/trainer';
 import type { Stem, Trainer, TrainerConfig } from '../../src/engine/contract';
 import { distance, FACTOR, furthest, middle } from '../support/rounding';
@@ -153,11 +154,12 @@ test.each(cases)(
   'fast = plain: $stem stem, $size px, batch $batch, $labels labels, decay $weightDecay $optimizer, $steps steps',
   async (config) => {
     const beyond: object[] = [];
+    const instructions = native().cpuCapability();
     for (let seed = 1; seed <= STATES; seed++) {
       for (const [what, { plain, fast }] of await compareSteps(config, seed)) {
         const margin = (FACTOR * plain) / fast;
         if (!(margin >= 1)) beyond.push({ seed, what, plain, fast });
-        if (RECORD) appendFileSync(RECORD, `${JSON.stringify({ ...config, what, margin })}\n`);
+        if (RECORD) appendFileSync(RECORD, `${JSON.stringify({ ...config, instructions, what, margin })}\n`);
       }
     }
     expect(beyond).toEqual([]);
