@@ -15,7 +15,7 @@
 
 namespace chestmnist::cpu {
 
-// Zeroed floats. Pages that are never written take no memory.
+// Zeroed floats. Pages that are never written use no memory.
 class Buffer {
  public:
   Buffer() = default;

@@ -22,7 +22,7 @@ const CUDA_LIBRARY = { linux: 'libtorch_cuda.so', darwin: 'libtorch_cuda.dylib',
 const onPlatform = (names: Record<'linux' | 'darwin' | 'win32', string>): string =>
   names[process.platform as keyof typeof names] ?? names.linux;
 
-/** The LibTorch in `directory`, or the reason why there is no usable one. */
+/** The LibTorch in `directory`, or the reason why it cannot be used. */
 export function inspectLibTorch(directory: string, source: string): LibTorch | string {
   if (!existsSync(directory)) return `${directory} does not exist`;
   const library = path.join('lib', onPlatform(LIBRARY));

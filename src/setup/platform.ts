@@ -26,7 +26,7 @@ function libc(): Platform['libc'] {
   return header.glibcVersionRuntime ? 'glibc' : 'musl';
 }
 
-/** Throws ERR_PLATFORM_UNSUPPORTED when there is no LibTorch for the machine. */
+/** Throws ERR_PLATFORM_UNSUPPORTED when LibTorch is not built for the machine. */
 export function checkPlatform(machine: Platform = thisPlatform()): void {
   const tuple = `${machine.platform}-${machine.arch}`;
   const musl = machine.platform === 'linux' && machine.libc === 'musl';
