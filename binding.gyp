@@ -1,4 +1,4 @@
-# The bridge for node-gyp and prebuildify: its one action runs set-up, which builds with CMakeLists.txt.
+# For node-gyp and prebuildify: the only action runs set-up, which builds with CMakeLists.txt.
 {
   "targets": [
     {

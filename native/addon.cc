@@ -39,7 +39,7 @@ Napi::Array names_of(Napi::Env env, const Choices& choices) {
   return names;
 }
 
-// What this addon was compiled with, for the TypeScript side to compare.
+// The names this addon was compiled with; src/engine/addon.ts compares them with its own.
 Napi::Object contract(Napi::Env env) {
   auto object = Napi::Object::New(env);
   auto fields = Napi::Array::New(env);
@@ -52,7 +52,7 @@ Napi::Object contract(Napi::Env env) {
   return object;
 }
 
-// Of the LibTorch that is loaded, which may be newer than the headers: read from its own account of its build.
+// The version of the loaded LibTorch, which may be newer than the headers: read from its build configuration.
 std::string torch_version() {
   const std::string config = at::show_config(), key = "TORCH_VERSION=";
   const size_t begin = config.find(key);
@@ -61,7 +61,7 @@ std::string torch_version() {
   return config.substr(begin + key.size(), end - begin - key.size());
 }
 
-// Context-aware: everything an environment needs hangs on its own AddonData, so worker threads can load the addon.
+// Context-aware: each environment has its own AddonData, so worker threads can load the addon.
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   auto* data = new AddonData;
   env.SetInstanceData(data);

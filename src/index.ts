@@ -1,4 +1,4 @@
-/** The package's public face. Importing it loads neither LibTorch nor the addon: the first train, evaluate or predict does. */
+/** The public API. Importing it loads neither LibTorch nor the addon: the first train, evaluate or predict does. */
 export { train } from './train';
 export type { TrainEvent, TrainResult } from './train/events';
 export type { TrainingRun } from './train/training-run';

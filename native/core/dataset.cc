@@ -8,7 +8,7 @@ namespace chestmnist {
 
 Split make_split(const uint8_t* images, int64_t count, int64_t height, int64_t width, const uint8_t* labels,
                  int64_t label_count, at::Device device) {
-  // from_blob only borrows: the copy must be our own, since JavaScript may reuse or detach its buffer.
+  // from_blob only borrows the memory. It is copied, since JavaScript may reuse or detach its buffer.
   const auto copy = [&](const uint8_t* data, at::IntArrayRef shape) {
     const at::Tensor host = at::from_blob(const_cast<uint8_t*>(data), shape, at::kByte);
     return device.is_cpu() ? host.clone() : host.to(device);

@@ -1,5 +1,5 @@
 // A split held as uint8 on the device, and the batch made from it: gather, resize, normalise, expand to 3 channels.
-// Not here: reading files and drawing the order, which are TypeScript's.
+// Not here: reading files and drawing the order, which TypeScript does.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,7 +24,7 @@ struct Batch {
   at::Tensor labels;  // [B, L], or undefined
 };
 
-// The samples `index` ([B] int64 on the device) as `dtype`, resized to S = input_size by nearest neighbour at pixel
+// The samples at `index` ([B] int64 on the device) as `dtype`, resized to S = input_size by nearest neighbour at pixel
 // centres (PIL's and torch's "nearest-exact").
 Batch gather(const Split& split, const at::Tensor& index, int64_t input_size, at::ScalarType dtype);
 

@@ -18,7 +18,7 @@ namespace chestmnist {
 
 namespace {
 
-// The functions of the CUDA driver library that are needed to explain its state (CUDA driver API).
+// Calls functions of the CUDA driver library by name (CUDA driver API).
 class Driver {
  public:
   Driver() {
@@ -45,7 +45,7 @@ class Driver {
   void* library_;
 };
 
-// CUDA writes 13.2 as 13020.
+// CUDA encodes 13.2 as 13020.
 std::string version_text(long version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
@@ -57,7 +57,7 @@ CudaStatus cuda_status() {
   const Driver driver;
   int version = 0, count = 0;
   if (driver.found() && driver.call("cuDriverGetVersion", &version)) status.driver = version_text(version);
-  // Asked beside a CPU build too: a device that goes unused is worth a word.
+  // Queried with a CPU build too, so that an unused device can be reported.
   if (!driver.call("cuInit", 0U) || !driver.call("cuDeviceGetCount", &count)) count = 0;
   for (int i = 0; i < count; ++i) {
     char name[256] = "unknown";
@@ -76,7 +76,7 @@ CudaStatus cuda_status() {
     status.reason = "cpu-build";
   } else if (!driver.found()) {
     status.reason = "no-driver";
-  } else if (version / 1000 < built_with / 1000) {  // minor versions of one major are compatible
+  } else if (version / 1000 < built_with / 1000) {  // minor versions are compatible with each other
     status.reason = "driver-too-old";
   } else {
     status.devices.resize(std::min<size_t>(count, torch::cuda::device_count()));
@@ -97,12 +97,12 @@ at::Device parse_device(const std::string& text) {
   if (!status.available) {
     throw Error("ERR_CUDA_UNAVAILABLE", "CUDA cannot be used here (" + status.reason + ")",
                 "a CUDA LibTorch, an NVIDIA driver at least as new, and a device",
-                "chestmnist doctor tells which is missing; --device cpu trains without it", status.reason);
+                "npx chestmnist doctor shows which is missing; --device cpu trains without it", status.reason);
   }
   const int index = numbered ? std::stoi(text.substr(5)) : 0;
   if (index >= static_cast<int>(status.devices.size())) {
     throw Error("ERR_CUDA_UNAVAILABLE", text + " with " + std::to_string(status.devices.size()) + " CUDA device(s)",
-                "a number below that", "chestmnist doctor lists the devices", "no-device");
+                "a number below that", "npx chestmnist doctor lists the devices", "no-device");
   }
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
 }

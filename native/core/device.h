@@ -1,5 +1,5 @@
-// Which devices LibTorch can use here, and why not. No CUDA symbol is linked: the driver is asked through its own
-// library when there is one.
+// Which devices LibTorch can use here, and why not. No CUDA symbol is linked: the driver is queried through its own
+// library, if it is installed.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -21,7 +21,7 @@ struct CudaStatus {
   std::string built_with;           // "13.0"; empty for a CPU build
   std::string driver;               // newest CUDA version the driver supports; empty without a driver
   std::string no_graphs;            // why steps cannot be recorded as graphs; empty when they can
-  std::vector<CudaDevice> devices;  // that the driver shows, whether or not they can be used
+  std::vector<CudaDevice> devices;  // as the driver shows them, whether or not they can be used
 };
 
 CudaStatus cuda_status();

@@ -1,4 +1,4 @@
-// The exception native code throws: a stable code and the three parts every message has (see src/base/errors.ts).
+// The exception of native code: a stable code and the three parts of every message (see src/base/errors.ts).
 #pragma once
 
 #include <stdexcept>
@@ -16,7 +16,7 @@ struct Error : std::runtime_error {
         reason(std::move(reason)) {}
 
   std::string code, found, needed, next;
-  std::string reason;  // only of ERR_CUDA_UNAVAILABLE
+  std::string reason;  // only with ERR_CUDA_UNAVAILABLE
 };
 
 }  // namespace chestmnist

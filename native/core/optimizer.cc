@@ -39,7 +39,7 @@ void Adam::step() {
   std::vector<at::Tensor> gradients;
   gradients.reserve(parameters_.size());
   for (const at::Tensor& parameter : parameters_) {
-    // The fused kernel walks memory, so a gradient must lie in its parameter's memory format.
+    // The fused kernel reads memory in order, so a gradient must have its parameter's memory format.
     const at::Tensor& gradient = parameter.grad();
     gradients.push_back(gradient.strides() == parameter.strides() ? gradient
                                                                   : at::empty_like(parameter).copy_(gradient));

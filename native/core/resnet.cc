@@ -22,7 +22,7 @@ namespace {
 constexpr double kMomentum = 0.1;
 constexpr double kEpsilon = 1e-5;
 
-// torch.nn.init's bound of kaiming_uniform_(a=sqrt(5)), the default of Conv2d and Linear.
+// torch.nn.init's bound for kaiming_uniform_(a=sqrt(5)), the default of Conv2d and Linear.
 double default_bound(int64_t fan_in) {
   const double a = std::sqrt(5.0);
   const double gain = std::sqrt(2.0 / (1.0 + a * a));
@@ -85,7 +85,7 @@ at::Tensor BasicBlock::forward(const at::Tensor& x, bool training) const {
 ResNet18::ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device device, at::ScalarType dtype)
     : stem_(stem) {
   at::NoGradGuard no_grad;
-  // A generator of our own draws the same stream as torch.manual_seed(seed) without touching global state.
+  // A local generator draws the same numbers as after torch.manual_seed(seed), without touching global state.
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
 
   conv1_ = stem == Stem::kTorchvision ? make_conv(3, 64, 7, 2, 3, generator) : make_conv(3, 64, 3, 1, 1, generator);
@@ -96,7 +96,7 @@ ResNet18::ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device dev
   fc_weight_ = at::empty({label_count, 512}).uniform_(-bound, bound, generator);
   fc_bias_ = at::empty({label_count}).uniform_(-bias_bound, bias_bound, generator);
 
-  // Then ResNet.__init__ walks its modules and draws every convolution again.
+  // Then, as in ResNet.__init__, every convolution is drawn again.
   kaiming_normal(conv1_, generator);
   for (auto& layer : layers_) {
     for (auto& block : layer) {

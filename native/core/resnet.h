@@ -1,6 +1,6 @@
-// ResNet-18 as torchvision writes it (torchvision/models/resnet.py): the same names, construction order and
-// initialisation, so one seed gives one state dict on both sides. Plain tensors and ATen operators; this is the
-// reference every faster execution is tested against. Not here: training (training.h), data (dataset.h).
+// ResNet-18 as in torchvision (torchvision/models/resnet.py): the same names, construction order and initialisation, so
+// that a seed gives the same state dict in both. It uses plain tensors and ATen operators and is the reference for
+// testing every faster execution. Not here: training (training.h), data (dataset.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -56,7 +56,7 @@ class ResNet18 {
   // Initialised on the CPU in float32 from `seed` as after torch.manual_seed(seed), then moved to `device` and `dtype`.
   ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device device, at::ScalarType dtype);
 
-  // x [B, 3, S, S] -> logits [B, L]. Training mode normalises by the batch and updates the running statistics.
+  // x [B, 3, S, S] -> logits [B, L]. Training mode normalises by the batch statistics and updates the running ones.
   at::Tensor forward(const at::Tensor& x, bool training) const;
 
   // torchvision's state_dict order: parameters and buffers interleaved, 122 entries.

@@ -1,5 +1,5 @@
-// Named tensors <-> host buffers: what crosses the boundary as a state dict, floats as float32 whatever the tensors
-// are. Strict on the way in.
+// Named tensors <-> host buffers: what crosses the boundary as a state dict. Floats cross as float32, whatever the
+// tensors' dtype. Reading from the host is strict.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace chestmnist {
 
-// A tensor's bytes in host memory, C order. `data` is borrowed on the way in, owned through `owner` on the way out.
+// A tensor's bytes in host memory, C order. `owner` keeps `data` alive.
 struct HostTensor {
   std::string name;
   at::ScalarType dtype = at::kFloat;  // kFloat or kLong
@@ -25,7 +25,7 @@ std::vector<HostTensor> to_host(const std::vector<NamedTensor>& tensors);
 // The tensors' gradients under the tensors' names.
 std::vector<HostTensor> gradients_to_host(const std::vector<NamedTensor>& tensors);
 
-// What a state is called in an error, and the code of one that does not fit.
+// How errors name a kind of state, and their code and next step when it does not fit.
 struct StateKind {
   const char* name;
   const char* code;

@@ -1,6 +1,6 @@
 // One epoch and one prediction pass: the loop over batches, with progress and cancelling between them. The order of
-// the samples comes from outside and nothing random happens here. Not here: what a batch does (execution.h), threads
-// and promises (job.h), the schedule (TypeScript).
+// the samples is an argument and nothing random happens here. Not here: what a batch does (execution.h), threads and
+// promises (job.h), the schedule (TypeScript).
 #pragma once
 
 #include <functional>
@@ -13,12 +13,12 @@ namespace chestmnist {
 struct Progress {
   int64_t samples = 0;
   int64_t steps = 0;
-  double loss_sum = 0;  // over `samples`; parts of an epoch add up to it exactly (see Execution::loss_sum)
+  double loss_sum = 0;  // over `samples`; the sums of an epoch's parts add up exactly (see Execution::loss_sum)
   double loss = 0;      // mean over `samples`
   double seconds = 0;
 };
 
-// What a running pass asks its caller: all are called between batches, on the pass's own thread.
+// Callbacks of a running pass, called between batches on the pass's own thread.
 struct Hooks {
   std::function<bool()> cancelled;
   std::function<bool()> wants_progress;
@@ -31,7 +31,7 @@ struct EpochResult {
 };
 
 // Trains on the samples `order` (indices into the split), batch by batch. A last batch of one sample joins the batch
-// before it, since BatchNorm has no variance of one value at 1x1.
+// before it, since BatchNorm on a 1x1 map has no variance with a single value.
 EpochResult train_epoch(Execution& execution, const Split& split, c10::ArrayRef<int32_t> order, int64_t batch_size,
                         const Hooks& hooks);
 

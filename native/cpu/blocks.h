@@ -1,4 +1,4 @@
-// Work on the blocks of activations (kernels.h), shared out over the threads.
+// Work on blocks of activations (kernels.h), distributed over the threads.
 #pragma once
 
 #include <ATen/Parallel.h>
@@ -15,8 +15,8 @@ struct Map {
   int64_t positions() const { return height * width; }
 };
 
-// f(i) for every i below count, each on one thread. A thread takes the next i when it is done with one, so that neither
-// uneven work nor a busy core holds the others up; what f writes must not depend on the thread.
+// Calls f(i) once for every i below count. Each thread takes the next i when it finishes one, so that neither uneven
+// work nor a busy core delays the others. What f writes must not depend on the thread.
 template <typename F>
 void share_out(int64_t count, F f) {
   std::atomic<int64_t> next{0};
@@ -27,7 +27,7 @@ void share_out(int64_t count, F f) {
   });
 }
 
-// Called with each block once it is whole, on the thread that made it, while it is in that core's cache.
+// Called with each block when it is complete, on the thread that computed it, while it is in that core's cache.
 using Finish = std::function<void(int64_t position, int64_t panel, float* block)>;
 
 }  // namespace chestmnist::cpu

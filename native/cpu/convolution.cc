@@ -8,10 +8,11 @@ namespace chestmnist::cpu {
 namespace {
 
 constexpr int64_t kChannels = 3;
-// Depth of one call when summing over the batch: the blocks of both sides stay in the first cache for all its tiles.
+// Depth of one call when summing over the batch: the blocks of both operands stay in the L1 cache for all its tiles.
 constexpr int64_t kDepth = 128;
-constexpr int64_t kMostSegments = 64;  // of one call
-// Parts of the map whose weight gradients the stem sums apart: a fixed number, so that no sum depends on the threads.
+constexpr int64_t kMostSegments = 64;  // per call
+// The stem sums weight gradients separately in this many parts of the map: fixed, so that no sum depends on the
+// threads.
 constexpr int64_t kParts = 8;
 
 // Calls product for all segments that `next` yields, `group` at a time.
@@ -79,7 +80,7 @@ void Convolution::gather(const Terms& terms, const float* x, int64_t x_channels,
     product.c = y + task * batch * panel;
     product.rows = batch;
     product.accumulate = accumulate;
-    if (of_position.empty() && !accumulate) kernels_.product(product);  // nothing looks here: zero
+    if (of_position.empty() && !accumulate) kernels_.product(product);  // no term: sets the block to zero
     sum_products(kernels_, product, static_cast<int64_t>(of_position.size()), kMostSegments, [&](int64_t i) -> Segment {
       const auto& [tap, from] = of_position[i];
       return {x + from * batch * x_channels, weights + (tap * panels + p) * x_channels * panel};
@@ -104,7 +105,7 @@ void Convolution::backward_data(Parameters& parameters, Workspace& workspace, co
   const auto taps = static_cast<int64_t>(pairs_of_tap_.size());
   float* transposed = workspace.transposed.at_least(taps * inputs_ * outputs_);
   const int64_t panel = kernels_.panel, out_panels = outputs_ / panel, in_panels = inputs_ / panel;
-  // The weights with inputs and outputs exchanged: [tap][input panel][output][P].
+  // Weights with inputs and outputs exchanged: [tap][input panel][output][P].
   share_out(taps * out_panels, [&](int64_t task) {
     const int64_t tap = task / out_panels, o = task % out_panels;
     for (int64_t i = 0; i < in_panels; ++i) {
@@ -129,7 +130,7 @@ void Convolution::backward_weight(Parameters& parameters, Workspace& workspace, 
   const int64_t panel = kernels_.panel, out_panels = outputs_ / panel, in_panels = inputs_ / panel;
   const auto taps = static_cast<int64_t>(pairs_of_tap_.size());
   const int64_t group = std::clamp<int64_t>(kDepth / batch, 1, kMostSegments);
-  // Gradients lie as the weights: [tap][output panel][input][P].
+  // Gradients have the layout of the weights: [tap][output panel][input][P].
   share_out(taps * out_panels * in_panels, [&](int64_t task) {
     const int64_t tap = task / in_panels / out_panels, o = task / in_panels % out_panels, i = task % in_panels;
     const auto& pairs = pairs_of_tap_[tap];
@@ -153,7 +154,7 @@ StemConvolution::StemConvolution(const Kernels& kernels, Parameters& parameters,
   padding_ = kernel_ / 2;
   padded_ = {in.height + 2 * padding_, in.width + 2 * padding_};
   out_ = {(padded_.height - kernel_) / stride_ + 1, (padded_.width - kernel_) / stride_ + 1};
-  // A panel of all outputs: [tap][channel][output], so that the three channels of a tap lie side by side.
+  // One panel for all outputs: [tap][channel][output], so that the three channels of a tap are contiguous.
   weight_ = parameters.add("conv1.weight", kOutputs, kChannels, std::vector<bool>(kernel_ * kernel_, true), kOutputs);
   sum_ = Buffer(kernel_ * kernel_ * kOutputs);
   parts_ = Buffer(kParts * kernel_ * kernel_ * kOutputs);

@@ -1,5 +1,5 @@
-// Convolutions over blocks of activations (kernels.h). At each output position a convolution is a sum, over the taps
-// that see the map there, of dense [B, in] x [in, out] products; its two gradients are sums of the same kind.
+// Convolutions on blocks of activations (kernels.h). At each output position a convolution is a sum of dense
+// [B, in] x [in, out] products over the taps that are inside the map; both gradients are sums of the same kind.
 #pragma once
 
 #include <optional>
@@ -8,7 +8,7 @@
 
 namespace chestmnist::cpu {
 
-// Also the last layer: a convolution of a 1x1 map.
+// Also used for the last layer, as a convolution on a 1x1 map.
 class Convolution {
  public:
   Convolution(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t inputs, int64_t outputs,
@@ -21,7 +21,7 @@ class Convolution {
   // y = x * weight.
   void forward(Parameters& parameters, Workspace& workspace, const float* x, int64_t batch, float* y,
                const Finish& finish) const;
-  // dx (+)= the gradient of x.
+  // dx = the gradient of x, added to dx if `accumulate`.
   void backward_data(Parameters& parameters, Workspace& workspace, const float* dy, int64_t batch, bool accumulate,
                      float* dx, const Finish& finish) const;
   // Sets the weight's gradient.
@@ -30,7 +30,7 @@ class Convolution {
 
  private:
   struct Term {
-    int64_t tap;  // rank among the live taps
+    int64_t tap;  // index among the live taps
     int64_t position;
   };
   struct Pair {
@@ -48,11 +48,11 @@ class Convolution {
   size_t weight_;
   Terms terms_of_out_, terms_of_in_;             // per output position: inputs; per input position: outputs
   std::vector<std::vector<Pair>> pairs_of_tap_;  // per live tap
-  std::optional<Winograd> winograd_;             // where that is less work
+  std::optional<Winograd> winograd_;             // set where Winograd is less work
 };
 
 // The first convolution. Its three input channels are equal, so it runs on one channel with the sum of the three
-// kernels, and their gradients are one gradient. The input is padded: [H + 2p, W + 2p, B].
+// kernels, and all three have the same gradient. The input is padded: [H + 2p, W + 2p, B].
 class StemConvolution {
  public:
   StemConvolution(const Kernels& kernels, Parameters& parameters, Stem stem, Map in);

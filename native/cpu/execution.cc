@@ -20,7 +20,7 @@ FastExecution::FastExecution(const Kernels& kernels, ResNet18& model, Adam& opti
   for (int value = 0; value < 256; ++value) {
     normalised_[value] = (static_cast<float>(value) / 255.0F - 0.5F) / 0.5F;
   }
-  // The running statistics stay in the model's own tensors.
+  // The running statistics stay in the model's tensors.
   for (const auto& [name, norm] : network_.norms()) {
     for (const auto& [entry, tensor] : model.state()) {
       if (entry == name + ".running_mean") norm->running_mean = tensor;
@@ -53,7 +53,7 @@ void FastExecution::gather(const Split& split, const int32_t* index, int64_t fir
   const int64_t padding = network_.input_padding(), stride = network_.padded_input().width;
   float* x = network_.input(/*training=*/labels, batch);
   const auto sample = [&](int64_t b) { return index ? index[b] : first + b; };
-  // The whole padded input is written: its border may hold another batch size's values.
+  // The border is written too: it may hold values of another batch size.
   at::parallel_for(0, network_.padded_input().height, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t column = 0; column < stride; ++column) {
@@ -63,7 +63,7 @@ void FastExecution::gather(const Split& split, const int32_t* index, int64_t fir
           std::fill_n(to, batch, 0.0F);
           continue;
         }
-        // Nearest neighbour at pixel centres, as dataset.cc.
+        // Nearest neighbour at pixel centres, as in dataset.cc.
         const int64_t from = (2 * i + 1) * size / (2 * input_size_) * size + (2 * j + 1) * size / (2 * input_size_);
         for (int64_t b = 0; b < batch; ++b) to[b] = normalised_[images[sample(b) * pixels + from]];
       }

@@ -1,5 +1,5 @@
-// The fast CPU execution: batches gathered straight from uint8 into the network's padded input, the kernels' forward
-// and backward, one Adam pass over the live parameters.
+// The fast CPU execution: gathers batches from uint8 into the network's padded input, runs forward and backward on the
+// kernels, and updates all live parameters in one Adam pass.
 #pragma once
 
 #include <array>
@@ -25,9 +25,9 @@ class FastExecution : public Execution {
   void reload() override { in_tensors_ = true; }
 
  private:
-  // Before the buffers are used, and (for training) before they change.
+  // Call before the buffers are used; `changes` if they will be written.
   void use(bool changes);
-  // Fills the network's input, and the labels when `labels`.
+  // Fills the network's input, and the labels if `labels`.
   void gather(const Split& split, const int32_t* index, int64_t first, int64_t batch, bool labels);
   // The mean loss of the gathered batch; gradients are left in parameters_.
   double forward_backward(int64_t batch);
@@ -38,10 +38,10 @@ class FastExecution : public Execution {
   int64_t input_size_;
   Parameters parameters_;
   Network network_;
-  std::array<float, 256> normalised_;  // (x/255 - 0.5)/0.5 of every byte
+  std::array<float, 256> normalised_;  // (x/255 - 0.5)/0.5 for every byte x
 
-  bool in_tensors_ = true;   // the tensors hold something the buffers do not
-  bool in_buffers_ = false;  // the buffers hold something the tensors do not
+  bool in_tensors_ = true;   // the tensors are newer than the buffers
+  bool in_buffers_ = false;  // the buffers are newer than the tensors
   int64_t step_ = 0;
   const Split* split_ = nullptr;
   c10::ArrayRef<int32_t> order_;

@@ -28,7 +28,7 @@ Network::Network(const Kernels& kernels, Parameters& parameters, Stem stem, int6
   parameters.allocate();
 }
 
-// Fills in which window sees which positions, and returns the map of windows.
+// Records which window covers which positions; returns the map of windows.
 Map Network::pooled(Map in) {
   const auto size = [](int64_t side) { return (side + 2 * kPoolPadding - kPoolKernel) / kPoolStride + 1; };
   const Map out{size(in.height), size(in.width)};
@@ -196,7 +196,7 @@ double Network::loss_backward(const float* logits, const float* labels, int64_t 
     gradient = 0;
     if (l >= label_count_) return;
     const double z = logits[b * label_count_ + l], y = labels[b * label_count_ + l];
-    const double small = std::exp(-std::abs(z));  // of the side that cannot overflow
+    const double small = std::exp(-std::abs(z));  // the exponent is never positive: no overflow
     loss += (z > 0 ? z : z * 0) - z * y + std::log1p(small);
     const double sigmoid = z >= 0 ? 1 / (1 + small) : small / (1 + small);
     gradient = static_cast<float>((sigmoid - y) * scale);
@@ -263,13 +263,12 @@ void Network::block_backward(Block& block, const float* x, int64_t batch, const 
   first.conv.backward_data(parameters_, workspace_, d_first, batch, /*accumulate=*/true, gradient_.data(), receive);
 }
 
-// Through the pooling and its ReLU. As max_pool2d: a gradient goes to the first place, in reading order, of the
-// maximum.
+// Backward through the pooling and its ReLU. As in max_pool2d, a gradient goes to the first maximum in reading order.
 void Network::pool_backward(int64_t batch) {
   const int64_t panels = StemConvolution::kOutputs / kernels_.panel, size = batch * kernels_.panel;
   share_out(stem_.out().positions() * panels, [&](int64_t task) {
     const int64_t p = task % panels;
-    constexpr int64_t kMost = 4;  // windows that see one position
+    constexpr int64_t kMost = 4;  // windows that cover one position
     std::array<const float*, kMost> dy{};
     std::array<const uint8_t*, kMost> which{};
     std::array<uint8_t, kMost> ranks{};

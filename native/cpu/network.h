@@ -1,5 +1,5 @@
-// ResNet-18 (resnet.h) on the kernels: its layers in order, forward and backward written out. The same function as
-// the plain network, tested against it.
+// ResNet-18 (resnet.h) on the kernels: its layers in order, with explicit forward and backward. It computes the same
+// function as the plain network and is tested against it.
 #pragma once
 
 #include <optional>
@@ -11,25 +11,25 @@ namespace chestmnist::cpu {
 
 class Network {
  public:
-  // `parameters` is given its layouts here, in torchvision's parameters() order.
+  // Adds the layouts to `parameters`, in torchvision's parameters() order.
   Network(const Kernels& kernels, Parameters& parameters, Stem stem, int64_t label_count, Map input);
 
-  // Padded input [H + 2p, W + 2p, B] to be filled before forward().
+  // Padded input [H + 2p, W + 2p, B]; fill it before forward().
   float* input(bool training, int64_t batch);
   Map padded_input() const { return stem_.padded(); }
   int64_t input_padding() const { return stem_.padding(); }
 
-  // To logits [B, L].
+  // Writes logits [B, L].
   void forward(bool training, int64_t batch, float* logits);
 
-  // From the logits of the last forward(true) and labels [B, L]: the mean loss, and every parameter's gradient.
+  // From the logits of the last forward(true) and labels [B, L]: returns the mean loss and sets all gradients.
   double backward(const float* logits, const float* labels, int64_t batch);
 
-  // Every BatchNorm, named as its state dict prefix.
+  // Every BatchNorm with its prefix in the state dict.
   std::vector<std::pair<std::string, Norm*>> norms();
 
  private:
-  // A convolution and its BatchNorm, with what backward needs of them.
+  // A convolution and its BatchNorm, with the outputs that backward needs.
   struct Unit {
     Convolution conv;
     Norm norm;
@@ -47,7 +47,7 @@ class Network {
     std::optional<Unit> downsample;
   };
 
-  // A window of the pooling that sees a position, and the position's number in it.
+  // A pooling window that covers a position, and the position's number in the window.
   struct Window {
     int64_t position;
     uint8_t rank;
@@ -61,15 +61,15 @@ class Network {
   void unit_forward(Unit& unit, const float* x, const float* residual, bool relu, bool training, int64_t batch);
   const float* block_forward(Block& block, const float* x, bool training, int64_t batch);
 
-  // What becomes of each block of the gradient of a layer's output: sums for the norm that made it.
+  // Called with each block of the gradient of a layer's output: collects the sums for that layer's norm.
   Finish receive_block(Block& block, int64_t batch);
   Finish receive_stem(int64_t batch);
-  // gradient_ holds dy, masked and summed, on entry, and on return dx, each block of it given to `receive`.
+  // On entry gradient_ holds dy, masked and summed; on return it holds dx. Each block of dx is passed to `receive`.
   void block_backward(Block& block, const float* x, int64_t batch, const Finish& receive);
   void pool_backward(int64_t batch);
   double loss_backward(const float* logits, const float* labels, int64_t batch);
   void head_backward(int64_t batch, const Finish& receive);
-  // f(image, label or padding, place in the blocks of the last layer).
+  // Calls f(image, label or padding, index into the blocks of the last layer).
   template <typename F>
   void each_logit(int64_t batch, F f) const {
     const int64_t panel = kernels_.panel;
@@ -83,8 +83,8 @@ class Network {
   StemConvolution stem_;
   Norm stem_norm_;
   bool pooled_;
-  std::vector<std::vector<int64_t>> pool_inputs_;  // of each window, in reading order
-  std::vector<std::vector<Window>> pool_windows_;  // of each position before the pooling
+  std::vector<std::vector<int64_t>> pool_inputs_;  // per window, in reading order
+  std::vector<std::vector<Window>> pool_windows_;  // per position before the pooling
   Map pool_;                                       // after the pooling
   std::vector<Block> blocks_;
   int64_t label_count_;

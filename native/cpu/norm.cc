@@ -35,8 +35,8 @@ void Norm::use_batch(Parameters& parameters, const float* x, int64_t batch) {
   const auto rows = static_cast<double>(batch), n = rows * static_cast<double>(positions_);
   std::vector<double> means(positions_);
   for (int64_t c = 0; c < channels_; ++c) {
-    // Each block's sums are around its first row, so that a mean far from zero does not eat the digits of the variance;
-    // blocks join by the rule of Chan, Golub and LeVeque.
+    // Each block's sums are relative to its first row, so that a mean far from zero does not cancel the digits of the
+    // variance. Blocks are combined by the formula of Chan, Golub and LeVeque.
     double mean = 0, squares = 0;
     for (int64_t position = 0; position < positions_; ++position) {
       const double shift = x[(position * (channels_ / panel) + c / panel) * batch * panel + c % panel];
@@ -47,7 +47,7 @@ void Norm::use_batch(Parameters& parameters, const float* x, int64_t batch) {
     }
     for (const double of_block : means) squares += rows * (of_block - mean) * (of_block - mean);
     double variance = squares / n;
-    if (variance < 0) variance = 0;  // by rounding only; a NaN stays one
+    if (variance < 0) variance = 0;  // by rounding only; a NaN stays NaN
     mean_[c] = static_cast<float>(mean);
     inverse_std_[c] = static_cast<float>(1 / std::sqrt(variance + kEpsilon));
     running_means[c] = static_cast<float>((1 - kMomentum) * running_means[c] + kMomentum * mean);

@@ -1,6 +1,6 @@
-// BatchNorm2d over the blocks of a map. Its sums are made block by block, when a block is at hand; what is left is a
-// pass that applies them, joined with the addition and the ReLU that follow it. Sums are float within 64 rows and
-// double across, block by block in order: they do not depend on the threads.
+// BatchNorm2d on the blocks of a map. Its sums are collected from each block right after the block is computed; one
+// more pass applies them, fused with the following addition and ReLU. Sums are float within 64 rows and double across,
+// block by block in order, so that they do not depend on the threads.
 #pragma once
 
 #include "cpu/blocks.h"
@@ -12,27 +12,29 @@ class Norm {
  public:
   Norm(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t channels, int64_t positions);
 
-  // Training: the statistics of each block of x as it is made; then, once, what makes the batch's of them.
+  // Training: collect() takes the statistics of each block of x as it is computed; use_batch(), called once, combines
+  // them to those of the batch.
   void collect(int64_t position, int64_t panel, const float* block, int64_t batch);
   void use_batch(Parameters& parameters, const float* x, int64_t batch);
   // Evaluation: the running statistics.
   void use_running(Parameters& parameters);
-  // y = [relu](batchnorm(x) [+ residual]), of one block.
+  // y = [relu](batchnorm(x) [+ residual]), for one block.
   void apply(int64_t panel, const float* x, const float* residual, bool relu, int64_t batch, float* y) const;
 
-  // The same of all blocks.
+  // The same for all blocks.
   void apply_all(const float* x, const float* residual, bool relu, int64_t batch, float* y) const;
 
   // scale and offset of a panel's channels: batchnorm(x) = x * scale + offset.
   const float* scale(int64_t panel) const { return scale_.data() + panel * kernels_.panel; }
   const float* offset(int64_t panel) const { return offset_.data() + panel * kernels_.panel; }
 
-  // Backward: each block of dy as it is made. Where `y` is given (there was a ReLU) dy is masked in place, and is then
-  // also the residual's gradient. Then, once, the parameters' gradients; and dx over all blocks, which may be dy.
+  // Backward: collect_gradient() takes each block of dy as it is computed. If `y` is given (the layer has a ReLU), dy
+  // is masked in place and is then also the residual's gradient. backward(), called once, sets the parameters'
+  // gradients and dx, which may be dy.
   void collect_gradient(int64_t position, int64_t panel, float* dy, const float* y, const float* x, int64_t batch);
   void backward(Parameters& parameters, const float* dy, const float* x, int64_t batch, float* dx);
 
-  // Running statistics, kept as the tensors of the state dict.
+  // Running statistics: the tensors of the state dict.
   at::Tensor running_mean, running_var, num_batches_tracked;
 
  private:

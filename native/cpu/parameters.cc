@@ -59,7 +59,7 @@ void Parameters::update(const Kernels& kernels, const AdamOptions& options, int6
 
 namespace {
 
-// Visits every value that the buffers hold: f(flat index, index into the tensor's memory).
+// Calls f(flat index, index into the tensor's memory) for every value in the buffers.
 template <typename F>
 void each_value(const Layout& layout, bool whole, const at::Tensor& tensor, F f) {
   const bool convolution = tensor.dim() == 4;
@@ -92,7 +92,7 @@ void copy_out(const Layout& layout, bool whole, const Buffer& buffer, const at::
 
 }  // namespace
 
-// parameters[i] belongs to layouts_[i]; Adam's state() is "step" and then two tensors a parameter.
+// parameters[i] belongs to layouts_[i]; Adam's state() is "step" and then two tensors per parameter.
 void Parameters::read(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state) {
   for (size_t i = 0; i < layouts_.size(); ++i) {
     copy_in(layouts_[i], whole_, parameters[i].tensor, weights_);

@@ -1,7 +1,6 @@
-// The parameters in the kernels' layout: four flat buffers (weights, gradients, Adam's two moments) in which the taps
-// that see the map come first, as one live range, and the taps that only ever see padding after it. A dead tap's
-// gradient is exactly zero, so without weight decay Adam leaves it and its moments as they were, and the buffers do
-// without the dead range.
+// The parameters in the kernels' layout: four flat buffers (weights, gradients, Adam's two moments). Live taps, which
+// see the map, come first; dead taps, which only ever see padding, follow. A dead tap's gradient is exactly zero, so
+// without weight decay Adam leaves it and its moments unchanged, and the buffers omit the dead range.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +15,12 @@
 
 namespace chestmnist::cpu {
 
-// Zeroed floats. Pages that are never written take no memory.
+// Zeroed floats. Pages that are never written use no memory.
 class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(int64_t count);
-  // The memory, made anew when there is less of it.
+  // The memory; replaced by a larger, zeroed one if it has fewer than `count` floats.
   float* at_least(int64_t count) {
     if (count > count_) *this = Buffer(count);
     return data();
@@ -42,7 +41,7 @@ class Buffer {
 struct Layout {
   std::string name;
   int64_t outputs, padded_outputs, inputs, panel;
-  std::vector<int64_t> rank;  // of each tap: live ones first
+  std::vector<int64_t> rank;  // per tap: its place in memory, live taps first
   int64_t live_taps;
   int64_t live = 0, dead = 0;  // offsets of the two ranges
 
@@ -58,10 +57,10 @@ class Parameters {
  public:
   explicit Parameters(bool weight_decay) : whole_(weight_decay) {}
 
-  // A weight [outputs, inputs, taps]; returns its index. `live[tap]` tells which taps see the map.
+  // A weight [outputs, inputs, taps]; returns its index. `live[tap]` is true for taps that see the map.
   size_t add(std::string name, int64_t outputs, int64_t inputs, std::vector<bool> live, int64_t panel);
   size_t add_vector(std::string name, int64_t size) { return add(std::move(name), size, 1, {true}, size); }
-  // Gives every parameter its place; nothing can be added afterwards.
+  // Assigns every parameter its offset; nothing can be added afterwards.
   void allocate();
 
   const Layout& layout(size_t index) const { return layouts_[index]; }
@@ -71,14 +70,14 @@ class Parameters {
   // One Adam update.
   void update(const Kernels& kernels, const AdamOptions& options, int64_t step);
 
-  // Between torchvision's tensors and the flat buffers. `moments` are Adam's, in its state() order.
+  // Copy between torchvision's tensors and the flat buffers. `adam_state` is in the order of Adam's state().
   void read(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state);
   void write(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state) const;
-  // Gives each parameter tensor its gradient.
+  // Sets the gradient of each parameter tensor.
   void write_gradients(const std::vector<NamedTensor>& parameters) const;
 
  private:
-  bool whole_;  // dead taps too
+  bool whole_;  // the buffers hold dead taps too
   std::vector<Layout> layouts_;
   int64_t size_ = 0;
   Buffer weights_, gradients_, first_moments_, second_moments_;

@@ -6,13 +6,13 @@ namespace chestmnist::cpu {
 
 namespace {
 
-// Images of a batch that are in the works at a time: their transformed tiles stay in a core's own cache.
+// Images processed at a time: their transformed tiles fit in a core's own cache.
 constexpr int64_t kImages = 32;
-// Floats between blocks, a cache line: without them the sixteen blocks of a transform would fall on the same lines.
+// Floats between blocks, one cache line: without them the sixteen blocks of a transform would share cache sets.
 constexpr int64_t kPad = 16;
-// Floats of transformed activations that a weight gradient is summed over at a time: the caches' size.
+// Floats of transformed activations per pass of a weight gradient: as many as fit in the caches.
 constexpr int64_t kTileFloats = 1 << 19;
-// Tiles of one product there: what the first cache holds.
+// Tiles per product of a weight gradient: as many as fit in the L1 cache.
 constexpr int64_t kSegments = 4;
 
 }  // namespace
@@ -22,7 +22,7 @@ Winograd::Winograd(const Kernels& kernels, Map map)
 
 bool Winograd::pays(Map map, int64_t pairs) {
   const int64_t tiles = ((map.height + kOut - 1) / kOut) * ((map.width + kOut - 1) / kOut);
-  return tiles * kProducts * 8 < pairs * 7;  // the transforms cost something too
+  return tiles * kProducts * 8 < pairs * 7;  // 7/8 leaves room for the cost of the transforms
 }
 
 template <int64_t kSide>
@@ -51,8 +51,8 @@ void Winograd::convolve(Workspace& workspace, const float* weights, bool reverse
     kernels_.winograd_weight(from.data(), to.data(), x_channels * panel, /*accumulate=*/false);
   });
 
-  // A task makes the outputs of one tile in a group of panels; more groups only where there are more threads than
-  // tiles.
+  // A task computes one tile for a group of output panels. More than one group only if there are more threads than
+  // half the tiles.
   const int64_t groups =
       std::clamp<int64_t>((2 * at::get_num_threads() + tiles_.positions() - 1) / tiles_.positions(), 1, y_panels);
   const int64_t per_thread = kProducts * block * (x_panels + 1) + block;

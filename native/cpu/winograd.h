@@ -1,6 +1,6 @@
-// 3x3 convolutions of stride 1 by Winograd's F(2x2, 3x3): 16 products for the 2x2 outputs of a tile where the direct
-// way takes 36, less what padding saves it. The same function but for rounding, in all three directions. Source: Lavin
-// and Gray, Fast Algorithms for Convolutional Neural Networks (2015).
+// 3x3 convolutions of stride 1 by Winograd's F(2x2, 3x3): 16 products for the 2x2 outputs of a tile, where the direct
+// method needs 36 (fewer at padding). Forward and both gradients equal the direct method except for rounding. Source:
+// Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2015).
 #pragma once
 
 #include <array>
@@ -10,25 +10,25 @@
 
 namespace chestmnist::cpu {
 
-// Memory that convolutions use and leave: one for all layers.
+// Temporary memory of the convolutions, shared by all layers.
 struct Workspace {
   Buffer transposed;   // weights with inputs and outputs exchanged
   Buffer transformed;  // weights or their gradient, [16][n]
   Buffer tiles;        // transformed activations
-  Buffer zeros;        // what lies outside the map
+  Buffer zeros;        // input outside the map
 };
 
 class Winograd {
  public:
   Winograd(const Kernels& kernels, Map map);
 
-  // Whether it is less work than `pairs` direct products.
+  // Whether Winograd is less work than `pairs` direct products.
   static bool pays(Map map, int64_t pairs);
 
-  // y (+)= x * weights, [9][y panels][x channels][P]; with the taps in reverse order when `reversed`.
+  // y (+)= x * weights [9][y panels][x channels][P], with the taps in reverse order if `reversed`.
   void convolve(Workspace& workspace, const float* weights, bool reversed, const float* x, int64_t x_channels,
                 int64_t batch, bool accumulate, float* y, int64_t y_channels, const Finish& finish) const;
-  // gradients, [9][y panels][x channels][P], of the weights of y = x * weights.
+  // Sets the gradients [9][y panels][x channels][P] of the weights in y = x * weights.
   void weight_gradient(Workspace& workspace, const float* x, int64_t x_channels, const float* dy, int64_t y_channels,
                        int64_t batch, float* gradients) const;
 

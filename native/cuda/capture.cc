@@ -1,5 +1,5 @@
-// The library chestmnist_cuda: what needs CUDA symbols, which is the recording of graphs. The addon loads it beside a
-// CUDA LibTorch only; not here: what is recorded (graphed.h).
+// The library chestmnist_cuda: records graphs, the only code that needs CUDA symbols. The addon loads it only with a
+// CUDA LibTorch. Not here: what is recorded (graphed.h).
 #include "cuda/graph.h"
 
 #include <ATen/cuda/CUDAGraph.h>
@@ -16,18 +16,18 @@ namespace {
 class CudaGraph : public Graph {
  public:
   CudaGraph(at::Device device, c10::MempoolId_t& pool, const std::function<void()>& work) : device_(device) {
-    // Trainers have threads of their own and share the device's random generator, which a recording takes over.
+    // Trainers run on their own threads but share the device's random generator, which a recording takes over.
     static std::mutex one_at_a_time;
     const std::lock_guard<std::mutex> lock(one_at_a_time);
     const c10::cuda::CUDAGuard on_device(device_);
     c10::cuda::getCurrentCUDAStream(device_.index()).synchronize();
-    // A graph has memory of its own: what the steps before it used is given back first.
+    // A graph has its own memory: cached memory of earlier steps is released first.
     c10::cuda::CUDACachingAllocator::emptyCache();
     if (pool == c10::MempoolId_t{0, 0}) pool = at::cuda::graph_pool_handle();
-    // Not the default stream, which cannot be recorded.
+    // The default stream cannot be recorded.
     const c10::cuda::CUDAStreamGuard on_stream(c10::cuda::getStreamFromPool(/*isHighPriority=*/false, device_.index()));
     try {
-      // Of this thread alone: another trainer may allocate meanwhile.
+      // Restricted to this thread: another trainer may allocate meanwhile.
       graph_->capture_begin(pool, cudaStreamCaptureModeThreadLocal);
       try {
         work();
@@ -37,7 +37,7 @@ class CudaGraph : public Graph {
       }
       graph_->capture_end();
     } catch (...) {
-      // The allocator may hold a reference to a graph whose recording did not begin or end: it stays for good.
+      // The allocator may still refer to a graph whose recording did not begin or end: it is never freed.
       static_cast<void>(graph_.release());
       throw;
     }

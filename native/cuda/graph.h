@@ -1,5 +1,5 @@
-// A piece of work on a CUDA device, recorded once and replayed as one launch. The recording itself needs CUDA symbols
-// and is the library native/cuda; here is only what both sides know.
+// Work on a CUDA device, recorded once and replayed as one launch. This is the interface between the addon and the
+// library that records (capture.cc), which needs CUDA symbols.
 #pragma once
 
 #include <c10/core/CachingDeviceAllocator.h>
@@ -14,21 +14,21 @@ namespace chestmnist {
 class Graph {
  public:
   virtual ~Graph() = default;
-  // On the current stream. The tensors that the work used must be alive.
+  // Runs on the current stream. The tensors that the work used must be alive.
   virtual void replay() = 0;
 };
 
-// Records what `work` launches; nothing of it runs. The caller owns the result. The graphs of one `pool` share memory,
-// so they are replayed one after the other; {0, 0} becomes a new pool.
+// Records what `work` launches without running it. The caller owns the result. The graphs of one `pool` share memory,
+// so they must be replayed one after another; {0, 0} is replaced by a new pool.
 using CaptureGraph = Graph*(at::Device device, c10::MempoolId_t& pool, const std::function<void()>& work);
 constexpr const char* kCaptureGraphName = "chestmnist_capture_graph";
 
 struct CaptureLibrary {
   CaptureGraph* function = nullptr;
-  std::string missing;  // why there is none
+  std::string missing;  // why `function` is null
 };
 
-// The library chestmnist_cuda beside the addon. Loads it: only beside a CUDA LibTorch.
+// Loads the library chestmnist_cuda from the addon's folder. Call it only with a CUDA LibTorch.
 const CaptureLibrary& capture_graph();
 
 }  // namespace chestmnist

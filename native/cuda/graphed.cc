@@ -10,7 +10,7 @@ namespace chestmnist {
 namespace {
 
 constexpr int kWarmUp = 3;
-// More sizes of batches than a run has: who asks for ever others gets them unrecorded.
+// More batch sizes than a run has. Further sizes run unrecorded.
 constexpr size_t kMostRecords = 8;
 
 }  // namespace
@@ -54,7 +54,7 @@ void GraphedExecution::forget_unloaded() {
   for (Records* const records : {&training_, &predictions_}) {
     std::erase_if(*records, [](const auto& entry) { return entry.second.images.expired(); });
   }
-  if (training_.empty() && predictions_.empty()) pool_ = {0, 0};  // gone with the last graph in it
+  if (training_.empty() && predictions_.empty()) pool_ = {0, 0};  // freed with its last graph
 }
 
 void GraphedExecution::train_batch(int64_t begin, int64_t end) {
@@ -66,7 +66,7 @@ void GraphedExecution::train_batch(int64_t begin, int64_t end) {
 void GraphedExecution::predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) {
   const c10::InferenceMode inference;
   const at::Tensor index = at::arange(begin, end, split.images.options().dtype(at::kLong));
-  // Images handed over for one call are not worth recording.
+  // Images passed in for one call are not worth recording.
   if (!split.labels.defined()) return keep(evaluate(split, index), logits);
   const auto work = [&](Recorded& recorded) { recorded.logits = evaluate(split, recorded.index); };
   const Recorded* recorded = replay(predictions_, split, index, work);

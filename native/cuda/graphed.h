@@ -1,5 +1,5 @@
-// The plain network on CUDA with its steps recorded as graphs: at batch 128 a step is bound by launching some 400
-// kernels, and a graph launches them as one. The same operators on the same data.
+// The plain network on CUDA with its steps recorded as graphs. At batch 128, launching some 400 kernels limits the
+// speed of a step; a graph launches them as one. The operators and the data are the same.
 #pragma once
 
 #include <map>
@@ -21,23 +21,23 @@ class GraphedExecution : public PlainExecution {
 
  private:
   using Weak = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
-  // A recorded step on batches of one size. The tensors are its inputs and outputs: they stay where the graph reads and
-  // writes them.
+  // A recorded step for batches of one size. The tensors are its inputs and outputs: the graph reads and writes their
+  // memory.
   struct Recorded {
-    // Whose memory the graph reads; not held, so that a split that is loaded anew can go.
+    // The graph reads this memory. A weak reference, so that a replaced split can be freed.
     Weak images;
     at::Tensor index;        // [B] int64, filled before each replay
-    at::Tensor logits = {};  // of a prediction
-    int warm = 0;            // steps that ran as they are: libraries set themselves up in the first ones
+    at::Tensor logits = {};  // for predictions
+    int warm = 0;            // unrecorded steps so far: libraries initialise themselves in the first ones
     std::unique_ptr<Graph> graph = {};
   };
   using Work = std::function<void(Recorded&)>;
-  // By the memory of the images and the size of the batch: an epoch's last batch, smaller or larger, has its own.
+  // Keyed by the memory of the images and the batch size: an epoch's last batch may be smaller or larger.
   using Records = std::map<std::pair<const void*, int64_t>, Recorded>;
 
-  // The recorded work after its replay on `index`, or null where the work is still to run as it is.
+  // Replays the recorded work on `index`. Null if it is not recorded: the caller then runs it directly.
   Recorded* replay(Records& records, const Split& split, const at::Tensor& index, const Work& work);
-  // Records the work; where that fails, no other is recorded, and false is returned.
+  // Records the work. If that fails, returns false and nothing is recorded any more.
   bool record(Recorded& recorded, const Work& work);
   void forget_unloaded();
 

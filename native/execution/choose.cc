@@ -15,7 +15,8 @@ std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, cons
       return std::make_unique<cpu::FastExecution>(*kernels, model, optimizer, options);
     }
   }
-  // float32 is float32: cuDNN would round its convolutions' inputs to TensorFloat-32, with 10 bits. For the process.
+  // cuDNN would round the inputs of float32 convolutions to TensorFloat-32, which has 10 bits. The setting is per
+  // process.
   if (device.is_cuda()) at::globalContext().setAllowTF32CuDNN(false);
   CaptureGraph* const capture = device.is_cuda() && !options.exact ? capture_graph().function : nullptr;
   if (capture != nullptr) return std::make_unique<GraphedExecution>(model, optimizer, options, capture);

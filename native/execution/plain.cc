@@ -14,7 +14,7 @@ namespace chestmnist {
 
 namespace {
 
-// bfloat16 autocast for the lifetime of the object, when `enabled`; the weights stay float32.
+// bfloat16 autocast for the lifetime of the object, if `enabled`; the weights stay float32.
 class Autocast {
  public:
   Autocast(bool enabled, at::DeviceType device) : enabled_(enabled), device_(device) {
@@ -90,7 +90,7 @@ at::Tensor PlainExecution::evaluate(const Split& split, const at::Tensor& index)
 void PlainExecution::keep(const at::Tensor& on_device, float* logits) {
   if (kept_.empty()) kept_logits_ = logits;
   kept_.push_back(on_device);
-  // On the CPU nothing is waited for, and nothing needs to be held back.
+  // On the CPU the logits are ready.
   if (on_device.is_cpu()) finish_prediction();
 }
 

@@ -1,4 +1,4 @@
-// The network by LibTorch's own operators and autograd, on any device: the reference for every other execution.
+// The network with LibTorch's operators and autograd, on any device: the reference for every other execution.
 #pragma once
 
 #include "execution/execution.h"
@@ -24,13 +24,13 @@ class PlainExecution : public Execution {
   const Split& split() const { return *split_; }
   // Positions [begin, end) of the epoch's order, [B] int64 on the device.
   at::Tensor samples(int64_t begin, int64_t end) const { return order_.slice(0, begin, end); }
-  // One update; the loss is added up on the device.
+  // One update; the loss is summed on the device.
   void step(const Split& split, const at::Tensor& index);
   // Logits [B, L] in evaluation mode.
   at::Tensor evaluate(const Split& split, const at::Tensor& index) const;
-  // What a step that failed half way left on the parameters.
+  // Discards what a step that failed half way left on the parameters.
   void discard_gradients() { optimizer_.discard_gradients(); }
-  // Logits on the device go to `logits` by finish_prediction() at the latest.
+  // Keeps logits on the device; they are copied to `logits` by finish_prediction() at the latest.
   void keep(const at::Tensor& on_device, float* logits);
 
  private:
@@ -39,12 +39,12 @@ class PlainExecution : public Execution {
   ResNet18& model_;
   Adam& optimizer_;
   ExecutionOptions options_;
-  at::ScalarType dtype_;  // of the weights, and so of the batches, the logits and the loss
+  at::ScalarType dtype_;  // of the weights, batches, logits and loss
   const Split* split_ = nullptr;
   at::Tensor order_;              // int64 on the device
-  at::Tensor loss_sum_;           // stays on the device: reading it makes the host wait
+  at::Tensor loss_sum_;           // on the device: reading it makes the host wait
   std::vector<at::Tensor> kept_;  // logits of batches in order
-  float* kept_logits_ = nullptr;  // where the first of them goes
+  float* kept_logits_ = nullptr;  // destination of the first of them
 };
 
 }  // namespace chestmnist

@@ -79,7 +79,7 @@ Napi::Value state_to_js(Napi::Env env, std::vector<HostTensor>& tensors) {
     for (size_t d = 0; d < tensor.shape.size(); ++d) shape.Set(d, static_cast<double>(tensor.shape[d]));
     auto buffer = Napi::ArrayBuffer::New(env, tensor.bytes);
     if (tensor.bytes) std::memcpy(buffer.Data(), tensor.data, tensor.bytes);
-    tensor.owner.reset();  // as each is copied, so that a checkpoint is not held twice
+    tensor.owner.reset();  // after each copy, so that a checkpoint is not held twice
     const bool integers = tensor.dtype == at::kLong;
     entry.Set("name", tensor.name);
     for (const auto& dtype : kDtypes) {
@@ -97,7 +97,7 @@ Napi::Value state_to_js(Napi::Env env, std::vector<HostTensor>& tensors) {
 }
 
 std::vector<HostTensor> host_tensors_of(const Napi::Value& value) {
-  if (!value.IsArray()) bad_argument("a state dict that is no array", "an array of {name, dtype, shape, data}");
+  if (!value.IsArray()) bad_argument("a state dict that is not an array", "an array of {name, dtype, shape, data}");
   const auto array = value.As<Napi::Array>();
   std::vector<HostTensor> result;
   for (uint32_t i = 0; i < array.Length(); ++i) {

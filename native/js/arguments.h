@@ -1,5 +1,5 @@
-// Arguments of JavaScript as C++ values, and state dicts both ways. Each throws ERR_CONFIG, or ERR_DATA_SHAPE for
-// images, that names what was found: TypeScript has checked already, this protects memory.
+// Converts arguments from JavaScript to C++ values, and state dicts in both directions. Throws ERR_CONFIG, or
+// ERR_DATA_SHAPE for images. TypeScript has already checked the values; these checks protect memory.
 #pragma once
 
 #include <napi.h>
@@ -18,7 +18,7 @@ double number_of(const Napi::Object& object, const char* name);
 int64_t integer_of(const Napi::Object& object, const char* name, int64_t low, int64_t high);
 std::string text_of(const Napi::Object& object, const char* name);
 bool boolean_of(const Napi::Object& object, const char* name);
-// The value that the field's text stands for, of a table of contract.h.
+// The value of a text field, looked up in a table of contract.h.
 template <typename Choices>
 auto choice_of(const Napi::Object& object, const char* name, const Choices& choices) {
   const std::string text = text_of(object, name);
@@ -38,7 +38,7 @@ Array typed_array_of(const Napi::Value& value, napi_typedarray_type type, const 
   return value.As<Array>();
 }
 
-// The expansion view [N, 3, H, W] over gray images: the channel stride must be 0, since one plane is kept.
+// The expansion view [N, 3, H, W] over gray images. The channel stride must be 0, since only one plane is stored.
 struct View {
   Napi::Uint8Array data;
   int64_t count, height, width;
@@ -48,7 +48,7 @@ View view_of(const Napi::Value& value);
 
 std::vector<int32_t> order_of(const Napi::Object& args);
 
-// Releases each tensor once it is copied.
+// Releases each tensor after it is copied.
 Napi::Value state_to_js(Napi::Env env, std::vector<HostTensor>& tensors);
 // A state dict from JavaScript, copied: its buffers may change as soon as the call returns.
 std::vector<HostTensor> host_tensors_of(const Napi::Value& value);

@@ -1,5 +1,5 @@
-// The names that cross the boundary: a table each, by which values are read, and from which the export `contract` is
-// made. src/engine/addon.ts compares it with src/engine/contract.ts when it loads the addon.
+// The names that cross the boundary, in tables: values are read with them, and the export `contract` is made from them.
+// src/engine/addon.ts compares it with src/engine/contract.ts when it loads the addon.
 #pragma once
 
 #include <c10/core/ScalarType.h>

@@ -20,7 +20,7 @@ Napi::Value make_error(Napi::Env env, const Error& error) {
   return error_class.New({text(error.code), parts, options});
 }
 
-// Most of it comes from LibTorch's allocator; the CUDA libraries have allocators of their own.
+// LibTorch's allocator throws OutOfMemoryError; the CUDA libraries have their own allocators and messages.
 bool is_out_of_memory(const c10::Error& error, const std::string& what) {
   if (dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) return true;
   const auto says = [&](const char* text) { return what.find(text) != std::string::npos; };

@@ -1,5 +1,5 @@
-// C++ exception -> JavaScript error. On the JavaScript side every one of ours is a ChestMnistError, whose constructor
-// the TypeScript layer hands over once (setErrorClass).
+// C++ exception -> JavaScript error. An Error (core/error.h) becomes a ChestMnistError, whose constructor TypeScript
+// passes in once (setErrorClass).
 #pragma once
 
 #include <napi.h>
@@ -9,7 +9,7 @@
 
 namespace chestmnist {
 
-// What this environment (main thread or worker) keeps for the addon.
+// The addon's data in one environment (main thread or worker).
 struct AddonData {
   Napi::FunctionReference trainer;
   Napi::FunctionReference error_class;

@@ -1,5 +1,5 @@
-// The only asynchronous code: a thread per trainer, and one template that runs work on it and settles a Promise.
-// An exception in the work rejects the promise; none leaves the thread.
+// The only asynchronous code: a thread per trainer, and a template that runs work on it and settles a Promise. An
+// exception in the work rejects the promise; none leaves the thread.
 #pragma once
 
 #include <napi.h>
@@ -20,7 +20,7 @@
 
 namespace chestmnist {
 
-// Runs tasks one after another; finishes those queued before it ends.
+// Runs tasks one after another. join() finishes the queued tasks first.
 class WorkThread {
  public:
   explicit WorkThread(std::function<void()> on_start)
@@ -96,8 +96,8 @@ struct Job {
         : job(std::move(job)), deferred(env), stack(caller_stack(env)), thread(thread), cancel(std::move(cancel)) {}
     Hooks hooks(bool reports);
     void settle(Napi::Env env);
-    // The environment ends (process.exit, a terminated worker) while the call runs. Registered after `to_js`, so run
-    // before it closes: the thread must be done with `to_js` by then.
+    // The environment ends (process.exit, a terminated worker) while the call runs. Registered after `to_js`, so it
+    // runs before `to_js` closes: the thread must not use `to_js` after that.
     static void on_environment_end(void* call) {
       *static_cast<Call*>(call)->cancel = true;
       static_cast<Call*>(call)->thread.join();
@@ -127,7 +127,7 @@ Hooks Job<Result>::Call::hooks(bool reports) {
   hooks.report = [this, last](const Progress& progress) {
     *last = Clock::now();
     report_waiting = true;
-    // Delivered before settle(): one queue, first in first out.
+    // Delivered before settle(): both use one first-in-first-out queue.
     to_js.NonBlockingCall([this, progress](Napi::Env env, Napi::Function on_progress) {
       report_waiting = false;
       on_progress.Call({chestmnist::to_js(env, progress)});
@@ -166,7 +166,7 @@ Napi::Promise Job<Result>::start(Napi::Env env, WorkThread& thread, std::shared_
     } catch (...) {
       call->error = std::current_exception();
     }
-    // `call` rides along, so a queued report never outlives it. When the environment is going away nothing is called.
+    // The lambda holds `call`, so a queued report never outlives it. Not called if the environment is ending.
     call->to_js.BlockingCall([call](Napi::Env env, Napi::Function) { call->settle(env); });
     call->to_js.Release();
   });

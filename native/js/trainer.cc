@@ -83,7 +83,7 @@ void Trainer::require_idle() const {
 void Trainer::require_batch(int64_t size) const {
   if (size >= smallest_batch_) return;
   throw Error("ERR_CONFIG", "a training batch of " + std::to_string(size) + " image(s)",
-              "at least " + std::to_string(smallest_batch_) + ", since BatchNorm has no variance of one value",
+              "at least " + std::to_string(smallest_batch_) + ", since BatchNorm has no variance with one value",
               "use a larger --batch-size");
 }
 
@@ -95,7 +95,7 @@ const Split& Trainer::split_for(const std::string& name, const std::vector<int32
       bad_argument("order holds " + std::to_string(index), "indices from 0 to " + std::to_string(found->second - 1));
     }
   }
-  return session_->splits.at(name);  // not changed while idle, and one call runs at a time
+  return session_->splits.at(name);  // safe: only a running call changes splits, and none runs now
 }
 
 template <typename Result>
@@ -103,7 +103,7 @@ Napi::Value Trainer::start(Napi::Env env, std::function<Result(const Hooks&)> wo
                            std::function<Napi::Value(Napi::Env, Result&)> convert, Napi::Value on_progress) {
   busy_ = true;
   *cancel_ = false;
-  Ref();  // the object outlives its call even when JavaScript drops it
+  Ref();  // keeps the object alive during the call even if JavaScript drops it
   const auto settled = [this] {
     busy_ = false;
     Unref();
@@ -114,7 +114,7 @@ Napi::Value Trainer::start(Napi::Env env, std::function<Result(const Hooks&)> wo
 Napi::Value Trainer::load_split(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     require_idle();
-    if (!info[0].IsString()) bad_argument("a split name that is no string", "a string");
+    if (!info[0].IsString()) bad_argument("a split name that is not a string", "a string");
     const std::string name = info[0].As<Napi::String>();
     const View view = view_of(info[1]);
     const auto labels = typed_array_of<Napi::Uint8Array>(info[2], napi_uint8_array, "labels", "Uint8Array");
@@ -128,7 +128,7 @@ Napi::Value Trainer::load_split(const Napi::CallbackInfo& info) {
                   "at least one image, and " + std::to_string(label_count_) + " labels for each",
                   "pass labels and images of one split");
     }
-    // Copied here, on the JavaScript thread: afterwards its owner may change or detach the buffer.
+    // Copied here, on the JavaScript thread: later the caller may change or detach the buffer.
     auto split = std::make_shared<Split>(make_split(view.data.Data(), view.count, view.height, view.width,
                                                     labels.Data(), label_count_, at::Device(at::kCPU)));
     split_counts_[name] = view.count;
@@ -274,7 +274,7 @@ Napi::Value Trainer::load_optimizer_state(const Napi::CallbackInfo& info) {
 void Trainer::set_learning_rate(const Napi::CallbackInfo& info) {
   guarded(info.Env(), [&] {
     require_idle();
-    if (!info[0].IsNumber()) bad_argument("a learning rate that is no number", "a number");
+    if (!info[0].IsNumber()) bad_argument("a learning rate that is not a number", "a number");
     session_->optimizer.set_learning_rate(info[0].As<Napi::Number>().DoubleValue());
   });
 }
@@ -294,7 +294,7 @@ Napi::Value Trainer::dispose(const Napi::CallbackInfo& info) {
         [session = std::move(session_)](const Hooks&) mutable {
           session.reset();
 #if defined(__GLIBC__)
-          malloc_trim(0);  // glibc would keep what was freed
+          malloc_trim(0);  // glibc would keep freed memory
 #endif
           return Nothing{};
         },

@@ -1,4 +1,4 @@
-// The JavaScript class Trainer (src/native.ts holds its contract): checks arguments, guards against use while busy or
+// The JavaScript class Trainer (contract: src/engine/contract.ts). It checks arguments, refuses calls while busy or
 // after dispose, and queues the work on the trainer's own thread.
 #pragma once
 
@@ -20,11 +20,11 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
  public:
   static Napi::Function define(Napi::Env env);
   explicit Trainer(const Napi::CallbackInfo& info);
-  // The environment may end in the middle of an epoch: the thread stops at the next batch and is waited for.
+  // The environment may end during an epoch: the thread stops at the next batch and is joined.
   ~Trainer() override { *cancel_ = true; }
 
  private:
-  // All that lives on the device; touched by the thread only, once constructed.
+  // Everything on the device. After construction only the thread uses it.
   struct Session {
     Session(uint64_t seed, int64_t label_count, at::Device device, const AdamOptions& adam,
             const ExecutionOptions& options);
@@ -59,7 +59,7 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
 
   void require_idle() const;
   void require_batch(int64_t size) const;
-  // The named split, if `order` may index into it.
+  // The named split. Throws ERR_CONFIG if it is unknown or `order` has an index outside of it.
   const Split& split_for(const std::string& name, const std::vector<int32_t>& order) const;
 
   template <typename Result>
@@ -70,9 +70,9 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
   int64_t label_count_ = 0, image_size_ = 0, smallest_batch_ = 1;
   bool busy_ = false, disposed_ = false;
   std::shared_ptr<std::atomic<bool>> cancel_ = std::make_shared<std::atomic<bool>>(false);
-  std::map<std::string, int64_t> split_counts_;  // known to the JavaScript thread, for checking orders
+  std::map<std::string, int64_t> split_counts_;  // for checking orders on the JavaScript thread
   std::shared_ptr<Session> session_;
-  std::unique_ptr<WorkThread> thread_;  // last: joined before the session goes
+  std::unique_ptr<WorkThread> thread_;  // last: joined before the session is destroyed
 };
 
 }  // namespace chestmnist

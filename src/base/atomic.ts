@@ -1,6 +1,6 @@
 /**
- * Files that appear whole or not at all: written beside the destination, flushed to disk, renamed, and the folder
- * flushed too, so that not even a power failure takes a file back that was said to be written.
+ * Files that appear whole or not at all: written to a temporary file in the same folder, flushed to disk, renamed. The
+ * folder is flushed too, so that a written file survives even a power failure.
  */
 import { randomBytes } from 'node:crypto';
 import { fsync } from 'node:fs';
@@ -10,12 +10,13 @@ import { promisify } from 'node:util';
 import { writeError } from './disk';
 import type { ChestMnistError } from './errors';
 
-/** The names of temporary files; one is left behind by a process that is killed while it writes. */
+/** The names of temporary files. A process that is killed while it writes leaves one behind. */
 export const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
 
 /**
- * Gives `write` a handle of a temporary file that becomes `path` when it resolves; folders are made. What was at `path`
- * is kept at `former`, if given. ERR_DISK or ERR_OUTPUT when the place cannot be written.
+ * Calls `write` with a handle of a temporary file, which becomes `path` when `write` resolves. Missing folders are
+ * created. The previous file is kept at `former`, if given. Throws ERR_DISK or ERR_OUTPUT when the place cannot be
+ * written.
  */
 export async function writeAtomically(
   path: string,
@@ -23,7 +24,7 @@ export async function writeAtomically(
   { former }: { former?: string } = {},
 ): Promise<void> {
   const destination = resolve(path);
-  // Cut, so that a name of the greatest length has a temporary one too.
+  // Shortened, so that the temporary name fits even when the name has the maximum length.
   const stem = basename(destination).slice(0, 60);
   const temporary = join(dirname(destination), `${stem}.${randomBytes(4).toString('hex')}.tmp`);
   try {
@@ -48,7 +49,7 @@ export async function writeAtomically(
   }
 }
 
-/** Windows cannot open a folder and some file systems cannot flush one: then there is nothing to be done. */
+/** Best effort: Windows cannot open a folder, and some file systems cannot flush one. */
 async function flushFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined);
   if (!handle) return;
@@ -56,7 +57,7 @@ async function flushFolder(folder: string): Promise<void> {
   await handle.close();
 }
 
-/** Appends chunks one by one: the file system of Yarn's Plug'n'Play takes no iterable. */
+/** Appends chunks one by one: the file system of Yarn's Plug'n'Play does not accept an iterable. */
 export async function writeChunks(
   handle: FileHandle,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
@@ -64,10 +65,10 @@ export async function writeChunks(
   for await (const chunk of chunks) await handle.writeFile(chunk);
 }
 
-/** Waits until the file is on the disk; by its descriptor, since handles of Yarn's Plug'n'Play have no sync(). */
+/** Waits until the file is on disk. Uses the descriptor, since handles of Yarn's Plug'n'Play have no sync(). */
 export const flush = (handle: FileHandle): Promise<void> => promisify(fsync)(handle.fd);
 
-/** Whether there is anything at this path. */
+/** Whether a file or folder exists at this path. */
 export async function exists(file: string): Promise<boolean> {
   return stat(file).then(
     () => true,
@@ -75,7 +76,7 @@ export async function exists(file: string): Promise<boolean> {
   );
 }
 
-/** The text of a file; undefined when there is none. `refuse` makes the error of one that cannot be read. */
+/** The text of a file; undefined when the file does not exist. `refuse` makes the error when it cannot be read. */
 export async function readText(
   file: string,
   refuse: (what: string, cause: unknown) => ChestMnistError,

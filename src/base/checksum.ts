@@ -1,5 +1,5 @@
 /**
- * Checksums of files, read in pieces so that neither memory nor the event loop suffers.
+ * Checksums of files, read in pieces so that memory stays small and the event loop is not blocked.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';

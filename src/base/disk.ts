@@ -1,20 +1,20 @@
 /**
- * What a file system answers to a write, as an error for people: one table from the system's codes to our codes, words
- * and next steps. Also whether there is room for a file. Not here: how a file is written whole (atomic.ts).
+ * Explains failed writes: one table maps the system's codes to our codes, messages and next steps. Also checks whether
+ * there is room for a file. Not here: atomic writes (atomic.ts).
  */
 import { statfs } from 'node:fs/promises';
 import { ChestMnistError } from './errors';
 
-/** How the caller goes on. Without either, the next step ends in the choice of another place. */
+/** How the user can continue. Without either field, the next step suggests another place. */
 export interface NextStep {
   /** What to do once the place can be written, e.g. a command. */
   then?: string;
-  /** What to do to get another place, e.g. `choose another --out`. */
+  /** How to choose another place, e.g. `choose another --out`. */
   instead?: string;
 }
 
 interface Refusal {
-  /** ERR_DISK: storage itself gives way, whoever asks and for what. ERR_OUTPUT: this place is not to be had. */
+  /** ERR_DISK: the storage itself fails. ERR_OUTPUT: only this place cannot be used. */
   readonly code: 'ERR_DISK' | 'ERR_OUTPUT';
   readonly what: string;
   readonly needed: string;
@@ -41,15 +41,11 @@ const output = (what: string, needed: string, repair: string): Refusal => ({
 const broken = disk('the disk reports an error', 'a disk that works', 'check the disk and its connection');
 const notPermitted = output('it is not permitted', 'permission to write there', 'allow this user to write there');
 
-/** By the code of Node's error. A system error that is not listed is unexpected and keeps its stack. */
+/** Keyed by the code of Node's error. A system error that is not listed is unexpected and keeps its stack. */
 const REFUSALS: Readonly<Record<string, Refusal>> = {
   ENOSPC: disk('the disk is full', 'room on that disk', 'free some space on it'),
   EDQUOT: disk('the disk quota of this user is used up', 'a quota with room', 'remove files or get a larger quota'),
-  EROFS: disk(
-    'the file system is read-only',
-    'a file system that can be written',
-    'mount it so that it can be written',
-  ),
+  EROFS: disk('the file system is read-only', 'a writable file system', 'mount it as writable'),
   EFBIG: disk(
     'the file would be larger than the limit of file sizes here',
     'a limit (ulimit -f) and a file system that allow the size',
@@ -58,7 +54,7 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   ENAMETOOLONG: {
     code: 'ERR_DISK',
     what: 'its name is too long for the file system',
-    needed: 'a shorter name; most file systems take 255 bytes per name',
+    needed: 'a shorter name; most file systems allow 255 bytes per name',
     instead: 'choose a shorter name',
   },
   EIO: broken,
@@ -69,11 +65,11 @@ const REFUSALS: Readonly<Record<string, Refusal>> = {
   EPERM: notPermitted,
   ENOENT: output('a folder of its path does not exist', 'a path whose folders exist', 'make the folder'),
   ENOTDIR: output('a part of its path is a file', 'a path that consists of folders', 'move that file away'),
-  EEXIST: output('a file is where a folder has to be', 'a path that consists of folders', 'move that file away'),
-  EISDIR: output('a folder is in its place', 'the path of a file', 'move that folder away'),
-  ELOOP: output('its path is a circle of links', 'a path that leads to a folder', 'correct the links'),
-  EBUSY: output('another program uses it', 'a file that no other program has open', 'close that program'),
-  EINVAL: output('the file system does not accept it', 'a name that the file system takes', 'rename it'),
+  EEXIST: output('a file is where a folder is needed', 'a path that consists of folders', 'move that file away'),
+  EISDIR: output('it is a folder', 'the path of a file', 'move that folder away'),
+  ELOOP: output('its path is a loop of links', 'a path that leads to a folder', 'fix the links'),
+  EBUSY: output('another program is using it', 'a file that no other program has open', 'close that program'),
+  EINVAL: output('the file system does not accept it', 'a name that the file system accepts', 'rename it'),
   ERR_INVALID_ARG_VALUE: output('it is not a path', 'a path without null characters', 'correct the path'),
 };
 
@@ -84,14 +80,14 @@ function refusalOf(error: unknown): Refusal | undefined {
   return Object.hasOwn(REFUSALS, code) ? REFUSALS[code] : undefined;
 }
 
-/** True for a write that the file system refused, and would refuse again: its own error, or the one made of it here. */
+/** Whether the file system refused a write and would refuse it again. Accepts Node's error or a converted one. */
 export const isWriteError = (error: unknown): boolean =>
   error instanceof ChestMnistError
     ? error.code === 'ERR_DISK' || error.code === 'ERR_OUTPUT'
     : refusalOf(error) !== undefined;
 
 /**
- * ERR_DISK or ERR_OUTPUT for a file system's error met while `place` was written; anything else is returned as it is.
+ * Converts a file system's error while writing `place` to ERR_DISK or ERR_OUTPUT. Returns any other error unchanged.
  */
 export function writeError(error: unknown, place: string, next: NextStep = {}): unknown {
   const refusal = refusalOf(error);
@@ -108,7 +104,7 @@ function nextStep({ repair, instead }: Refusal, next: NextStep): string {
   return elsewhere === undefined ? here : `${here}, or ${elsewhere}`;
 }
 
-/** Runs `work`, which writes to `place`; what the file system refuses becomes ERR_DISK or ERR_OUTPUT. */
+/** Runs `work`, which writes to `place`. An error of the file system becomes ERR_DISK or ERR_OUTPUT. */
 export async function writing<T>(place: string, work: () => T | Promise<T>, next?: NextStep): Promise<T> {
   try {
     return await work();
@@ -117,7 +113,7 @@ export async function writing<T>(place: string, work: () => T | Promise<T>, next
   }
 }
 
-/** Throws ERR_DISK unless the disk of `folder` has room for `bytes` more. */
+/** Throws ERR_DISK unless the disk of `folder` has at least `bytes` free. */
 export async function checkRoom(folder: string, bytes: number, next: NextStep = {}): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= bytes) return;

@@ -1,6 +1,6 @@
 /**
- * Downloads one file: through a proxy when the environment names one, resumed by Range, checked, renamed into place
- * whole. Not here: which files there are (catalogue.ts) and where they belong (places.ts).
+ * Downloads one file: through a proxy when the environment names one, resumed by Range, checked, and renamed into place
+ * when complete. Not here: which files exist (catalogue.ts) and where they are kept (places.ts).
  */
 import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -13,18 +13,18 @@ import { ChestMnistError } from './errors';
 import { claimPart, type Part } from './part-file';
 
 export interface DownloadOptions {
-  /** Hex digest that the file must have; without md5 and sha256 a part of an earlier call is not resumed. */
+  /** Hex digest that the file must have. Without md5 or sha256, the part left by an earlier call is not resumed. */
   md5?: string;
   sha256?: string;
-  /** Bytes the file must have; also the limit of what is written. */
+  /** Size of the file in bytes; no more than this is written. */
   size?: number;
-  /** Bytes so far, and of the whole file when it is known. */
+  /** Called with the bytes so far and, when known, the size of the whole file. */
   onProgress?: (done: number, total?: number) => void;
-  /** Told before each pause after a failed attempt. */
+  /** Called before each pause after a failed attempt. */
   onRetry?: (reason: string, delayMs: number) => void;
   /** Rejects with the signal's reason; the part that arrived is kept and resumed by the next call. */
   signal?: AbortSignal;
-  /** Attempts in a row that bring nothing new before it gives up; default 5. */
+  /** Consecutive attempts without a new byte before it gives up; default 5. */
   attempts?: number;
   /** Pause after a failed attempt, doubled each time; default 1000 ms. */
   retryDelayMs?: number;
@@ -32,16 +32,16 @@ export interface DownloadOptions {
   stallTimeoutMs?: number;
 }
 
-/** A URL as it may be shown: without the user and password in it. What is no URL may hold them anywhere. */
+/** A URL without its user and password, fit to be shown. Text that is not a URL may hold them anywhere: not shown. */
 export function withoutCredentials(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (!parsed) return 'an address that is no URL';
+  if (!parsed) return 'an address that is not a URL';
   if (!parsed.username && !parsed.password) return url;
   parsed.username = parsed.password = '';
   return parsed.href;
 }
 
-/** What a user and password in a URL become in a request, since fetch takes none there. */
+/** The user and password of a URL as a header, since fetch does not accept them in the URL. */
 function authorization(url: string): Record<string, string> {
   const { username, password } = new URL(url);
   if (!username && !password) return {};
@@ -53,20 +53,22 @@ function checkUrl(url: string): void {
   try {
     authorization(url);
   } catch {
-    throw new Permanent('no URL; in a user and password, what is no letter or digit has to be percent-encoded');
+    throw new Permanent(
+      'not a URL; in a user name and password, every character except letters and digits must be percent-encoded',
+    );
   }
 }
 
-/** Thrown inside for what another attempt cannot mend. */
+/** An internal error that another attempt cannot fix. */
 class Permanent extends Error {}
 
 const TRANSIENT_STATUS = new Set([408, 425, 429, 500, 502, 503, 504]);
 const LONGEST_PAUSE_MS = 60_000;
-const AGAIN = { then: 'the same command again' };
+const AGAIN = { then: 'run the same command again' };
 
 /**
- * Downloads `url` to `destination` (its folder is made). A destination that already has the checksum is left as it is.
- * Until the file is whole it is a `.part` file beside it, of which each process has its own. Throws ERR_DATA_MISSING (what
+ * Downloads `url` to `destination` and creates its folder. A destination that already has the checksum is kept. Until
+ * the file is complete it is a `.part` file in the same folder; each process has its own. Throws ERR_DATA_MISSING (what
  * failed, and how to place the file by hand), ERR_DATA_CHECKSUM (nothing is left behind), ERR_DISK or ERR_OUTPUT (the
  * file cannot be written), or the signal's reason.
  */
@@ -99,14 +101,14 @@ export async function download(url: string, destination: string, options: Downlo
   }
 }
 
-/** Attempts until the part is the whole, checked file. */
+/** Retries until the part is complete and has the right checksum. */
 async function complete(url: string, part: Part, options: DownloadOptions): Promise<void> {
   checkUrl(url);
   const { attempts = 5, retryDelayMs = 1000, signal } = options;
   const agent = new EnvHttpProxyAgent();
   const file = await open(part.path, 'a+');
   try {
-    // Bytes kept from an earlier call may be of an older file; if the whole is wrong, it is fetched once more from the start.
+    // Bytes kept from an earlier call may belong to an older file: after a wrong checksum it starts over once.
     let fresh = (await file.stat()).size === 0;
     for (let failures = 0; ;) {
       const before = (await file.stat()).size;
@@ -133,7 +135,7 @@ async function complete(url: string, part: Part, options: DownloadOptions): Prom
   }
 }
 
-/** One request for what is missing after `have` bytes, appended to `file`. */
+/** Requests what follows the first `have` bytes and appends it to `file`. */
 async function fetchRest(
   url: string,
   file: FileHandle,
@@ -165,7 +167,7 @@ async function fetchRest(
     });
     const { start, total } = placeOf(response, have);
     if (response.status === 416 && start === have) return;
-    // Another place than asked for, or none: what is there does not continue (a 200 starts over, from 0).
+    // The body does not continue the part: start over (status 200 sends the whole file, from 0).
     if (start !== have) await file.truncate(0);
     if (start !== have && start !== 0) throw new Error('the server does not resume where the part ends');
     if (size !== undefined && total !== undefined && total !== size) {
@@ -189,13 +191,13 @@ async function fetchRest(
   }
 }
 
-/** Where the body of a response starts in the file, and the file's size when it is said. */
+/** Where the body of a response starts in the file, and the file's size if the response states it. */
 function placeOf(response: Response, have: number): { start: number; total?: number } {
   const range = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '');
   const size = (text: string | null | undefined) => (text && /^\d+$/.test(text) ? Number(text) : undefined);
   if (response.status === 200) return { start: 0, total: size(response.headers.get('content-length')) };
   if (response.status === 206) return { start: size(range?.[1]) ?? -1, total: size(range?.[2]) };
-  // Nothing is missing after `have` bytes, or the part is longer than the file: then it starts over.
+  // Either the part is complete, or it is longer than the file and the download starts over.
   if (response.status === 416 && have > 0) return { start: size(range?.[2]) === have ? have : -1 };
   const message = `HTTP ${response.status} ${response.statusText}`.trim();
   throw TRANSIENT_STATUS.has(response.status) ? new Error(message) : new Permanent(message);
@@ -203,7 +205,7 @@ function placeOf(response: Response, have: number): { start: number; total?: num
 
 const hasChecksum = ({ md5, sha256 }: DownloadOptions): boolean => md5 !== undefined || sha256 !== undefined;
 
-/** What is wrong with a whole file, or undefined. Rejects when it cannot be read. */
+/** The checksum that is wrong, or undefined. Rejects when the file cannot be read. */
 async function wrongChecksum(
   path: string,
   { md5, sha256, signal }: DownloadOptions,
@@ -218,17 +220,17 @@ async function wrongChecksum(
 
 function checksumError(url: string, { found, needed }: { found: string; needed: string }): ChestMnistError {
   return new ChestMnistError('ERR_DATA_CHECKSUM', {
-    found: `what ${withoutCredentials(url)} sent has ${found}`,
+    found: `the file from ${withoutCredentials(url)} has ${found}`,
     needed,
     next: 'try again later or through another network: something between you and the server changes the file',
   });
 }
 
-/** Not when the file system refuses, nor after what another attempt cannot mend. */
+/** False when the file system refuses or when another attempt cannot help. */
 const canRetry = (error: unknown): boolean =>
   !(error instanceof Permanent || error instanceof ChestMnistError || isWriteError(error));
 
-/** fetch says only "fetch failed"; why is in the cause. */
+/** fetch reports only "fetch failed"; the reason is in the cause. */
 function reasonOf(error: unknown): string {
   const { message, cause } = error as Error;
   if (cause instanceof Error) return `${message}: ${cause.message || (cause as NodeJS.ErrnoException).code}`;

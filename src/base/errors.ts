@@ -1,10 +1,10 @@
 /**
- * The one error class of the package. `code` is stable and documented; the message always says what was found,
- * what is needed, and the next command or step. Exit codes of the command line follow from the code.
+ * The package's error class. `code` is stable and documented; the message always states what was found, what is needed,
+ * and the next command or step. Exit codes of the command line follow from the code.
  */
 
 /**
- * Every code a caller may meet; each stands for one kind of failure. Scripts may branch on them; the texts may change.
+ * Every error code; each stands for one kind of failure. Scripts may branch on them; the texts may change.
  *
  * | code | exit code | what happened |
  * | --- | --- | --- |
@@ -51,7 +51,7 @@ export type ErrorCode =
   | 'ERR_NON_FINITE_LOSS'
   | 'ERR_DISK';
 
-/** Exit codes of the command line by error code. Besides these: 0 done, 1 unexpected, 130 interrupted. */
+/** Exit codes of the command line by error code. The others: 0 done, 1 unexpected, 130 interrupted. */
 const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   ERR_CONFIG: 2,
   ERR_OUTPUT: 2,
@@ -78,19 +78,19 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
 /** Why CUDA cannot be used; the `reason` of ERR_CUDA_UNAVAILABLE. */
 export type CudaUnavailableReason = 'cpu-build' | 'no-driver' | 'driver-too-old' | 'no-device';
 
-/** The three parts every message has. */
+/** The three parts of every message. */
 export interface ErrorParts {
   /** What was found, e.g. `train_images has dtype <f4 in data.npz`. */
   found: string;
   /** What is needed instead, e.g. `uint8 (|u1)`. */
   needed: string;
-  /** The next command or step, e.g. `chestmnist data verify data.npz`. */
+  /** The next command or step, e.g. `npx chestmnist data verify data.npz`. */
   next: string;
 }
 
 /**
- * Parts of a file reach the message, and so a terminal that would obey them: control characters (line feed and tab
- * apart) and marks that reverse the direction of text become question marks.
+ * A message may quote a file, and a terminal would execute its control characters. Control characters (except line feed
+ * and tab) and marks that reverse the direction of text become question marks.
  */
 const printable = (text: string): string => text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, '?');
 
@@ -114,5 +114,5 @@ export class ChestMnistError extends Error {
   }
 }
 
-/** The exit code of the command line for whatever was thrown. */
+/** The exit code of the command line for a thrown value. */
 export const exitCodeOf = (error: unknown): number => (error instanceof ChestMnistError ? EXIT_CODES[error.code] : 1);

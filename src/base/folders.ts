@@ -1,4 +1,4 @@
-/** Where this package keeps what it downloads, by the convention of the platform. Nothing here is created. */
+/** Where this package keeps its downloads. Nothing here creates the folder. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 

@@ -1,8 +1,8 @@
-/** Small JSON files that hold an object: read with the error that the caller gives, written as a whole. */
+/** Small JSON files that hold an object. The caller makes the errors of reading; writing is atomic. */
 import { readText, writeAtomically } from './atomic';
 import type { ChestMnistError } from './errors';
 
-/** The object in a JSON file; undefined when there is no such file. `refuse` makes the error of a file that has none. */
+/** The object in a JSON file; undefined when the file does not exist. `refuse` makes the error for other content. */
 export async function readJson(
   file: string,
   refuse: (what: string, cause?: unknown) => ChestMnistError,
@@ -19,7 +19,7 @@ export async function readJson(
   throw refuse('is not a JSON object');
 }
 
-/** Replaces a JSON file as a whole. */
+/** Writes a JSON file atomically. */
 export async function writeJson(file: string, value: unknown): Promise<void> {
   await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(value, null, 2)}\n`));
 }

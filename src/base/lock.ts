@@ -1,7 +1,7 @@
 /**
- * A lock file that outlives no process and no thread: it names its holder, so that one left by a holder that was killed
- * is taken over at once where the kernel can be asked about it (Linux: the same boot and process namespace), and
- * elsewhere when it has not been touched for a minute.
+ * A lock file that names its holder, so that the lock of a killed process or thread can be taken over: at once where
+ * the kernel knows about the holder (Linux: the same boot and process namespace), elsewhere when the file has not been
+ * touched for a minute.
  */
 import {
   closeSync,
@@ -24,19 +24,19 @@ const TOUCH_MS = 5_000;
 const STALE_MS = 60_000;
 const POLL_MS = 250;
 
-/** Whether the lock is held still; where its file was removed it is taken again. */
+/** Whether the lock is still held. If its file was removed, it is taken again. */
 export type StillHeld = () => boolean;
 
 export interface LockOptions {
-  /** Told once who holds the lock; may throw to give up. */
+  /** Called once with the lock's holder; may throw to give up. */
   waiting?: (holder: string) => void;
   signal?: AbortSignal | undefined;
-  /** How to go on where the file cannot be written. */
+  /** The next step of the error when the file cannot be written. */
   next?: NextStep;
 }
 
 /**
- * Runs `work` while holding `file`; waits for another holder, and says so once through `waiting`, which may throw to
+ * Runs `work` while holding `file`. Waits for another holder and reports it once through `waiting`, which may throw to
  * give up. Throws ERR_DISK or ERR_OUTPUT when the file cannot be written.
  */
 export async function withLock<T>(
@@ -60,7 +60,7 @@ export async function withLock<T>(
     try {
       utimesSync(file, now, now);
     } catch {
-      // Cleaned away together with its folder: nothing to keep alive.
+      // Removed together with its folder: nothing to touch.
     }
   }, TOUCH_MS);
   touch.unref();
@@ -102,7 +102,7 @@ function tryToTake(file: string, mine: string, next: NextStep | undefined): bool
   }
 }
 
-/** Removes the lock of a dead holder and returns undefined; otherwise says who holds it. */
+/** Removes the lock of a dead holder and returns undefined; otherwise returns the holder's name. */
 function staleOrHolder(file: string): string | undefined {
   const holder = contentOf(file);
   const age = ageOf(file);
@@ -110,28 +110,28 @@ function staleOrHolder(file: string): string | undefined {
   const [pid, host, , kernel, thread, start] = holder.split(' ');
   const name = `process ${pid} on ${host}`;
   if (kernel !== undefined && kernel === identity()[0]) {
-    // The age says nothing here: a holder may have been suspended.
+    // The age is not used here: the holder may have been suspended.
     if (startOf(thread) === start) return name;
   } else {
     // A file without content is being written, or its writer was killed between creating and writing it.
     const dead = holder === '' ? age > 2_000 : kernel === undefined && host === hostname() && !isAlive(Number(pid));
     if (!dead && age < STALE_MS) return holder === '' ? 'a process that is starting' : name;
   }
-  // Renamed first: of several who see the stale lock only one takes it away, and never a fresh one.
+  // Renamed first: of several processes that see the stale lock only one removes it, and never a fresh one.
   const aside = `${file}.stale.${process.pid}`;
   try {
     renameSync(file, aside);
     if (contentOf(aside) === holder) rmSync(aside, { force: true });
     else renameSync(aside, file);
   } catch {
-    // Another process was quicker.
+    // Another process was faster.
   }
   return undefined;
 }
 
 /**
- * What no other holder ever shares: the kernel and its namespace of processes, this thread, and when it started. Empty
- * where there is no /proc.
+ * Identifies this holder: the kernel's boot and process namespace, this thread, and its start time. Empty on systems
+ * without /proc.
  */
 function identity(): string[] {
   try {
@@ -143,10 +143,10 @@ function identity(): string[] {
   }
 }
 
-/** When a thread (`PID/task/TID`) started, in ticks since the boot; undefined when it is no more. */
+/** The start time of a thread (`PID/task/TID`), in ticks since boot; undefined when the thread has ended. */
 function startOf(thread: string): string | undefined {
   const stat = contentOf(`/proc/${thread}/stat`);
-  // After the name, which may hold anything: the state is field 3 of the line, the start field 22.
+  // Split after the name, which may hold any character. The state is field 3 of the line, the start time field 22.
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields && !['Z', 'X'].includes(fields[0]) ? fields[19] : undefined;
 }

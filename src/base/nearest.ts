@@ -1,4 +1,4 @@
-/** The nearest word to a mistyped one, by edit distance (Levenshtein); undefined when none is near. */
+/** The word closest to a mistyped one, by edit distance (Levenshtein); undefined when none is close. */
 export function nearest(word: string, words: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(2, Math.floor(word.length / 3)) + 1;

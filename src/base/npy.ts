@@ -1,12 +1,12 @@
 /**
- * The .npy header, read strictly (no evaluation of Python) and written: dtype, order and shape of one array.
+ * Reads and writes the .npy header: dtype, order and shape of one array. Parsing is strict and evaluates no Python.
  * Source: NEP 1 and numpy.lib.format, versions 1.0, 2.0 and 3.0.
  */
 import { types } from 'node:util';
 import { ChestMnistError } from './errors';
 import { corrupt } from './zip';
 
-/** Element types read here. 64-bit integers come as Float64Array, exact up to 2^53 (beyond is refused). */
+/** Element types that can be read. 64-bit integers become Float64Array; values beyond 2^53 are refused. */
 export type NpyData =
   Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
@@ -23,11 +23,11 @@ export interface NpyHeader {
 
 interface Dtype {
   readonly bytes: number;
-  /** Views little-endian bytes that start at offset 0 of `buffer`. */
+  /** Views little-endian bytes that start at offset 0 of `buffer`; null for 64-bit integers, which npz.ts converts. */
   readonly view: (buffer: ArrayBuffer) => NpyData | null;
 }
 
-/** null: 64-bit integers, converted by the reader. */
+/** By NumPy's dtype string. */
 export const DTYPES: Readonly<Record<string, Dtype>> = {
   '|b1': { bytes: 1, view: (buffer) => new Uint8Array(buffer) },
   '|u1': { bytes: 1, view: (buffer) => new Uint8Array(buffer) },
@@ -50,7 +50,10 @@ const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
 const ITEM =
   /\s*(?:'(descr|fortran_order|shape)'|"(descr|fortran_order|shape)")\s*:\s*('[^']*'|"[^"]*"|True|False|\([\d\s,L]*\)|\[[^\]]*\])\s*(,|(?=\}))/y;
 
-/** Parses the header at the start of `bytes`. `name` and `file` are for the messages. Throws ERR_DATA_CORRUPT or ERR_DATA_SHAPE. */
+/**
+ * Parses the header at the start of `bytes`. `name` and `file` appear in error messages. Throws ERR_DATA_CORRUPT or
+ * ERR_DATA_SHAPE.
+ */
 export function parseNpyHeader(bytes: Uint8Array, name: string, file: string): NpyHeader {
   const broken = (found: string) => corrupt(file, `array ${name}: ${found}`, 'a NumPy array (.npy version 1.0 to 3.0)');
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -73,7 +76,7 @@ export function parseNpyHeader(bytes: Uint8Array, name: string, file: string): N
 
   const dtype = checkDtype(descr, name, file);
   const fortranOrder = order === 'True';
-  // With at most one dimension above 1 both orders are the same bytes.
+  // With at most one dimension above 1, both orders have the same bytes.
   if (fortranOrder && shape.filter((n) => n !== 1).length > 1) {
     throw wrongLayout(
       file,
@@ -102,7 +105,7 @@ function parseDictionary(text: string): Map<string, string> | undefined {
   return /^\s*\}\s*$/.test(text.slice(position)) ? items : undefined;
 }
 
-/** `(3, 4)`, `(3,)` or `()`; the L of Python 2's long integers is accepted as NumPy does. */
+/** `(3, 4)`, `(3,)` or `()`. The L of Python 2's long integers is accepted, as in NumPy. */
 function parseShape(tuple: string): number[] | undefined {
   if (!/^\(\s*(?:\d+L?\s*,\s*)*(?:\d+L?\s*)?\)$/.test(tuple) || /^\(\s*\d+L?\s*\)$/.test(tuple)) return undefined;
   const shape = (tuple.match(/\d+/g) ?? []).map(Number);
@@ -138,7 +141,7 @@ function checkDtype(descr: string, name: string, file: string): string {
   throw wrongLayout(file, name, `has dtype ${JSON.stringify(shown(dtype))}`, needed, 'array.astype');
 }
 
-/** A header has room for a dtype of 64 kB. */
+/** Shortened for a message: the dtype in a header may have 64 kB. */
 const shown = (dtype: string): string => (dtype.length > 60 ? `${dtype.slice(0, 57)}...` : dtype);
 
 function wrongLayout(file: string, name: string, found: string, needed: string, remedy: string): ChestMnistError {
@@ -149,7 +152,7 @@ function wrongLayout(file: string, name: string, found: string, needed: string, 
   });
 }
 
-/** NumPy's own dtype string of a typed array that can be written. */
+/** NumPy's dtype string for a typed array. */
 export function dtypeOf(data: Uint8Array | Int32Array | Float32Array | Float64Array): string {
   // Not instanceof: in a test runner's context, arrays of the addon have other constructors.
   if (types.isUint8Array(data)) return '|u1';

@@ -1,6 +1,6 @@
 /**
- * NumPy .npz files: named arrays in a zip. Reading checks every header before it sets memory aside and inflates off the
- * event loop straight into the array; writing is atomic. Not here: what the arrays mean (load.ts).
+ * NumPy .npz files: named arrays in a zip. Reading checks every header before it allocates memory, and inflates off the
+ * event loop straight into the array; writing is atomic. Not here: what the arrays mean (data/medmnist.ts).
  */
 import { totalmem } from 'node:os';
 import { ChestMnistError } from './errors';
@@ -20,22 +20,22 @@ export interface NpyArray {
   /** NumPy's dtype string: `|b1 |u1 |i1 <u2 <i2 <u4 <i4 <u8 <i8 <f4 <f8`. */
   readonly dtype: string;
   readonly shape: number[];
-  /** As in the header; the elements are in C order either way, since other arrays are refused. */
+  /** As in the header. The elements are in C order in either case: other arrays are refused. */
   readonly fortranOrder: boolean;
   /** The elements in C order; `|b1` as Uint8Array, 64-bit integers as Float64Array (beyond 2^53 refused). */
   readonly data: NpyData;
 }
 
 export interface ReadNpzOptions {
-  /** Read only these; a key that the file lacks is absent from the result. Default: all. */
+  /** Read only these. A key that is not in the file is absent from the result. Default: all. */
   keys?: readonly string[];
   /** Called with all headers before any array is allocated; throw to refuse the file. */
   check?: (headers: ReadonlyMap<string, NpyHeader>) => void;
 }
 
 /**
- * Reads the arrays of an .npz file, in the file's order. Errors: ERR_DATA_MISSING (no such file), ERR_DATA_CORRUPT (not an
- * npz, truncated, wrong CRC, sizes that lie), ERR_DATA_SHAPE (object arrays, Fortran order, big-endian, other dtypes).
+ * Reads the arrays of an .npz file, in the file's order. Throws ERR_DATA_MISSING (no such file), ERR_DATA_CORRUPT (not
+ * an npz, truncated, wrong CRC, wrong sizes), ERR_DATA_SHAPE (object arrays, Fortran order, big-endian, other dtypes).
  */
 export async function readNpz(path: string, options: ReadNpzOptions = {}): Promise<Map<string, NpyArray>> {
   const zip = await openZip(path);
@@ -45,7 +45,7 @@ export async function readNpz(path: string, options: ReadNpzOptions = {}): Promi
     for (const key of keys) headers.set(key, await readHeader(zip, key, path));
     options.check?.(headers);
     checkMemory(headers, path);
-    // All are waited for, so that none still reads when the file is closed.
+    // Waits for all reads, so that none is running when the file is closed.
     const arrays = await Promise.allSettled(
       [...headers].map(async ([key, header]) => [key, await readArray(zip, key, header, path)] as const),
     );
@@ -82,15 +82,15 @@ async function readHeader(zip: ZipArchive, key: string, path: string): Promise<N
   return header;
 }
 
-/** An all-zero array of terabytes fits a small, valid file. */
+/** A small, valid file can hold an all-zero array of terabytes. */
 function checkMemory(headers: ReadonlyMap<string, NpyHeader>, path: string): void {
   let bytes = 0;
   for (const { dtype, length } of headers.values()) bytes += length * DTYPES[dtype].bytes;
   if (bytes <= totalmem()) return;
   throw new ChestMnistError('ERR_DATA_SHAPE', {
-    found: `${path}: its arrays take ${bytes} bytes`,
+    found: `${path}: its arrays need ${bytes} bytes`,
     needed: `at most this machine's memory, ${totalmem()} bytes`,
-    next: 'split the file, or check that it is what you meant',
+    next: 'check that this is the right file, or split it',
   });
 }
 
@@ -109,7 +109,7 @@ function allocate(bytes: number, key: string, path: string): Uint8Array<ArrayBuf
     throw new ChestMnistError(
       'ERR_DATA_SHAPE',
       {
-        found: `${path}: array ${key} takes ${bytes} bytes, which this Node cannot allocate`,
+        found: `${path}: array ${key} needs ${bytes} bytes, which this Node cannot allocate`,
         needed: 'a smaller array or more memory',
         next: 'close other programs, or store fewer rows',
       },
@@ -120,7 +120,7 @@ function allocate(bytes: number, key: string, path: string): Uint8Array<ArrayBuf
 
 const EXACT = Number.MAX_SAFE_INTEGER;
 
-/** 64-bit integers as doubles, without a BigInt an element. */
+/** 64-bit integers as doubles, without a BigInt per element. */
 function fromInt64(buffer: ArrayBuffer, signed: boolean, key: string, path: string): Float64Array {
   const low = new Uint32Array(buffer);
   const high = signed ? new Int32Array(buffer) : low;
@@ -131,7 +131,7 @@ function fromInt64(buffer: ArrayBuffer, signed: boolean, key: string, path: stri
       throw new ChestMnistError('ERR_DATA_SHAPE', {
         found: `${path}: array ${key} holds an integer beyond 2^53 at element ${i}`,
         needed: 'integers that a double holds exactly',
-        next: 'check what the array is',
+        next: 'check what the array holds',
       });
     }
     values[i] = value;
@@ -154,7 +154,7 @@ export async function writeNpz(
       throw new ChestMnistError('ERR_DATA_SHAPE', {
         found: `array ${key} has ${data.length} elements for shape [${shape.join(', ')}]`,
         needed: `${length} elements`,
-        next: 'pass the shape that belongs to the array',
+        next: 'pass the shape of the array',
       });
     }
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

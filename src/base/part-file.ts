@@ -1,23 +1,23 @@
 /**
- * The `.part` files of downloads. Each download writes one of its own, so that two processes never write the same; one
- * that a dead process left is taken over by renaming it, which only one can do.
+ * The `.part` files of downloads. Each download writes its own, so that two processes never write to the same file. The
+ * part that a dead process left is taken over by renaming it, which only one process can do.
  */
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 export interface Part {
   readonly path: string;
-  /** Call when done: a part that is still there is kept for the next call when that may resume it. */
+  /** Call when done. A remaining part is kept if the next call may resume it, otherwise removed. */
   release(): Promise<void>;
 }
 
-/** A process writes at least this often or gives up; older parts have no writer, whatever their name says. */
+/** A process writes at least this often or gives up. Older parts have no writer, even if their process still runs. */
 const ABANDONED_AFTER_MS = 10 * 60_000;
 
 const active = new Set<string>();
 let calls = 0;
 
-/** A part file for `target`; with `resume` what an earlier call left of it, if anything. */
+/** A part file for `target`. With `resume`, it continues the part that an earlier call left, if any. */
 export async function claimPart(target: string, resume: boolean): Promise<Part> {
   const path = `${target}.${process.pid}-${calls++}.part`;
   active.add(path);
@@ -44,7 +44,7 @@ async function adopt(target: string, path: string): Promise<void> {
     try {
       if (!(await isWritten(candidate, Number(match[1])))) return await rename(candidate, path);
     } catch {
-      // Another process was faster, or may write here and we may not: look for the next.
+      // Another process was faster, or this one may not rename the file: try the next.
     }
   }
 }

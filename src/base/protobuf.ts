@@ -26,7 +26,7 @@ const FIXED32 = 5;
 const key = (field: number, wireType: number) => varint(field * 8 + wireType);
 const encoded = (bytes: Uint8Array): Encoded => ({ chunks: [bytes], length: bytes.length });
 
-/** A message of its fields, in the order given. */
+/** A message made of these fields, in the given order. */
 export const message = (...fields: (Encoded | readonly Encoded[])[]): Encoded => join(fields.flat());
 
 /** A non-negative integer field (int32, int64, enum). */
@@ -38,7 +38,7 @@ export function float(field: number, value: number): Encoded {
   return encoded(Uint8Array.from([...key(field, FIXED32), ...bytes]));
 }
 
-/** A field of nested message. */
+/** A field that holds a nested message. */
 export const nested = (field: number, body: Encoded): Encoded =>
   join([encoded(Uint8Array.from([...key(field, LENGTH_DELIMITED), ...varint(body.length)])), body]);
 

@@ -1,17 +1,17 @@
 /**
- * The generator behind synthetic data: sfc32 (Chris Doty-Humphrey, PractRand), 32-bit integer arithmetic only, so that a
- * seed means the same bytes on every machine. Not for secrets.
+ * The random generator of synthetic data: sfc32 (Chris Doty-Humphrey, PractRand). It uses 32-bit integer arithmetic
+ * only, so that a seed gives the same bytes on every machine. Not cryptographically secure.
  */
 export class Random {
   private counter = 1;
 
-  /** Three words of seed; different words give independent streams. */
+  /** The seed is three words; different seeds give independent streams. */
   constructor(
     private a: number,
     private b: number,
     private c: number,
   ) {
-    // As in PractRand: words differ in few bits, so the state is mixed before the first draw.
+    // As in PractRand: seeds may differ in few bits, so the state is mixed before the first draw.
     for (let i = 0; i < 15; i++) this.word();
   }
 

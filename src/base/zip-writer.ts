@@ -1,5 +1,5 @@
 /**
- * Writes a zip file of stored or deflated entries, without zip64 and therefore below 4 GiB. Times and attributes are
+ * Writes a zip file with stored or deflated entries, without zip64 and therefore below 4 GiB. Times and attributes are
  * constant, so that the same content gives the same bytes. Format: PKWARE APPNOTE 6.3.10, sections 4.3.7 to 4.3.16.
  */
 import type { FileHandle } from 'node:fs/promises';
@@ -10,20 +10,20 @@ import { writeAtomically } from './atomic';
 
 export interface ZipInput {
   readonly name: string;
-  /** The content, in pieces that are written one after the other. */
+  /** The content, in pieces that are written in order. */
   readonly parts: readonly Uint8Array[];
 }
 
 export interface ZipOptions {
-  /** Deflate the entries; else they are stored. */
+  /** Deflate the entries instead of storing them. */
   compress?: boolean;
-  /** Each entry's content starts at a multiple of so many bytes, by an extra field before it, as PyTorch does it. */
+  /** Start each entry's content at a multiple of this many bytes, by an extra field before it, as PyTorch does. */
   align?: number;
 }
 
 const CHUNK_BYTES = 1 << 20;
 const LIMIT = 0xffff_ffff;
-/** 1980-01-01 00:00, the first that the format can hold. */
+/** 1980-01-01 00:00, the earliest that the format can hold. */
 const DOS_DATE = 0x0021;
 const UTF8_NAMES = 0x0800;
 

@@ -1,6 +1,6 @@
 /**
  * Reads zip files that may be hostile: yauzl parses the directory, Node's zlib inflates off the event loop. Every size
- * is checked against the file before memory is set aside, every byte against the CRC. Knows nothing of npy or pickles.
+ * is checked against the file before memory is allocated, every byte against the CRC. Not here: npy and pickles.
  * Format: PKWARE APPNOTE 6.3.10 (zip64 included; encryption and methods other than stored and deflated refused).
  */
 import { constants } from 'node:buffer';
@@ -12,7 +12,7 @@ import { ChestMnistError } from './errors';
 
 export interface ZipEntry {
   readonly name: string;
-  /** 0 stored, 8 deflated; entries of another method are listed but cannot be read. */
+  /** 0 stored, 8 deflated. Entries with another method are listed but cannot be read. */
   readonly method: number;
   readonly compressedSize: number;
   readonly uncompressedSize: number;
@@ -20,24 +20,24 @@ export interface ZipEntry {
 
 export interface ZipArchive {
   readonly entries: readonly ZipEntry[];
-  /** A whole entry in memory of its own. `maxBytes` refuses a larger one before anything is allocated. */
+  /** A whole entry as a new array. A larger one than `maxBytes` is refused before anything is allocated. */
   read(name: string, options?: { maxBytes?: number }): Promise<Uint8Array<ArrayBuffer>>;
-  /** What follows the first `skip` bytes of an entry, into `target`, which has room for exactly that. */
+  /** Reads what follows the first `skip` bytes of an entry into `target`, which must have exactly that length. */
   readInto(name: string, skip: number, target: Uint8Array): Promise<void>;
-  /** An entry piece by piece; ends without error only when size and CRC are as the directory says. */
+  /** An entry piece by piece. Ends without error only when size and CRC match the directory. */
   chunks(name: string): AsyncGenerator<Uint8Array, void, undefined>;
-  /** At most the first `bytes` of an entry, read without its CRC being checked. */
+  /** At most the first `bytes` of an entry, without checking its CRC. */
   head(name: string, bytes: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
-/** Deflate cannot expand by more than this (RFC 1951: 258 bytes from 2 bits); a directory that claims more lies. */
+/** Deflate cannot expand by more than this (RFC 1951: 258 bytes from 2 bits); a directory that claims more is wrong. */
 const MAX_DEFLATE_RATIO = 1032;
 const MAX_ENTRIES = 65_536;
 const FIRST_BYTES = 1 << 16;
 const CHUNK_BYTES = 1 << 20;
 const INFLATED_BYTES = 1 << 19;
-/** Reads under way at a time: most of their time goes into pages of memory that are touched for the first time. */
+/** Reads in parallel: most of their time is spent on memory pages that are touched for the first time. */
 const READ_AHEAD = 4;
 const LOCAL_HEADER_BYTES = 30;
 
@@ -47,7 +47,7 @@ export function corrupt(file: string, found: string, needed: string, cause?: unk
     {
       found: `${file}: ${found}`,
       needed,
-      next: 'get the file again from where it came, then check its size and checksum',
+      next: 'get the file from its source again, then check its size and checksum',
     },
     { cause },
   );
@@ -94,7 +94,7 @@ export async function openZip(path: string): Promise<ZipArchive> {
   }
 }
 
-/** Opens for reading; only regular files, since opening a pipe would wait for ever. */
+/** Opens a file for reading. Regular files only, since opening a pipe would block. */
 async function openFile(path: string): Promise<FileHandle> {
   try {
     if (!(await stat(path)).isFile()) throw new Error('it is not a regular file');
@@ -130,14 +130,14 @@ async function readDirectory(path: string, handle: FileHandle, size: number): Pr
     }
     entries.set(name, entry);
   }
-  // Overlapping entries are how one small file yields terabytes (a zip bomb without nesting).
+  // With overlapping entries a small file could expand to terabytes (a zip bomb without nesting).
   const inFileOrder = [...entries.values()].sort(
     (a, b) => a.relativeOffsetOfLocalHeader - b.relativeOffsetOfLocalHeader,
   );
   let end = 0;
   for (const entry of inFileOrder) {
     if (entry.relativeOffsetOfLocalHeader < end) {
-      throw corrupt(path, `${entry.fileName} overlaps the entry before it`, 'entries that lie one after the other');
+      throw corrupt(path, `${entry.fileName} overlaps the entry before it`, 'entries that do not overlap');
     }
     end = entry.relativeOffsetOfLocalHeader + LOCAL_HEADER_BYTES + entry.fileNameLength + entry.compressedSize;
   }
@@ -205,7 +205,7 @@ function archiveOf(path: string, handle: FileHandle, directory: Directory): ZipA
     const expected = skip + target.length;
     if (uncompressedSize !== expected)
       throw corrupt(path, `${name} has ${uncompressedSize} bytes`, `${expected} bytes`);
-    // A stored entry is read to where it belongs, without a copy.
+    // A stored entry is read straight into `target`, without a copy.
     const place: Place = (from, size) =>
       from < skip ? Buffer.allocUnsafe(Math.min(size, skip - from)) : target.subarray(from - skip, from - skip + size);
     let position = -skip;
@@ -235,10 +235,10 @@ function archiveOf(path: string, handle: FileHandle, directory: Directory): ZipA
   return { entries, read, readInto, chunks, head, close: () => handle.close() };
 }
 
-/** Where up to `size` bytes that begin at offset `from` of an entry are to be read to. */
+/** The memory to read up to `size` bytes into, from offset `from` of an entry on. */
 type Place = (from: number, size: number) => Uint8Array;
 
-/** The bytes of the file. Often only the first are wanted: reading ahead begins when more are asked for. */
+/** The raw bytes of an entry. Often only the first are needed: reading ahead begins after the first chunk. */
 async function* rawChunks(
   handle: FileHandle,
   start: number,
@@ -249,9 +249,9 @@ async function* rawChunks(
   let from = 0;
   const begin = (): void => {
     const buffer = place(from, Math.min(from === 0 ? FIRST_BYTES : CHUNK_BYTES, length - from));
-    if (buffer.length === 0) throw new Error('it is longer than its directory says');
+    if (buffer.length === 0) throw new Error('it is longer than its directory states');
     const read = readWhole(handle, buffer, start + from);
-    read.catch(() => undefined); // told where it is awaited, if it still is
+    read.catch(() => undefined); // reported where it is awaited, if it still is
     reads.push(read);
     from += buffer.length;
   };
@@ -263,7 +263,7 @@ async function* rawChunks(
       yield await read;
     }
   } finally {
-    await Promise.allSettled(reads); // nothing may be written into memory that was given up
+    await Promise.allSettled(reads); // no read may write into memory after the caller has left
   }
 }
 
@@ -280,7 +280,7 @@ function decode(raw: AsyncIterable<Uint8Array>, method: number): AsyncIterable<U
   if (method === 0) return raw;
   if (method !== 8) throw new Error(`compression method ${method}`);
   const inflate = createInflateRaw({ chunkSize: INFLATED_BYTES });
-  // An error of either side destroys `inflate` with it, and so surfaces where it is iterated.
+  // An error on either side destroys `inflate`, so the error is thrown where `inflate` is iterated.
   pipeline(Readable.from(raw), inflate, () => undefined);
   return inflate;
 }

@@ -1,6 +1,6 @@
 /**
- * What is publicly known of ChestMNIST (MedMNIST v2): files, checksums, labels, counts, licence. Facts only; nothing here
- * reads or downloads. Source: MedMNIST's info.py 3.0 and Zenodo record 10519652.
+ * Published facts about ChestMNIST (MedMNIST v2): files, checksums, labels, counts, licence. Nothing here reads or
+ * downloads. Source: MedMNIST's info.py 3.0 and Zenodo record 10519652.
  */
 import { ChestMnistError } from '../base/errors';
 import type { SplitName } from './dataset';
@@ -25,7 +25,7 @@ export const CHESTMNIST_LABELS: readonly string[] = [
 
 export interface SplitFacts {
   readonly count: number;
-  /** Images with each label, in label order. */
+  /** Number of images with each label, in label order. */
   readonly positives: readonly number[];
   /** Images without any label. */
   readonly unlabelled: number;
@@ -34,7 +34,7 @@ export interface SplitFacts {
 export interface CatalogueFile {
   /** Side of an image in pixels. */
   readonly size: number;
-  /** Name of the file, as MedMNIST's Python package keeps it. */
+  /** Name of the file, as in MedMNIST's Python package. */
   readonly file: string;
   readonly md5: string;
   readonly url: string;
@@ -85,7 +85,7 @@ export const CHESTMNIST = {
   } satisfies Record<SplitName, SplitFacts> as Readonly<Record<SplitName, SplitFacts>>,
 } as const;
 
-/** The catalogue's file of an image size in pixels. Throws ERR_CONFIG when there is none. */
+/** The catalogue's file for an image size in pixels. Throws ERR_CONFIG for any other size. */
 export function knownFile(size: number): CatalogueFile {
   const known = CHESTMNIST.files.find((candidate) => candidate.size === size);
   if (known) return known;

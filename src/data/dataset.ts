@@ -1,12 +1,12 @@
 /**
- * What a data set is in memory: three splits of gray images and 0/1 labels, and where they came from.
- * Not here: reading files (npz.ts), the list of known data sets (catalogue.ts).
+ * A data set in memory: three splits of gray images and 0/1 labels, and where they came from.
+ * Not here: reading files (load.ts), the list of known data sets (catalogue.ts).
  */
 
 export type SplitName = 'train' | 'val' | 'test';
 export const SPLIT_NAMES = ['train', 'val', 'test'] as const satisfies readonly SplitName[];
 
-/** One split. `images` is [count, size, size] uint8 in C order; `labels` is [count, labelCount] of 0 or 1. */
+/** One split. `images` is [count, size, size] uint8 in C order; `truth` is [count, labelCount] of 0 or 1. */
 export interface Split {
   readonly images: Uint8Array;
   readonly truth: Uint8Array;

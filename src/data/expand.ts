@@ -16,7 +16,7 @@ function checkLength(images: Uint8Array, count: number, height: number, width: n
     throw new ChestMnistError('ERR_DATA_SHAPE', {
       found: `${images.length} bytes of images for shape [${count}, ${height}, ${width}]`,
       needed: `${count * height * width} bytes (uint8, C order)`,
-      next: 'pass the shape that belongs to the array',
+      next: 'pass the shape of the array',
     });
   }
 }
@@ -28,8 +28,8 @@ export function expandView(images: Uint8Array, count: number, height: number, wi
 }
 
 /**
- * Gray images [count, height, width] uint8 copied to [count, 3, height, width] uint8, C order: the three channels equal.
- * Throws ERR_DATA_SHAPE when the length and the shape disagree.
+ * Copies gray images [count, height, width] uint8 to [count, 3, height, width] uint8, C order, with three equal
+ * channels. Throws ERR_DATA_SHAPE when the length and the shape disagree.
  */
 export function expandToRgb(images: Uint8Array, count: number, height: number, width = height): Uint8Array {
   checkLength(images, count, height, width);

@@ -1,5 +1,6 @@
 /**
- * The data set of a run or an evaluation, cut to its limits. Not here: reading files (data/), the model (judge/model.ts).
+ * The data set of a run or an evaluation, cut to its limits. Not here: reading files (load.ts), the model
+ * (judge/model.ts).
  */
 import { CHESTMNIST, limitSplit, loadDataset } from '.';
 import type { DataFacts, Dataset, SplitName } from './dataset';
@@ -9,24 +10,24 @@ import { namesFor } from './labels';
 export interface DataOptions {
   data: string;
   size: number | null;
-  /** Names that the user gives; null for those of the data. */
+  /** Label names from the user; null for those of the data. */
   labelNames?: readonly string[] | null;
   limits?: Partial<Record<SplitName, number | null>>;
   onProgress?: (done: number, total?: number) => void;
   signal?: AbortSignal;
 }
 
-/** Loads and cuts a data set; says in `notes` where a limit is above what there is. */
+/** Loads a data set and cuts it to the limits. `notes` reports each limit above the number of images. */
 export async function loadData(options: DataOptions): Promise<{ dataset: Dataset; notes: string[] }> {
   const { data, size, labelNames, limits = {}, onProgress, signal } = options;
-  // Synthetic images are made, not cut: no more than are asked for.
+  // Synthetic images are not cut: only as many as needed are made.
   const counts = mapSplits((split) => limits[split] ?? CHESTMNIST.splits[split].count);
   const whole = await loadDataset(data, { size: size ?? undefined, counts, onProgress, signal });
   if (size !== null && size !== whole.size) {
     throw new ChestMnistError('ERR_CONFIG', {
       found: `size ${size}, but the images of ${data} have ${whole.size} pixels`,
       needed: `size ${whole.size}, or none`,
-      next: `leave --size out; --resize ${size} makes the network see that many`,
+      next: `leave --size out; --resize ${size} resizes the images for the network`,
     });
   }
   const notes: string[] = [];
@@ -58,11 +59,11 @@ export function factsOf(dataset: Dataset): DataFacts {
   };
 }
 
-/** The source as config.json keeps it: a name, or the file's absolute path, so that a run can be resumed from anywhere. */
+/** The source for config.json: a name, or the file's absolute path, so that a run can be resumed from any folder. */
 export const sourceOf = (dataset: Dataset, source: string): string =>
   dataset.path === undefined || dataset.name === source ? source : dataset.path;
 
-/** Refuses a training split that does not fill one batch. */
+/** Throws ERR_CONFIG for a training split that does not fill one batch. */
 export function checkBatch(dataset: Dataset, batchSize: number): void {
   const { count } = dataset.splits.train;
   if (count >= batchSize) return;

@@ -1,16 +1,16 @@
-/** Names of labels: checked where they are given, and spelled one way where nobody knows them. */
+/** Label names: the check of given names, and placeholders for unknown ones. */
 import { ChestMnistError } from '../base/errors';
 import { CHESTMNIST, CHESTMNIST_LABELS } from './catalogue';
 
 /** `label_0`, `label_1`, ...: columns whose names are not known. */
 export const unnamed = (count: number): string[] => Array.from({ length: count }, (_, label) => `label_${label}`);
 
-/** Whether these stand for names that are not known. */
+/** Whether these are placeholders for unknown names. */
 export const areUnnamed = (labels: readonly string[]): boolean => labels.every((label, i) => label === `label_${i}`);
 
 /**
- * The names given for `count` labels; `chestmnist` alone stands for its 14. Throws ERR_CONFIG when they are too few or
- * too many, empty or not unique.
+ * The names given for `count` labels; a single `chestmnist` means its 14 names. Throws ERR_CONFIG when there are too
+ * few or too many, or when one is empty or not unique.
  */
 export function namesFor(given: readonly string[], count: number): string[] {
   if (given.length === 1 && given[0] === CHESTMNIST.name && count === CHESTMNIST_LABELS.length)

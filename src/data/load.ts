@@ -1,6 +1,6 @@
 /**
- * loadDataset: from a name, a path or `synthetic` to three checked splits in memory. What a file holds is medmnist.ts, how
- * synthetic images come about is synthetic/.
+ * loadDataset: from a name, a path or `synthetic` to three checked splits in memory. Not here: the layout of a file
+ * (medmnist.ts), synthetic images (synthetic/).
  */
 import { basename, resolve } from 'node:path';
 import { ChestMnistError } from '../base/errors';
@@ -19,20 +19,21 @@ export interface LoadOptions {
   seed?: number;
   /** Images per split of synthetic data, default the real 78,468/11,219/22,433; ignored for files. */
   counts?: Readonly<Record<SplitName, number>>;
-  /** Images ready so far of all, while synthetic data are made. */
+  /** Called with the images done and their total while synthetic data are made. */
   onProgress?: (done: number, total?: number) => void;
   signal?: AbortSignal;
 }
 
-/** Side of the images of a data set named without a size. */
+/** Side of the images in pixels when no size is given. */
 const DEFAULT_SIZE = 28;
 
 /**
  * Loads a data set.
- * @param source `chestmnist` (looked for in ., $CHESTMNIST_DATA, ~/.medmnist and the user's cache), `synthetic`, or the path
- *   of an .npz file with arrays {train,val,test}_images uint8 [N,H,H] (or [N,H,H,1]; H even, at least 28) and
+ * @param source `chestmnist` (searched in ., $CHESTMNIST_DATA, ~/.medmnist and the user's cache), `synthetic`, or the
+ *   path of an .npz file with arrays {train,val,test}_images uint8 [N,H,H] (or [N,H,H,1]; H even, at least 28) and
  *   {train,val,test}_labels [N,L] of 0 and 1 (uint8, bool or integers).
- * @throws ERR_DATA_MISSING, ERR_DATA_CORRUPT, ERR_DATA_CHECKSUM (a catalogue file, by name, with another MD5), ERR_DATA_SHAPE, ERR_CONFIG.
+ * @throws ERR_DATA_MISSING, ERR_DATA_CORRUPT, ERR_DATA_CHECKSUM (`chestmnist` with another MD5), ERR_DATA_SHAPE,
+ *   ERR_CONFIG.
  */
 export async function loadDataset(source: string, options: LoadOptions = {}): Promise<Dataset> {
   options.signal?.throwIfAborted();
@@ -51,7 +52,7 @@ export async function loadDataset(source: string, options: LoadOptions = {}): Pr
   return datasetOf(basename(path).replace(/\.npz$/i, ''), path, md5, splits);
 }
 
-/** The first `n` images of a split, sharing its memory; `n` of at least the count gives the split itself. */
+/** The first `n` images of a split, sharing its memory; the split itself when it has no more than `n`. */
 export function limitSplit(split: Split, n: number): Split {
   if (!Number.isInteger(n) || n < 1) {
     throw new ChestMnistError('ERR_CONFIG', {
@@ -71,14 +72,14 @@ export function limitSplit(split: Split, n: number): Split {
   };
 }
 
-/** Throws ERR_DATA_CHECKSUM when `md5` is not that of the catalogue's file of this size. */
+/** Throws ERR_DATA_CHECKSUM when `md5` differs from that of the catalogue's file of this size. */
 export function checkCatalogueMd5(path: string, size: number, md5: string): void {
   const known = knownFile(size);
   if (known.md5 === md5) return;
   throw new ChestMnistError('ERR_DATA_CHECKSUM', {
     found: `${path} has MD5 ${md5}`,
     needed: `${known.md5}, that of ${known.file} in ${CHESTMNIST.record}`,
-    next: `to get it again: npx chestmnist data fetch --size ${size}; data of your own needs another file name`,
+    next: `to download it again: npx chestmnist data fetch --size ${size}; your own data needs another file name`,
   });
 }
 
@@ -92,7 +93,7 @@ async function loadCatalogue(size: number, signal?: AbortSignal): Promise<Datase
       next: `npx chestmnist data fetch --size ${size}; or download it by hand into one of these folders`,
     });
   }
-  // The checksum comes first: it explains a file that cannot be read.
+  // The checksum comes first: a wrong one explains why a file cannot be read.
   const md5 = await hashFile(path, 'md5', signal).catch((cause: unknown) => {
     signal?.throwIfAborted();
     throw new ChestMnistError(
@@ -111,7 +112,7 @@ async function loadCatalogue(size: number, signal?: AbortSignal): Promise<Datase
 
 function datasetOf(name: string, path: string, md5: string, splits: Record<SplitName, Split>): Dataset {
   const { size, labelCount } = splits.train;
-  // Names are those of a file that is known, by its content and not by the number of its columns.
+  // ChestMNIST's names are used for a file with a known MD5 only, whatever its number of columns.
   const isKnown = CHESTMNIST.files.some((known) => known.md5 === md5);
   const labels = isKnown ? CHESTMNIST_LABELS : unnamed(labelCount);
   return { name, size, labels, splits, md5, path };

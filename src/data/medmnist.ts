@@ -37,7 +37,7 @@ export async function readMedmnist(path: string): Promise<Record<SplitName, Spli
   return { train: split('train'), val: split('val'), test: split('test') };
 }
 
-/** Everything that shapes and dtypes can tell, before any image is read. */
+/** Checks all shapes and dtypes before any image is read. */
 function checkHeaders(path: string, headers: ReadonlyMap<string, NpyHeader>): void {
   const of = (key: string) => headers.get(key)!;
   const size = of('train_images').shape[1];
@@ -59,7 +59,7 @@ function checkHeaders(path: string, headers: ReadonlyMap<string, NpyHeader>): vo
     if (!LABEL_DTYPES.includes(labels.dtype)) refuse('labels', `has dtype ${labels.dtype}`, 'uint8 (|u1) of 0 and 1');
     if (labels.shape.length !== 2 || labels.shape[1] === 0) refuse('labels', shown(labels), 'two dimensions, [N, L]');
     if (labels.shape[0] !== count) refuse('labels', shown(labels), `one row for each of the ${count} images`);
-    if (labels.shape[1] !== labelCount) refuse('labels', shown(labels), `${labelCount} columns as train_labels`);
+    if (labels.shape[1] !== labelCount) refuse('labels', shown(labels), `${labelCount} columns, as in train_labels`);
   }
 }
 
@@ -67,7 +67,11 @@ function binaryLabels(path: string, key: string, { data, shape, dtype }: NpyArra
   for (let i = 0; i < data.length; i++) {
     if (data[i] !== 0 && data[i] !== 1) {
       const at = `[${Math.floor(i / shape[1])}, ${i % shape[1]}]`;
-      throw shapeError(path, `${key} holds ${data[i]} at ${at}`, 'labels of 0 and 1 (multi-label, one column a label)');
+      throw shapeError(
+        path,
+        `${key} holds ${data[i]} at ${at}`,
+        'labels of 0 and 1 (multi-label, one column per label)',
+      );
     }
   }
   return dtype === '|u1' ? (data as Uint8Array) : Uint8Array.from(data);

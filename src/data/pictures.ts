@@ -1,7 +1,7 @@
 /**
- * Images for prediction, from files of any size: PNG, JPEG, .npy and .npz to gray uint8 squares of the model's side.
- * Colour becomes gray as in ITU-R BT.601 (what Pillow's "L" does), 16 bits become 8, the largest central square is kept,
- * and it is averaged over areas when made smaller. Not here: the data sets of a training run (data/).
+ * Images for prediction: PNG, JPEG, .npy and .npz files of any size become gray uint8 squares of the model's size.
+ * Colour becomes gray by ITU-R BT.601 (as with Pillow's "L"), 16 bits become 8, the largest central square is kept and
+ * resized by averaging over areas. Not here: the data sets of a training run (load.ts).
  */
 import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import { ChestMnistError } from '../base/errors';
 
 /** Gray images of one file, each `side` x `side` uint8. */
 export interface ImageFile {
-  /** One name an image: the file, or `file.npz#array[i]`. */
+  /** One name per image: the file, or `file.npz#array[i]`. */
   names: string[];
   /** [names.length, side, side] uint8. */
   images: Uint8Array;
@@ -25,9 +25,12 @@ interface Gray {
   height: number;
 }
 
-/** Larger pictures are refused before they are decoded. */
+/** Larger images are refused before they are decoded. */
 const MAX_PIXELS = 64_000_000;
-/** Deflate expands by no more (RFC 1951), and a block of 64 pixels takes a bit of a JPEG at least: beyond, the size is a lie. */
+/**
+ * Deflate cannot expand by more (RFC 1951), and a JPEG needs at least one bit per block of 64 pixels. A header that
+ * claims more is wrong.
+ */
 const MAX_DEFLATE_RATIO = 1032;
 const MAX_JPEG_PIXELS_A_BYTE = 1024;
 
@@ -55,7 +58,7 @@ export async function readImages(file: string, side: number): Promise<ImageFile>
   return { names, images };
 }
 
-/** By content, as names lie. */
+/** The kind by content, since file names may be wrong. */
 async function kindOf(file: string): Promise<'png' | 'jpeg' | 'npz' | 'npy'> {
   const start = Buffer.alloc(8);
   try {
@@ -72,7 +75,7 @@ async function kindOf(file: string): Promise<'png' | 'jpeg' | 'npz' | 'npy'> {
   if (start[0] === 0xff && start[1] === 0xd8) return 'jpeg';
   if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'npz';
   if (start.toString('latin1', 0, 6) === '\x93NUMPY') return 'npy';
-  throw corrupt(file, 'is none of PNG, JPEG, .npy and .npz by its first bytes');
+  throw corrupt(file, 'is not a PNG, JPEG, .npy or .npz file by its first bytes');
 }
 
 async function decode(file: string, kind: 'png' | 'jpeg'): Promise<Gray> {
@@ -99,7 +102,7 @@ function decodePng(bytes: Buffer): Rgba {
   if (bytes.length < 33) throw new Error('it ends early');
   const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
   if (width * height > MAX_PIXELS) throw new Error(`${width}x${height} pixels are more than ${MAX_PIXELS}`);
-  // One channel, the fewest; a row begins with its filter. pngjs sets aside what the header says.
+  // At least one channel, and a filter byte per row. pngjs allocates what the header claims.
   const claimed = height * (1 + Math.ceil((width * bytes[24]) / 8));
   if (width === 0 || claimed > bytes.length * MAX_DEFLATE_RATIO)
     throw new Error(`${width}x${height} pixels cannot be in ${bytes.length} bytes`);
@@ -108,7 +111,7 @@ function decodePng(bytes: Buffer): Rgba {
 
 function decodeJpeg(bytes: Buffer): Rgba {
   const pixels = Math.min(MAX_PIXELS, bytes.length * MAX_JPEG_PIXELS_A_BYTE);
-  // Three components of four bytes and their samples, and the picture; sampling factors can ask for far more.
+  // Room for three components of four bytes, their samples and the image. Sampling factors could request far more.
   const megabytes = 1 + (pixels * 24) / 2 ** 20;
   return decodeJpegData(bytes, { useTArray: true, maxResolutionInMP: pixels / 1e6, maxMemoryUsageInMB: megabytes });
 }
@@ -143,7 +146,7 @@ function imageShape(
   return { count, height, width };
 }
 
-/** The largest central square, as MedMNIST crops pictures that are not square. */
+/** The largest central square, as MedMNIST crops images that are not square. */
 function square({ pixels, width, height }: Gray): Gray {
   if (width === height) return { pixels, width, height };
   const side = Math.min(width, height);
@@ -156,7 +159,7 @@ function square({ pixels, width, height }: Gray): Gray {
   return { pixels: cut, width: side, height: side };
 }
 
-/** A square made `side` pixels wide: each new pixel is the mean of the area it covers. The same image when sizes agree. */
+/** Resizes a square to `side` pixels: each new pixel is the mean of the area it covers. Same size, same array. */
 function resize({ pixels, width }: Gray, side: number): Uint8Array {
   if (width === side) return pixels;
   const spans = Array.from({ length: side }, (_, i) => spanOf((i * width) / side, ((i + 1) * width) / side, width));
@@ -176,7 +179,7 @@ function resize({ pixels, width }: Gray, side: number): Uint8Array {
   return result;
 }
 
-/** Which old pixels lie between `begin` and `end`, and how much of the new one each makes. */
+/** The old pixels between `begin` and `end`, and the weight of each in the new pixel. */
 function spanOf(begin: number, end: number, width: number): { from: number; weights: number[] } {
   const from = Math.floor(begin);
   const to = Math.min(Math.ceil(end), width);
@@ -192,7 +195,7 @@ const corrupt = (file: string, what: string, cause?: unknown): ChestMnistError =
     'ERR_DATA_CORRUPT',
     {
       found: `${path.basename(file)} ${what}`,
-      needed: 'a sound PNG, JPEG, .npy or .npz file',
+      needed: 'an intact PNG, JPEG, .npy or .npz file',
       next: 'export the image again',
     },
     { cause },

@@ -1,4 +1,4 @@
-/** The folders that hold data sets on this machine: where they are searched and where a download goes. Nothing here is created. */
+/** The folders of data sets on this machine, for searching and for downloads. Nothing here creates them. */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -7,13 +7,13 @@ import { cacheDirectory } from '../base/folders';
 /** MedMNIST's Python package keeps its files here. */
 const medmnistDirectory = (): string => join(homedir(), '.medmnist');
 
-/** Folders searched for a catalogue file, first match wins: here, CHESTMNIST_DATA, ~/.medmnist, the user's cache. */
+/** Folders searched for a catalogue file, in order: the current one, CHESTMNIST_DATA, ~/.medmnist, the user's cache. */
 export function dataDirectories(): string[] {
   const named = process.env.CHESTMNIST_DATA;
   return [resolve('.'), ...(named ? [resolve(named)] : []), medmnistDirectory(), cacheDirectory()];
 }
 
-/** Where a download goes: CHESTMNIST_DATA, else ~/.medmnist when Python made it, else the user's cache. */
+/** The folder for downloads: CHESTMNIST_DATA, else ~/.medmnist if it exists, else the user's cache. */
 export function downloadDirectory(): string {
   const named = process.env.CHESTMNIST_DATA;
   if (named) return resolve(named);

@@ -4,7 +4,7 @@ import { loadAddon } from '../setup/load';
 import { SETUP_COMMAND } from '../setup/versions';
 import { CONTRACT, type NativeAddon, type Trainer, type TrainerConfig } from './contract';
 
-/** Every member of a Trainer and of the addon; the compiler refuses a list that is not all of them. */
+/** Every member of a Trainer and of the addon. The compiler refuses an incomplete list. */
 const MEMBERS = {
   loadSplit: true,
   setLearningRate: true,
@@ -28,12 +28,12 @@ const EXPORTS = {
   cpuCapability: true,
   setErrorClass: true,
 } satisfies Record<keyof NativeAddon, true>;
-/** CONTRACT.config is all of TrainerConfig's fields. */
+/** The compiler checks that CONTRACT.config lists all fields of TrainerConfig. */
 CONTRACT.config satisfies readonly (keyof TrainerConfig)[];
 type Missing = Exclude<keyof TrainerConfig, (typeof CONTRACT.config)[number]>;
 true satisfies Missing extends never ? true : never;
 
-/** Where an addon differs from the contract, in words; empty when it does not. */
+/** How an addon differs from the contract, one text per difference. */
 export function contractFaults(addon: Partial<NativeAddon>): string[] {
   const faults: string[] = [];
   const compare = (what: string, found: readonly string[], needed: readonly string[]): void => {
@@ -50,14 +50,17 @@ export function contractFaults(addon: Partial<NativeAddon>): string[] {
 
 let addon: NativeAddon | undefined;
 
-/** Loads the addon on first use. Throws ERR_NATIVE_MISSING, ERR_LIBTORCH_NOT_FOUND, ERR_LIBTORCH_MISMATCH or ERR_PLATFORM_UNSUPPORTED. */
+/**
+ * Loads the addon on first use. Throws ERR_NATIVE_MISSING, ERR_LIBTORCH_NOT_FOUND, ERR_LIBTORCH_MISMATCH or
+ * ERR_PLATFORM_UNSUPPORTED.
+ */
 export function native(): NativeAddon {
   if (!addon) {
     const loaded = loadAddon() as NativeAddon;
     const faults = contractFaults(loaded);
     if (faults.length > 0) {
       throw new ChestMnistError('ERR_NATIVE_MISSING', {
-        found: `the native addon is of other sources than the JavaScript (${faults.join('; ')})`,
+        found: `the native addon was built from other sources than the JavaScript (${faults.join('; ')})`,
         needed: 'an addon built from the sources of this package',
         next: `${SETUP_COMMAND} --rebuild`,
       });

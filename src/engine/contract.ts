@@ -1,12 +1,12 @@
 /**
- * The native contract as TypeScript types: all that crosses between JavaScript and the addon. Plain values and typed
- * arrays cross; no tensor object does. Not here: loading the addon (addon.ts).
+ * The native contract as TypeScript types: everything that crosses between JavaScript and the addon. Plain values and
+ * typed arrays cross; no tensor object does. Not here: loading the addon (addon.ts).
  */
 import type { ExpandedView } from '../data/expand';
 import type { ChestMnistError } from '../base/errors';
 import type { CudaStatus } from '../setup/cuda';
 
-/** Every name that crosses. The addon exports the same as `contract`, and addon.ts compares the two. */
+/** Every name that crosses the boundary. The addon exports the same as `contract`, and addon.ts compares the two. */
 export const CONTRACT = {
   /** Fields of TrainerConfig. */
   config: [
@@ -14,7 +14,7 @@ export const CONTRACT = {
     ...(['threads', 'seed', 'optimizer', 'learningRate', 'weightDecay', 'exact'] as const),
   ],
   stem: ['torchvision', 'cifar'],
-  /** `fp64` is for tests, which measure rounding with it: plain operators alone, and floats cross as float32 all the same. */
+  /** `fp64` is for tests that measure rounding: plain operators only. Floats still cross as float32. */
   precision: ['fp32', 'bf16', 'fp64'],
   optimizer: ['adam', 'adamw'],
   dtype: ['F32', 'I64'],
@@ -24,21 +24,21 @@ export type Stem = (typeof CONTRACT.stem)[number];
 export type Precision = (typeof CONTRACT.precision)[number];
 export type OptimizerName = (typeof CONTRACT.optimizer)[number];
 
-/** What a trainer is made from. Every field is required: defaults are those of the options. */
+/** The configuration of a trainer. Every field is required: the options have the defaults. */
 export interface TrainerConfig {
   stem: Stem;
   /** L: number of labels, the width of the logits. */
   labelCount: number;
-  /** Side of the images handed over, in pixels. */
+  /** Side of the images passed in, in pixels. */
   imageSize: number;
-  /** Side the network sees after nearest resizing; equal to imageSize for none. */
+  /** Side of the network's input after nearest-neighbour resizing; equal to imageSize for no resizing. */
   inputSize: number;
   /** `cpu`, `cuda` or `cuda:N`; `auto` is resolved in TypeScript. */
   device: string;
   precision: Precision;
   /** CPU threads of this trainer's operators, at least 1. */
   threads: number;
-  /** Seed of the initial weights, as torch.manual_seed. */
+  /** Seed of the initial weights, as in torch.manual_seed. */
   seed: number;
   optimizer: OptimizerName;
   learningRate: number;
@@ -61,7 +61,7 @@ export interface EpochProgress {
   /** Samples and steps (optimizer steps) done so far in this call. */
   samples: number;
   steps: number;
-  /** Sum of the loss over the samples so far; the sums of an epoch's parts add up to the whole's, to the last bit. */
+  /** Sum of the loss over the samples so far. The sums of an epoch's parts add up to the epoch's sum, bit for bit. */
   lossSum: number;
   /** Mean loss over the samples so far. */
   loss: number;
@@ -98,39 +98,39 @@ export interface Trainer {
     args: { order: Int32Array; batchSize: number; split?: string },
     onProgress?: (progress: EpochProgress) => void,
   ): Promise<EpochResult>;
-  /** Logits in evaluation mode, of a loaded split or of images handed over. */
+  /** Logits in evaluation mode, of a loaded split or of images passed in. */
   predict(
     args: { batchSize: number } & ({ split: string } | { images: ExpandedView }),
     onProgress?: (progress: { samples: number; seconds: number }) => void,
   ): Promise<PredictResult>;
   stateDict(): Promise<StateDict>;
-  /** Strict: the same names, shapes and dtypes, or ERR_WEIGHTS and nothing is changed. */
+  /** Strict: other names, shapes or dtypes reject with ERR_WEIGHTS and change nothing. */
   loadStateDict(state: StateDict): Promise<void>;
   /** `step` (F32, shape []), then `exp_avg.<parameter>` and `exp_avg_sq.<parameter>` (F32). */
   optimizerState(): Promise<StateDict>;
-  /** As strict; ERR_CHECKPOINT_INCOMPATIBLE, since only a checkpoint holds it. */
+  /** Equally strict; rejects with ERR_CHECKPOINT_INCOMPATIBLE, since only a checkpoint holds this state. */
   loadOptimizerState(state: StateDict): Promise<void>;
-  /** Gradients of one batch in training mode, by parameter name; nothing is updated. For tests of parity. */
+  /** Gradients of one batch in training mode, by parameter name; nothing is updated. For parity tests. */
   gradients(args: { order: Int32Array; split?: string }): Promise<{ loss: number; gradients: StateDict }>;
   /** Ends the running trainEpoch or predict at the next batch boundary. No effect when idle. */
   cancel(): void;
   /** Cancels, waits for the thread, frees all memory. Idempotent. */
   dispose(): Promise<void>;
-  /** What runs: for logs. */
+  /** The device, for logs. */
   readonly device: string;
-  /** How: `plain` operators, the same recorded as CUDA graphs (`graphed`), or the kernels of native/cpu (`fast`). */
+  /** LibTorch's operators (`plain`), the same recorded as CUDA graphs (`graphed`), or native/cpu's kernels (`fast`). */
   readonly execution: 'plain' | 'graphed' | 'fast';
 }
 
 export interface NativeAddon {
-  /** As CONTRACT, of the sources that the addon was built from. */
+  /** CONTRACT in the sources that the addon was built from. */
   readonly contract: typeof CONTRACT;
   Trainer: new (config: TrainerConfig) => Trainer;
   /** LibTorch version at run time, e.g. `2.13.0`. */
   torchVersion(): string;
   cudaStatus(): CudaStatus;
-  /** e.g. `AVX2`; the instruction set LibTorch's CPU kernels use. */
+  /** The instruction set of LibTorch's CPU kernels, e.g. `AVX2`. */
   cpuCapability(): string;
-  /** The class native errors are made of. */
+  /** Sets the class of native errors. */
   setErrorClass(errorClass: typeof ChestMnistError): void;
 }

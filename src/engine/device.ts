@@ -1,5 +1,5 @@
 /**
- * Which device a run uses. `auto` takes CUDA when it can be used and otherwise says in one line why not; CUDA asked for
+ * Chooses the device of a run. `auto` uses CUDA when it can and otherwise explains in one line why not. CUDA requested
  * by name is used or refused, never replaced. Not here: why CUDA cannot be used (setup/cuda.ts).
  */
 import { ChestMnistError } from '../base/errors';

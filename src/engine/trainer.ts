@@ -1,5 +1,5 @@
 /**
- * Trainers of the addon, made from options. The one place that writes their configuration; its defaults are those of the
+ * Creates trainers from options. The only place that writes a trainer's configuration; its defaults are those of the
  * options. Not here: what a trainer does (contract.ts).
  */
 import type { Dataset } from '../data/dataset';
@@ -8,7 +8,7 @@ import type { ResolvedOptions } from '../recipe/options';
 import { native } from './addon';
 import type { Trainer, TrainerConfig } from './contract';
 
-/** A trainer with fresh weights. What is left out is as in a training run without options, on the CPU. */
+/** A trainer with initial weights. Omitted fields are as in a training run without options, on the CPU. */
 export function makeTrainer(config: Partial<TrainerConfig> & Pick<TrainerConfig, 'labelCount' | 'imageSize'>): Trainer {
   return new (native().Trainer)({
     ...nativeFields(resolveOptions({})),
@@ -18,7 +18,7 @@ export function makeTrainer(config: Partial<TrainerConfig> & Pick<TrainerConfig,
   });
 }
 
-/** The trainer of a run, with fresh weights. `device` is resolved. */
+/** The trainer of a run, with initial weights. `device` must be resolved. */
 export const trainerOf = (options: ResolvedOptions, dataset: Dataset, device: string): Trainer =>
   makeTrainer({
     ...nativeFields(options),

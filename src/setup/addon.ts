@@ -1,5 +1,5 @@
 /**
- * Which addon file there is and what it was built from, told by the file chestmnist.json beside it (CMakeLists.txt
+ * Finds the addon's file and what it was built from, which chestmnist.json in the same folder records (CMakeLists.txt
  * writes it). Nothing is loaded.
  */
 import { createHash } from 'node:crypto';
@@ -17,18 +17,18 @@ export interface Addon {
   readonly sources: string;
 }
 
-// node-gyp-build has no types. It takes build/Release first, then prebuilds/<platform>-<arch>.
+// node-gyp-build has no types. It looks in build/Release first, then in prebuilds/<platform>-<arch>.
 // eslint-disable-next-line @typescript-eslint/no-require-imports
 const nodeGypBuild = require('node-gyp-build') as { path(root: string): string };
 
 /**
- * The addons of the package at `root`, the one to prefer first: its own, then the prebuilt one for the release of the CUDA
- * LibTorch (scripts/prebuild.mjs), which lies like a package's inside `cuda`.
+ * The addons of the package at `root`, in order of preference: its own, then the prebuilt one for the release of the
+ * CUDA LibTorch (scripts/prebuild.mjs), which has the same layout inside `cuda`.
  */
 export const findAddons = (root: string): Addon[] =>
   [root, path.join(root, 'cuda')].map(findAddon).filter((addon) => addon !== undefined);
 
-/** The addon in `root`; undefined when there is none or it does not say what it is. */
+/** The addon in `root`; undefined when it or a valid chestmnist.json is missing. */
 export function findAddon(root: string): Addon | undefined {
   try {
     const file = nodeGypBuild.path(root);
@@ -41,15 +41,15 @@ export function findAddon(root: string): Addon | undefined {
   }
 }
 
-/** The addon among these that runs on `libtorch`: the C++ interface is stable within a release only. */
+/** The first addon that runs on `libtorch`: LibTorch's C++ interface is stable within a release only. */
 export const fitting = (addons: readonly Addon[], libtorch: LibTorch): Addon | undefined =>
   addons.find((addon) => releaseOf(addon.libtorch) === releaseOf(libtorch.version));
 
-/** The releases that the addons were built for, in words. */
+/** The releases that the addons were built for, as text. */
 export const releasesOf = (addons: readonly Addon[]): string =>
   addons.map(({ libtorch }) => releaseOf(libtorch)).join(' or ');
 
-/** Hash of all that the addon is built from; an addon with another hash is out of date. */
+/** Hash of everything that the addon is built from. An addon with another hash is out of date. */
 export function sourceHash(root: string): string {
   const hash = createHash('sha256');
   for (const file of ['CMakeLists.txt', ...filesUnder(root, 'native')]) {

@@ -1,6 +1,6 @@
 /**
- * Builds the addon with CMake through cmake-js, in build/cmake; the result is build/Release/chestmnist.node. A build that
- * was killed or failed leaves no addon that looks finished, and the next one starts clean.
+ * Builds the addon with CMake through cmake-js, in build/cmake; the result is build/Release/chestmnist.node. A build
+ * that failed or was killed leaves no addon that looks finished, and the next build starts clean.
  */
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,7 +30,7 @@ export async function buildAddon(options: BuildOptions): Promise<Addon> {
   return writing(path.join(options.root, 'build'), () => build(options), AGAIN);
 }
 
-const AGAIN = { then: 'the same command again' };
+const AGAIN = { then: 'run the same command again' };
 
 async function build({ root, libtorch, verbose, signal }: BuildOptions): Promise<Addon> {
   const release = path.join(root, 'build', 'Release');
@@ -38,8 +38,8 @@ async function build({ root, libtorch, verbose, signal }: BuildOptions): Promise
   const finishedMark = path.join(work, 'finished');
   const recipe = JSON.stringify([root, libtorch.directory, libtorch.version]);
 
-  // CMake remembers libraries it found and half-written object files look done: only a finished build of the same
-  // recipe is built upon.
+  // CMake caches the libraries it found, and half-written object files look complete: only a finished build of the same
+  // recipe is reused.
   const previous = existsSync(finishedMark) ? readFileSync(finishedMark, 'utf8') : '';
   rmSync(previous === recipe ? finishedMark : work, { recursive: true, force: true });
   for (const name of ['chestmnist.node', 'chestmnist.json', 'chestmnist_cuda.so'])
@@ -102,7 +102,7 @@ async function cmakeJs(args: string[], { root, log, verbose, signal }: Step): Pr
   const out = createWriteStream(log, { flags: 'a' });
   const written = finished(out);
   written.catch(() => undefined); // reported where it is awaited, if it still is
-  // A process group of its own, so that an interrupt ends the compilers too and not only cmake-js.
+  // Its own process group, so that an interrupt ends the compilers too and not only cmake-js.
   const child = spawn(process.execPath, [program, ...args], {
     cwd: root,
     detached: process.platform !== 'win32',
@@ -139,7 +139,7 @@ function killGroup(pid: number): void {
   try {
     process.kill(process.platform === 'win32' ? pid : -pid, 'SIGTERM');
   } catch {
-    // It has ended by itself.
+    // It has already ended.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Which LibTorch set-up tries next: one that is here and fits an addon, else one got from a network, else one that takes
- * a build. Not here: loading it (index.ts).
+ * Chooses the LibTorch that set-up tries next: one on this machine that fits an addon, else a download, else one that
+ * needs a build. Not here: loading it (index.ts).
  */
 import { lstatSync, readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -23,7 +23,7 @@ export interface Choice {
 export interface Broken {
   libtorch: LibTorch;
   error: ChestMnistError;
-  /** An addon that is built here may load with it: the one that was tried was built elsewhere. */
+  /** Whether it may load with an addon built now: the addon that was tried was built earlier or elsewhere. */
   mendable: boolean;
 }
 
@@ -39,11 +39,14 @@ export interface Search {
   signal: AbortSignal | undefined;
 }
 
-/** One that the user named is used whatever it takes, and no other is. */
+/** Whether the user named a LibTorch. Then only that one is used, even if it needs a build. */
 export const isNamed = (from: string | undefined): boolean =>
   from !== undefined || Boolean(process.env.CHESTMNIST_LIBTORCH);
 
-/** The next one to try. Throws ERR_LIBTORCH_NOT_FOUND with every source and its reason, ERR_BUILD, ERR_DISK or ERR_OUTPUT. */
+/**
+ * The next LibTorch to try. Throws ERR_LIBTORCH_NOT_FOUND with every source and its reason, ERR_BUILD, ERR_DISK or
+ * ERR_OUTPUT.
+ */
 export async function choose({ root, addons, broken, cuda, from, log, signal }: Search): Promise<Choice> {
   const env = process.env;
   const failures: Failure[] = [];
@@ -64,14 +67,14 @@ export async function choose({ root, addons, broken, cuda, from, log, signal }: 
   const wanted = isNamed(from) ? any : { root, env, refuse: refuseUnfit };
 
   const version = PINNED[cuda ? 'cuda' : 'cpu'];
-  /** Whether what would be downloaded has its addon here. */
+  /** Whether there already is an addon for the LibTorch that would be downloaded. */
   const buildless = addons.some(({ libtorch }) => releaseOf(libtorch) === version);
   let notGot: ChestMnistError | undefined;
   const get = async (): Promise<LibTorch | undefined> => {
     if (broken.some(({ libtorch }) => isCached(libtorch.directory, `${version}-${cuda ? 'cu' : 'cpu'}`)))
       return undefined;
     try {
-      // Before a large download, not after it.
+      // Checked before the large download, not after it.
       checkLink(root);
       if (!buildless) checkTools({ version, source: 'to be downloaded' });
       return await obtain({ cuda, env, log, signal, again: () => locateSetUp(wanted, []) }, failures);
@@ -101,13 +104,13 @@ const nothing = (cuda: boolean): ChestMnistError =>
     next: `with a network, ${SETUP_COMMAND} (HTTPS_PROXY, PIP_INDEX_URL and CHESTMNIST_LIBTORCH_MIRROR are honoured)`,
   });
 
-/** The error with what every other source said, and the way without a network. */
+/** Adds the reasons of all other sources to the error, and what to do without a network. */
 function withOtherWays({ code, found, needed, next }: ChestMnistError, failures: readonly Failure[]): ChestMnistError {
   const others = failures
     .filter(({ reason }) => reason !== found)
     .map(({ source, reason }) => `  ${source}: ${reason}`);
   return new ChestMnistError(code, {
-    found: `${found}; of the other sources\n${others.join('\n')}\n`,
+    found: `${found}; the other sources:\n${others.join('\n')}\n`,
     needed,
     next: `${next}; without a network, copy a torch wheel or LibTorch zip here and run ${SETUP_COMMAND} --from FILE`,
   });
@@ -123,18 +126,18 @@ function lackingTools(libtorch: LibTorch): ChestMnistError | undefined {
   }
 }
 
-/** A folder in the place of the link, put there by hand, would hide what is got: ERR_LIBTORCH_MISMATCH. */
+/** Throws ERR_LIBTORCH_MISMATCH when the link's place holds a folder, which would hide the LibTorch to download. */
 function checkLink(root: string): void {
   const place = libtorchLink(root);
   if (!lstatSync(place, { throwIfNoEntry: false })?.isDirectory()) return;
   throw new ChestMnistError('ERR_LIBTORCH_MISMATCH', {
-    found: `${place} is a folder that is not the LibTorch wanted, and it would hide another`,
-    needed: 'a link there, which set-up makes',
+    found: `${place} is a folder without the LibTorch that is needed, and it would hide any other`,
+    needed: 'a link there, which set-up creates',
     next: `move ${place} away, then ${SETUP_COMMAND}`,
   });
 }
 
-/** True for the LibTorch of an entry of the cache whose name starts with `name`. */
+/** Whether `directory` is the LibTorch of a cache entry whose name starts with `name`. */
 function isCached(directory: string, name: string): boolean {
   try {
     return readdirSync(libtorchCache()).some(

@@ -1,5 +1,5 @@
 /**
- * Why CUDA cannot be used here, in words, and what makes it usable: the one place for both. Not here: asking the addon
+ * Explains why CUDA cannot be used here and how to make it usable. No other file does. Not here: asking the addon
  * (engine/), choosing a device (engine/device.ts).
  */
 import type { CudaUnavailableReason } from '../base/errors';
@@ -14,13 +14,13 @@ export interface CudaStatus {
   builtWith?: string;
   /** CUDA version the driver supports, e.g. `12.8`. */
   driver?: string;
-  /** Why steps cannot be recorded as CUDA graphs, and are launched kernel by kernel; absent when they can. */
+  /** Why steps are launched kernel by kernel instead of recorded as CUDA graphs; absent when they can be recorded. */
   noGraphs?: string;
-  /** What the driver shows, whether or not LibTorch can use it; memory in bytes. */
+  /** The devices that the driver shows, whether or not LibTorch can use them; memory in bytes. */
   devices: { index: number; name: string; totalMemory: number }[];
 }
 
-/** Why CUDA cannot be used, and what is needed for it; undefined when it can be used. */
+/** Why CUDA cannot be used, and what is needed to use it. */
 export interface CudaObstacle {
   reason: CudaUnavailableReason;
   /** A clause, such as `no NVIDIA driver was found`. */
@@ -31,6 +31,7 @@ export interface CudaObstacle {
   unused?: string;
 }
 
+/** Undefined when CUDA can be used. */
 export function cudaObstacle(status: CudaStatus): CudaObstacle | undefined {
   if (status.available) return undefined;
   const { driver, builtWith, devices } = status;

@@ -1,6 +1,6 @@
 /**
- * What set-up finds on this machine and whether training can run, as data. It changes nothing; LibTorch is loaded in a
- * process of its own, so that a crash of it is a finding and not the end. Not here: wording (cli/doctor.ts).
+ * Examines the installation: what set-up finds on this machine and whether training can run, as data. Changes nothing.
+ * LibTorch is loaded in a separate process, so that its crash is reported. Not here: wording (cli/verbs/doctor.ts).
  */
 import { readdirSync, statSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
@@ -20,7 +20,7 @@ import { load, type Loaded } from './probe';
 import { thisPlatform, type Platform } from './platform';
 import { PACKAGE_ROOT } from './versions';
 
-/** A part that does not work. */
+/** What does not work, in the parts of an error. */
 export interface Problem {
   code: ErrorCode;
   found: string;
@@ -35,13 +35,13 @@ export interface DoctorReport {
   platform: Platform;
   cpu: { model: string; threads: number; /** e.g. `AVX2`; when the addon loads. */ capability?: string };
   memory: { bytes: number };
-  /** Variables that matter here and are set; of proxies only that they are, since they may hold a password. */
+  /** Relevant variables that are set. The values of proxy and pip variables are not shown: they may hold a password. */
   environment: Record<string, string>;
   /** The addon's file and what it was built against; `current` is false when its sources changed since. */
   addon?: Addon & { current: boolean };
-  /** LibTorch by its files; `loaded` is what it says of itself once loaded. */
+  /** LibTorch as its files describe it; `loaded` is the version that it reports once loaded. */
   libtorch?: LibTorch & { loaded?: string };
-  /** Sources of LibTorch that were looked at in vain. */
+  /** Sources without a usable LibTorch. */
   looked: Failure[];
   cuda?: CudaStatus;
   /** ChestMNIST files found, by size in pixels. */
@@ -54,7 +54,7 @@ export interface DoctorReport {
   next: string;
 }
 
-/** Examines the installation. Never throws for what it finds wrong. */
+/** Examines the installation. Problems are part of the report and never thrown. */
 export async function doctor(): Promise<DoctorReport> {
   const looked: Failure[] = [];
   let addon = findAddons(PACKAGE_ROOT).at(0);
@@ -108,7 +108,7 @@ function environment(): Record<string, string> {
   );
 }
 
-/** An address without the password that may be in it. */
+/** A value without the password that a URL may contain. */
 const shown = (value: string): string => (/^\w+:\//.test(value) ? withoutCredentials(value) : value);
 
 function findData(): DoctorReport['data'] {
@@ -118,7 +118,7 @@ function findData(): DoctorReport['data'] {
   });
 }
 
-/** Bytes of all files under a folder that can be read; links are not followed. Another process may change it meanwhile. */
+/** Bytes of all readable files under a folder, which another process may change meanwhile. Links are not followed. */
 function bytesUnder(folder: string): number {
   try {
     return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {

@@ -1,7 +1,7 @@
 /**
- * Takes what the addon needs out of a zip (a wheel or LibTorch's archive): libraries, headers, the version. Paths that
- * leave the destination are refused; sizes and CRCs are checked by the zip reader. A few entries at a time, so that the
- * thousands of headers are written while the one large library inflates.
+ * Extracts what the addon needs from a zip (a wheel or LibTorch's archive): libraries, headers, the version. Paths that
+ * leave the destination are refused; the zip reader checks sizes and CRCs. Several entries are extracted at a time, so
+ * that the thousands of headers are written while the one large library inflates.
  */
 import { mkdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -11,10 +11,10 @@ import { ChestMnistError } from '../base/errors';
 
 const AT_ONCE = 4;
 
-/** Where an entry goes, relative to the destination; undefined leaves it out. */
+/** Where an entry goes, relative to the destination; undefined to leave it out. */
 export type Selection = (entry: string) => string | undefined;
 
-/** Extracts the selected entries; returns how many files and bytes were written. ERR_DATA_CORRUPT, ERR_DATA_MISSING. */
+/** Extracts the selected entries and counts files and bytes. Throws ERR_DATA_CORRUPT or ERR_DATA_MISSING. */
 export async function extract(
   archive: string,
   destination: string,
@@ -45,7 +45,7 @@ export async function extract(
         }
       }
     };
-    // Every worker has ended when this throws, so that nothing still writes into a folder that is then removed.
+    // Waits for every worker before it throws, so that none still writes into a folder that the caller removes.
     const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, worker));
     for (const result of ended) if (result.status === 'rejected') throw result.reason;
     return { files: chosen.length, bytes: chosen.reduce((sum, entry) => sum + entry.uncompressedSize, 0) };
@@ -60,7 +60,7 @@ function inside(destination: string, target: string, archive: string): string {
   throw new ChestMnistError('ERR_DATA_CORRUPT', {
     found: `${archive} has an entry that leaves the folder it is extracted to: ${target}`,
     needed: 'a LibTorch archive or wheel',
-    next: 'get the file again from where it came',
+    next: 'get the file from its source again',
   });
 }
 
@@ -69,7 +69,7 @@ const isLibrary = (file: string): boolean => /\.(so|dylib|dll)(\.|$)/.test(path.
 /** Not needed to build or run an addon: Python's own library and test programs. */
 const LEFT_OUT = /^lib(torch_python|jitbackend_test|torchbind_test|backend_with_compiler|aoti_custom_ops|shm)\b/;
 
-/** A torch wheel or the official archive (top folder `torch` or `libtorch`) -> `torch/lib`, `torch/include`, the version. */
+/** A torch wheel or the official archive (top folder `torch` or `libtorch`) -> `torch/lib`, `torch/include`, version. */
 export const libtorchEntries: Selection = (entry) => {
   const match = /^(?:torch|libtorch)\/(lib\/[^/]+|include\/.+|version\.py|build-version)$/.exec(entry);
   if (!match?.[1] || LEFT_OUT.test(path.basename(match[1]))) return undefined;

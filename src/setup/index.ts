@@ -1,6 +1,7 @@
 /**
- * Set-up: a LibTorch that this package can use, the link to it, and an addon that fits it. Running it again changes
- * nothing and is quick; killed at any moment, the next run repairs. Not here: the command line (cli/setup.ts).
+ * Set-up: finds or downloads a LibTorch that this package can use, links it, and builds an addon if none fits. Running
+ * it again is quick and changes nothing. After a set-up that was killed, the next one repairs the installation. Not
+ * here: the command line (cli/verbs/setup.ts).
  */
 import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
@@ -20,15 +21,15 @@ import { load, type Loaded } from './probe';
 import { libtorchLink, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 
 export interface SetupOptions {
-  /** Insist on a CUDA build of LibTorch; gets a large download when there is none. */
+  /** Require a CUDA build of LibTorch; starts a large download when none is found. */
   cuda?: boolean;
-  /** A torch wheel or LibTorch zip on this machine to take LibTorch from, instead of looking for one. */
+  /** A torch wheel or LibTorch zip on this machine to use, instead of searching for a LibTorch. */
   from?: string;
-  /** Build the addon even when the one there fits. */
+  /** Build the addon even if an existing one fits. */
   rebuild?: boolean;
-  /** Lines for people: what is being done. */
+  /** Receives a line of text for each thing that is done. */
   log?: (line: string) => void;
-  /** Everything the build prints. */
+  /** Receives everything the build prints. */
   verbose?: (line: string) => void;
   signal?: AbortSignal;
 }
@@ -42,18 +43,18 @@ export interface SetupResult {
 }
 
 /**
- * Finds or gets LibTorch, links it, and builds the addon unless one that fits is there. Two calls at once wait for each
- * other. Throws ERR_PLATFORM_UNSUPPORTED, ERR_LIBTORCH_NOT_FOUND (each source with its reason), ERR_LIBTORCH_MISMATCH,
- * ERR_NATIVE_MISSING, ERR_BUILD, ERR_CONFIG, and ERR_DISK or ERR_OUTPUT when the package or the cache cannot be written.
+ * Finds or downloads LibTorch, links it, and builds the addon unless one fits. Concurrent calls wait for each other.
+ * Throws ERR_PLATFORM_UNSUPPORTED, ERR_LIBTORCH_NOT_FOUND (each source with its reason), ERR_LIBTORCH_MISMATCH,
+ * ERR_NATIVE_MISSING, ERR_BUILD, ERR_CONFIG, and ERR_DISK or ERR_OUTPUT when the package or cache cannot be written.
  */
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const { log = () => undefined, signal } = options;
   checkPlatform();
   if (options.from !== undefined && process.env.CHESTMNIST_LIBTORCH) {
     throw new ChestMnistError('ERR_CONFIG', {
-      found: `--from ${options.from}, and CHESTMNIST_LIBTORCH=${process.env.CHESTMNIST_LIBTORCH}, which every run would take`,
-      needed: 'one of them',
-      next: 'unset CHESTMNIST_LIBTORCH, then the same command',
+      found: `--from ${options.from}, and CHESTMNIST_LIBTORCH=${process.env.CHESTMNIST_LIBTORCH}, which every run would use instead`,
+      needed: 'only one of them',
+      next: 'unset CHESTMNIST_LIBTORCH, then run the same command again',
     });
   }
   const root = PACKAGE_ROOT;
@@ -66,15 +67,15 @@ export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
     confirmUsed(root, libtorch);
     const obstacle = cudaObstacle(loaded.cuda);
     if (obstacle?.unused)
-      log(`${obstacle.unused} stays unused by this CPU build: ${obstacle.remedy}, which ${CUDA_SIZES}`);
+      log(`this CPU build does not use ${obstacle.unused}; to use it: ${obstacle.remedy}, which ${CUDA_SIZES}`);
     return { libtorch, addon: addon.file, built };
   };
-  // A package that another user installed can be used with a LibTorch of one's own, as long as nothing is to be built.
+  // A package that another user installed works with this user's LibTorch, as long as nothing has to be built.
   if (blocked) return work();
   return withLock(path.join(root, 'build', 'setup.lock'), work, { waiting, signal, next: AGAIN });
 }
 
-const AGAIN = { then: 'the same command again' };
+const AGAIN = { then: 'run the same command again' };
 
 /** A LibTorch and an addon that were loaded together. */
 interface Ready {
@@ -85,8 +86,8 @@ interface Ready {
 }
 
 /**
- * Tries one LibTorch after the other: only one that loads may be linked, or the next set-up would find it first again.
- * Each is tried once, and once more with an addon built for it.
+ * Tries one LibTorch after another. Only one that loads may be linked: the next set-up looks at the link first. Each is
+ * tried once, and once more with an addon built for it.
  */
 async function firstThatLoads(
   root: string,
@@ -104,7 +105,7 @@ async function firstThatLoads(
     const loaded = await tryLoading({ addon, libtorch });
     if (!(loaded instanceof ChestMnistError)) return { libtorch, addon, built: !there, loaded };
     log(`it does not load here: ${loaded.found}`);
-    // Building does not mend a LibTorch that is not whole.
+    // A build does not fix an incomplete LibTorch.
     const mendable = there !== undefined && loaded.code !== 'ERR_LIBTORCH_NOT_FOUND';
     const tried = broken.find((one) => isSame(one.libtorch.directory, libtorch.directory));
     if ((tried && !tried.mendable) || (isNamed(from) && !mendable)) throw loaded;
@@ -121,11 +122,11 @@ async function buildFor(
   const logFile = path.join(root, 'build', 'build.log');
   const why =
     addons.length > 0 && !fitting(addons, libtorch) ? `the addon here is for LibTorch ${releasesOf(addons)}, ` : '';
-  log(`${why}building the addon: takes CMake, a C++20 compiler and about a minute; log in ${logFile}`);
+  log(`${why}building the addon: needs CMake and a C++20 compiler, takes about a minute; log in ${logFile}`);
   return buildAddon({ root, libtorch, ...(verbose ? { verbose } : {}), ...(signal ? { signal } : {}) });
 }
 
-/** Loads in a process of its own; the error when it does not load. */
+/** Loads the addon in a separate process; returns the error if it does not load. */
 async function tryLoading(resolved: Resolved): Promise<Loaded | ChestMnistError> {
   try {
     return await load(resolved);
@@ -135,7 +136,7 @@ async function tryLoading(resolved: Resolved): Promise<Loaded | ChestMnistError>
   }
 }
 
-/** What was set up has to be what a run finds, or the way out is told: ERR_LIBTORCH_MISMATCH. */
+/** Throws ERR_LIBTORCH_MISMATCH unless a run would use the LibTorch that was set up. */
 function confirmUsed(root: string, { directory, version, source }: LibTorch): void {
   let used = 'none';
   try {
@@ -147,24 +148,24 @@ function confirmUsed(root: string, { directory, version, source }: LibTorch): vo
   const place = libtorchLink(root);
   const byHand = lstatSync(place, { throwIfNoEntry: false })?.isDirectory();
   throw new ChestMnistError('ERR_LIBTORCH_MISMATCH', {
-    found: `LibTorch ${version} in ${directory} (${source}) loads, but a run would take ${used}`,
-    needed: `the link ${place} to it, which ${byHand ? 'is a folder' : 'could not be made'}, or a variable that names it`,
+    found: `LibTorch ${version} in ${directory} (${source}) loads, but a run would use ${used}`,
+    needed: `a link to it at ${place}, which ${byHand ? 'is a folder' : 'could not be created'}, or a variable that names it`,
     next: byHand
       ? `move ${place} away, then ${SETUP_COMMAND}`
       : `set CHESTMNIST_LIBTORCH=${directory} whenever chestmnist is used; or, as the user who installed the package, ${SETUP_COMMAND}`,
   });
 }
 
-/** The addons here, but for those whose sources changed; none when one is to be built anyway. What a killed build left is taken away. */
+/** The addons here whose sources have not changed; none with `rebuild`. Removes what a killed build left. */
 function usableAddons(root: string, { rebuild }: SetupOptions): Addon[] {
-  // It would hide the prebuilt one.
+  // A partial build would hide the prebuilt addon.
   const partial = path.join(root, 'build', 'Release', 'chestmnist.node');
   if (!findAddon(root) && existsSync(partial)) rmSync(partial);
   const current = sourceHash(root);
   return rebuild ? [] : findAddons(root).filter(({ sources }) => sources === current);
 }
 
-/** The error to end with when something has to be written into a package that cannot be written. */
+/** Undefined if the package can be written, else the error for when something has to be written into it. */
 function unwritable(root: string): Error | undefined {
   try {
     mkdirSync(path.join(root, 'build'), { recursive: true });
@@ -181,7 +182,7 @@ function unwritable(root: string): Error | undefined {
   }
 }
 
-/** Points the package's link at `directory`; true when that changed something. A folder put there by hand is left alone. */
+/** Points the package's link at `directory`; returns whether it changed. A folder in the link's place is kept. */
 export function link(root: string, directory: string): boolean {
   const place = libtorchLink(root);
   const there = lstatSync(place, { throwIfNoEntry: false });
@@ -190,7 +191,7 @@ export function link(root: string, directory: string): boolean {
   const fresh = `${place}.${process.pid}`;
   rmSync(fresh, { force: true });
   symlinkSync(realpathSync(directory), fresh, 'junction');
-  if (process.platform === 'win32') rmSync(place, { force: true }); // cannot be renamed over there
+  if (process.platform === 'win32') rmSync(place, { force: true }); // Windows cannot rename over it
   renameSync(fresh, place);
   return true;
 }

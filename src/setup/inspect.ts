@@ -1,6 +1,6 @@
 /**
- * What a directory that may be a LibTorch is: its version and CUDA build, read from its files. Nothing is loaded or run.
- * It reads the three layouts: a wheel's `torch` package, the official archive, and what set-up extracts from either.
+ * Inspects a directory that may be a LibTorch: its version and CUDA build, read from its files. Nothing is loaded or
+ * run. There are three layouts: a wheel's `torch` package, the official archive, and what set-up extracts from either.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -13,7 +13,7 @@ export interface LibTorch {
   readonly version: string;
   /** CUDA version it was built with, e.g. `13.0`; absent for a CPU build. */
   readonly cuda?: string;
-  /** Where it came from, in words. */
+  /** Where it was found, for messages. */
   readonly source: string;
 }
 
@@ -22,7 +22,7 @@ const CUDA_LIBRARY = { linux: 'libtorch_cuda.so', darwin: 'libtorch_cuda.dylib',
 const onPlatform = (names: Record<'linux' | 'darwin' | 'win32', string>): string =>
   names[process.platform as keyof typeof names] ?? names.linux;
 
-/** The LibTorch in `directory`, or a text that says why it is none that can be used. */
+/** The LibTorch in `directory`, or the reason why it cannot be used. */
 export function inspectLibTorch(directory: string, source: string): LibTorch | string {
   if (!existsSync(directory)) return `${directory} does not exist`;
   const library = path.join('lib', onPlatform(LIBRARY));
@@ -53,7 +53,7 @@ function header(directory: string): string | undefined {
   return numbers.includes(undefined) ? undefined : numbers.join('.');
 }
 
-/** `2.14.1+cu130` -> `13.0`; `unknown` when the version does not say. */
+/** `2.14.1+cu130` -> `13.0`; `unknown` when the version has no CUDA tag. */
 function cudaOfTag(version: string): string {
   const digits = /\+cu(\d+)$/.exec(version)?.[1];
   return digits ? `${digits.slice(0, -1)}.${digits.slice(-1)}` : 'unknown';

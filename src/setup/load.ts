@@ -1,6 +1,6 @@
 /**
- * Loads the addon: the only place that does. What can be told from files (is it there, does it fit the LibTorch) is told
- * before the dynamic linker runs, since its messages name a symbol and not the remedy.
+ * The only place that loads the addon. What files can show (is it there, does it fit the LibTorch) is checked before
+ * the dynamic linker runs, since the linker's messages name a symbol and not the remedy.
  */
 import os from 'node:os';
 import path from 'node:path';
@@ -33,7 +33,7 @@ export function loadAddon({ addon, libtorch }: Resolved = resolveAddon()): unkno
   }
 }
 
-/** The addon and the LibTorch it will run on, both checked by their files. Errors as loadAddon. */
+/** The addon and the LibTorch it will run on, both checked by their files. Throws the errors of loadAddon. */
 export function resolveAddon(root = PACKAGE_ROOT, env = process.env): Resolved {
   checkPlatform();
   const addons = findAddons(root);
@@ -64,7 +64,7 @@ export function resolveAddon(root = PACKAGE_ROOT, env = process.env): Resolved {
   });
 }
 
-/** Code that a bundler moved out of the package cannot find the addon: ERR_NATIVE_MISSING says what to tell the bundler. */
+/** Throws ERR_NATIVE_MISSING, with the bundler's setting, when a bundler moved this code out of the package. */
 function checkPlace(root: string): void {
   let name: unknown;
   try {
@@ -74,7 +74,7 @@ function checkPlace(root: string): void {
   }
   if (name === 'chestmnist') return;
   throw new ChestMnistError('ERR_NATIVE_MISSING', {
-    found: `the code of chestmnist runs outside of its package, for it is not in ${root}; it seems to be bundled`,
+    found: `the code of chestmnist runs outside of its package, which is not in ${root}; it seems to be bundled`,
     needed: 'the package in node_modules, since its native addon cannot be bundled',
     next: 'mark chestmnist as external: esbuild --external:chestmnist, webpack externals, Next.js serverExternalPackages',
   });
@@ -83,9 +83,9 @@ function checkPlace(root: string): void {
 const isLinked = ({ directory }: LibTorch): boolean => isSame(libtorchLink(PACKAGE_ROOT), directory);
 
 /**
- * A LibTorch other than the linked one (CHESTMNIST_LIBTORCH, or a link that was lost) is loaded first by its full path:
- * the addon then gets it by name, before its run path is looked at. Node reports that the library is no addon, which is
- * true and expected; RTLD_NODELETE keeps it loaded.
+ * Loads a LibTorch other than the linked one (CHESTMNIST_LIBTORCH, or a link that was lost) by its full path. The addon
+ * then gets it by name, before its run path is searched. Node reports that the library is not an addon, which is
+ * expected; RTLD_NODELETE keeps it loaded.
  */
 function preload({ directory }: LibTorch): void {
   const lib = path.join(directory, 'lib');
@@ -102,11 +102,11 @@ function preload({ directory }: LibTorch): void {
   }
 }
 
-/** In the user's cache a LibTorch is removed with the record that calls it complete. */
+/** What to remove: the LibTorch, in the user's cache together with the manifest that marks it as complete. */
 const entryOf = ({ directory }: LibTorch): string =>
   existsSync(path.join(directory, '..', MANIFEST)) ? path.dirname(directory) : directory;
 
-/** The dynamic linker's message, with what it means and what to do. */
+/** An error with the dynamic linker's message, what it means and what to do. */
 export function explain(error: unknown, addon: Addon, libtorch: LibTorch): ChestMnistError {
   const message = error instanceof Error ? error.message : String(error);
   const what = `${addon.file} with LibTorch ${libtorch.version} in ${libtorch.directory} (${libtorch.source}): ${message}`;
@@ -117,7 +117,7 @@ export function explain(error: unknown, addon: Addon, libtorch: LibTorch): Chest
         found: what,
         needed:
           'a newer C or C++ library than this system has: LibTorch needs glibc 2.28, the prebuilt addon glibc 2.34 and the libstdc++ of GCC 12',
-        next: `build the addon here: ${SETUP_COMMAND} --rebuild (takes CMake and a C++20 compiler); or use a newer system, such as Debian 12`,
+        next: `build the addon here: ${SETUP_COMMAND} --rebuild (needs CMake and a C++20 compiler); or use a newer system, such as Debian 12`,
       },
       { cause: error },
     );

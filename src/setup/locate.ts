@@ -1,6 +1,6 @@
 /**
- * Finds a LibTorch that is on this machine already: the environment variable, the package's link, the user's cache, and
- * for set-up a Python's installed torch. Every source that fails is named with its reason. Gets nothing from a network.
+ * Finds a LibTorch on this machine: in the environment variable, the package's link, the user's cache and, for set-up,
+ * a Python's installed torch. Every source that fails is recorded with its reason. Does not use the network.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { ChestMnistError } from '../base/errors';
 import { inspectLibTorch, type LibTorch } from './inspect';
 import { libtorchCache, libtorchLink, MANIFEST, SETUP_COMMAND } from './versions';
 
-/** The same place, links followed; as they are written where one does not exist. */
+/** Whether two paths are the same place. Links are followed; a path that does not exist is compared as written. */
 export function isSame(a: string, b: string): boolean {
   const real = (place: string): string => {
     try {
@@ -21,7 +21,7 @@ export function isSame(a: string, b: string): boolean {
   return real(a) === real(b);
 }
 
-/** A source that was looked at in vain. */
+/** A source without a usable LibTorch. */
 export interface Failure {
   readonly source: string;
   readonly reason: string;
@@ -31,13 +31,14 @@ export interface Wanted {
   /** Package root. */
   root: string;
   env: NodeJS.ProcessEnv;
-  /** Says no, with a reason, to a LibTorch that is not wanted (another version, no CUDA). */
+  /** Returns why a LibTorch is not wanted (another version, no CUDA), or undefined to accept it. */
   refuse?: (libtorch: LibTorch) => string | undefined;
 }
 
 /**
- * The LibTorch already set up, or the failures. A CHESTMNIST_LIBTORCH that does not work is an error of its own and is
- * never passed over: ERR_LIBTORCH_NOT_FOUND, or ERR_LIBTORCH_MISMATCH when it is one that is not wanted.
+ * The LibTorch already set up; undefined, with the reasons added to `failures`, when there is none. A
+ * CHESTMNIST_LIBTORCH that cannot be used is never skipped: it throws ERR_LIBTORCH_NOT_FOUND, or ERR_LIBTORCH_MISMATCH
+ * when `refuse` rejects it.
  */
 export function locateSetUp({ root, env, refuse }: Wanted, failures: Failure[]): LibTorch | undefined {
   const named = env.CHESTMNIST_LIBTORCH;
@@ -85,7 +86,7 @@ function firstUsable(
   return undefined;
 }
 
-/** Directories in the cache that were completed. Newest version first. */
+/** The complete directories in the cache, newest version first. */
 function cached(): string[] {
   try {
     const names = readdirSync(libtorchCache()).filter((name) => existsSync(path.join(libtorchCache(), name, MANIFEST)));
@@ -102,7 +103,7 @@ const FIND_TORCH = `import importlib.util, sys
 spec = importlib.util.find_spec("torch")
 sys.stdout.write(list(spec.submodule_search_locations)[0] if spec and spec.submodule_search_locations else "")`;
 
-/** The Pythons to ask: the one named by CHESTMNIST_PYTHON, else those on the path. */
+/** The Pythons to try: the one named by CHESTMNIST_PYTHON, else those on the path. */
 export const pythons = (env: NodeJS.ProcessEnv): string[] =>
   env.CHESTMNIST_PYTHON
     ? [env.CHESTMNIST_PYTHON]
@@ -110,7 +111,7 @@ export const pythons = (env: NodeJS.ProcessEnv): string[] =>
       ? ['python', 'py']
       : ['python3', 'python'];
 
-/** A LibTorch inside a Python's installed torch. */
+/** The LibTorch inside a Python's installed torch. */
 export function locateInPython({ env, refuse }: Wanted, failures: Failure[]): LibTorch | undefined {
   for (const python of pythons(env)) {
     const source = `torch of ${python}`;

@@ -1,6 +1,7 @@
 /**
- * Gets a LibTorch from a network: the official archive, else a wheel through pip (a wheel is a zip with LibTorch inside).
- * With `cuda`, pip's CUDA build and the NVIDIA libraries it names. It ends in the user's cache, whole or not at all.
+ * Downloads a LibTorch: the official archive, else a wheel through pip (a wheel is a zip with LibTorch inside). With
+ * `cuda`, pip's CUDA build and the NVIDIA libraries it names. The result appears in the user's cache, whole or not at
+ * all.
  */
 import {
   accessSync,
@@ -30,38 +31,38 @@ export interface ObtainOptions {
   env: NodeJS.ProcessEnv;
   log: (line: string) => void;
   signal?: AbortSignal | undefined;
-  /** Looks again once the lock is held: another process may have got it meanwhile. */
+  /** Searches again once the lock is held: another process may have downloaded it meanwhile. */
   again: () => LibTorch | undefined;
 }
 
 export interface FileOptions extends Pick<ObtainOptions, 'log' | 'signal'> {
   /** A torch wheel, or LibTorch's archive. */
   file: string;
-  /** Says no, with a reason, to a LibTorch that is not wanted. */
+  /** Returns why a LibTorch is not wanted, or undefined to accept it. */
   refuse: (libtorch: LibTorch) => string | undefined;
 }
 
-/** Bytes on disk while it is got: what is downloaded and what is extracted from it. Measured; pip's own cache is not in it. */
+/** Bytes needed on disk: the download and what is extracted from it. Measured, without pip's own cache. */
 const DISK_BYTES = { cpu: 0.8e9, cuda: 7e9 } as const;
 
-/** What `setup --cuda` says before it starts. Measured for torch 2.14.1 on Linux x64. */
+/** Printed by `setup --cuda` before it starts. Measured for torch 2.14.1 on Linux x64. */
 export const CUDA_SIZES =
-  'downloads 2.7 GB (PyTorch 0.55 GB, NVIDIA libraries 2.2 GB) and takes 4.3 GB of disk, beside the copies in the cache of pip';
+  'downloads 2.7 GB (PyTorch 0.55 GB, NVIDIA libraries 2.2 GB) and needs 4.3 GB of disk, in addition to the copies in the cache of pip';
 
-/** The folder of the cache for archives while they are on their way. */
+/** The folder of the cache for archives that are being downloaded. */
 const DOWNLOADS = 'downloads';
 
 /** Where the archives are; CHESTMNIST_LIBTORCH_MIRROR names another place with the same files. */
 const ARCHIVE_HOST = 'https://download.pytorch.org/libtorch/cpu';
 
-/** Archives of the CPU build by platform; there is none for other platforms. */
+/** Archives of the CPU build by platform. Other platforms have none. */
 const ARCHIVES: Record<string, string> = {
   'linux-x64': `libtorch-shared-with-deps-${PINNED.cpu}%2Bcpu.zip`,
   'darwin-arm64': `libtorch-macos-arm64-${PINNED.cpu}.zip`,
   'win32-x64': `libtorch-win-shared-with-deps-${PINNED.cpu}%2Bcpu.zip`,
 };
 
-/** The LibTorch that was got, or undefined with the failures added. */
+/** The downloaded LibTorch; undefined, with the reasons added to `failures`, when no source has one. */
 export async function obtain(options: ObtainOptions, failures: Failure[]): Promise<LibTorch | undefined> {
   const { signal, cuda } = options;
   return withCache(options, cuda, async () => {
@@ -75,7 +76,7 @@ export async function obtain(options: ObtainOptions, failures: Failure[]): Promi
   });
 }
 
-/** Takes LibTorch out of a wheel or zip on this machine. Throws ERR_LIBTORCH_NOT_FOUND or ERR_LIBTORCH_MISMATCH when it is none that can be used. */
+/** Extracts LibTorch from a wheel or zip on this machine. Throws ERR_LIBTORCH_NOT_FOUND or ERR_LIBTORCH_MISMATCH. */
 export async function obtainFromFile({ file, refuse, log, signal }: FileOptions): Promise<LibTorch> {
   const archive = path.resolve(file);
   if (!existsSync(archive)) {
@@ -116,24 +117,24 @@ export async function obtainFromFile({ file, refuse, log, signal }: FileOptions)
 const refused = (archive: string, reason: string): ChestMnistError =>
   new ChestMnistError('ERR_LIBTORCH_MISMATCH', {
     found: `${archive}: ${reason}`,
-    needed: 'a LibTorch of the kind that was asked for, whole in one file',
+    needed: 'a LibTorch of the requested kind, complete in one file',
     next:
-      `with a CPU build, ${SETUP_COMMAND} --from FILE; or ${SETUP_COMMAND} --cuda, which gets ${PINNED.cuda} with NVIDIA's libraries, ` +
-      'without a network from a folder of wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER',
+      `with a CPU build, ${SETUP_COMMAND} --from FILE; or ${SETUP_COMMAND} --cuda, which downloads ${PINNED.cuda} with NVIDIA's libraries ` +
+      '(without a network, from a folder of wheels: PIP_NO_INDEX=1 PIP_FIND_LINKS=FOLDER)',
   });
 
-/** Why a wheel alone is not enough: a CUDA build whose NVIDIA libraries are in wheels of their own. */
+/** Why a single wheel is not enough: a CUDA build whose NVIDIA libraries are in separate wheels. */
 async function lacksLibraries(archive: string, { cuda, version }: LibTorch): Promise<string | undefined> {
   if (!cuda || !archive.endsWith('.whl') || (await nvidiaRequirements(archive)).length === 0) return undefined;
   return `it is LibTorch ${version}, a CUDA build whose NVIDIA libraries are in other wheels`;
 }
 
 const NEXT: NextStep = {
-  then: 'the same command again',
+  then: 'run the same command again',
   instead: `XDG_CACHE_HOME=FOLDER ${SETUP_COMMAND}, with a folder on a disk with room; keep the variable set afterwards`,
 };
 
-/** Work on the cache, by one process at a time, with room for it. Throws ERR_DISK or ERR_OUTPUT when it cannot be written. */
+/** Runs `work`, which writes to the cache, in one process at a time. Throws ERR_DISK or ERR_OUTPUT. */
 async function withCache<T>(
   { log, signal }: Pick<ObtainOptions, 'log' | 'signal'>,
   cuda: boolean,
@@ -145,7 +146,7 @@ async function withCache<T>(
     mkdirSync(cache, { recursive: true });
     accessSync(cache, constants.W_OK);
   });
-  const waiting = (holder: string): void => log(`waiting for ${holder}, which is getting LibTorch too`);
+  const waiting = (holder: string): void => log(`waiting for ${holder}, which is setting up LibTorch too`);
   return withLock(
     path.join(cache, 'setup.lock'),
     () =>
@@ -183,8 +184,8 @@ async function attempt(
 }
 
 /**
- * Makes `<cache>/<version>-<flavour>` from what `fill` puts into a folder beside it; a rename makes it appear whole. With
- * `release` it has to be that one.
+ * Creates `<cache>/<version>-<flavour>` from what `fill` puts into a temporary folder; a rename makes it appear whole.
+ * With `release`, any other release is an error.
  */
 async function inCache(source: string, fill: (staging: string) => Promise<void>, release?: string): Promise<LibTorch> {
   const staging = path.join(libtorchCache(), `.${process.pid}.tmp`);
@@ -194,12 +195,12 @@ async function inCache(source: string, fill: (staging: string) => Promise<void>,
     const found = inspectLibTorch(path.join(staging, 'torch'), source);
     if (typeof found === 'string') throw new Error(found);
     if (release !== undefined && releaseOf(found.version) !== release) {
-      throw new Error(`it brought LibTorch ${found.version} instead of ${release}`);
+      throw new Error(`it contains LibTorch ${found.version} instead of ${release}`);
     }
     writeFileSync(path.join(staging, MANIFEST), JSON.stringify({ version: found.version, source }));
     const flavour = found.cuda ? `cu${found.cuda.replace('.', '')}` : 'cpu';
     const home = path.join(libtorchCache(), `${releaseOf(found.version)}-${flavour}`);
-    // What is there was looked at before, and is damaged or not wanted: the new one takes its place.
+    // An existing entry was examined before and is damaged or not wanted: the new one replaces it.
     const aside = path.join(libtorchCache(), `.old-${process.pid}.tmp`);
     if (lstatSync(home, { throwIfNoEntry: false })) renameSync(home, aside);
     renameSync(staging, home);
@@ -212,7 +213,7 @@ async function inCache(source: string, fill: (staging: string) => Promise<void>,
 
 async function fromArchive({ env, log, signal }: ObtainOptions): Promise<LibTorch> {
   const name = ARCHIVES[`${process.platform}-${process.arch}`];
-  if (!name) throw new Error(`there is none for ${process.platform}-${process.arch}`);
+  if (!name) throw new Error(`not available for ${process.platform}-${process.arch}`);
   const url = `${(env.CHESTMNIST_LIBTORCH_MIRROR || ARCHIVE_HOST).replace(/\/+$/, '')}/${name}`;
   const folder = path.join(libtorchCache(), DOWNLOADS);
   const file = path.join(folder, decodeURIComponent(name));
@@ -220,7 +221,7 @@ async function fromArchive({ env, log, signal }: ObtainOptions): Promise<LibTorc
   try {
     await download(url, file, {
       onProgress: progressLog(log),
-      // A machine without a way there is told at once, and pip is tried; a line that breaks midway is resumed.
+      // Without a connection it fails quickly and pip is tried; an interrupted download is resumed.
       attempts: 2,
       retryDelayMs: 500,
       stallTimeoutMs: 20_000,
@@ -236,7 +237,7 @@ async function fromArchive({ env, log, signal }: ObtainOptions): Promise<LibTorc
   }
 }
 
-/** A line every tenth of the way. */
+/** Logs a line at every 10 %. */
 function progressLog(log: (line: string) => void): (done: number, total?: number) => void {
   let told = 0;
   return (done, total) => {
@@ -280,7 +281,7 @@ async function fromCudaWheels({ env, log, signal }: ObtainOptions): Promise<LibT
       if (!torch) throw new Error('pip saved no wheel');
       const libraries = await nvidiaRequirements(torch);
       if (libraries.length === 0)
-        throw new Error(`${path.basename(torch)} names no NVIDIA library: it is no CUDA build`);
+        throw new Error(`${path.basename(torch)} names no NVIDIA library: it is not a CUDA build`);
       await extract(torch, staging, libtorchEntries, signal);
       rmSync(torch);
       log(`pip download ${libraries.map((name) => name.split(/[[<=>]/)[0]).join(' ')}`);
@@ -300,7 +301,7 @@ export async function nvidiaRequirements(wheel: string): Promise<string[]> {
   const zip = await openZip(wheel);
   try {
     const metadata = zip.entries.find(({ name }) => /^[^/]+\.dist-info\/METADATA$/.test(name));
-    if (!metadata) throw new Error(`${path.basename(wheel)} has no METADATA: it is no wheel`);
+    if (!metadata) throw new Error(`${path.basename(wheel)} has no METADATA: it is not a wheel`);
     const text = Buffer.from(await zip.read(metadata.name, { maxBytes: 1 << 24 })).toString('utf8');
     return [...text.matchAll(/^Requires-Dist: ((?:nvidia-|cuda-toolkit)[^;\r\n]*)/gm)].map((match) => match[1].trim());
   } finally {

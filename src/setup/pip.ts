@@ -1,6 +1,6 @@
 /**
- * pip as a downloader: it knows the user's mirrors, proxies and certificates. One retry and a short timeout, so that a
- * machine without a network is told so in seconds.
+ * pip as a downloader: it knows the user's mirrors, proxies and certificates. One retry and a short timeout, so that it
+ * fails within seconds on a machine without a network.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
@@ -11,16 +11,16 @@ import { pythons } from './locate';
 
 export interface PipOptions {
   env: NodeJS.ProcessEnv;
-  /** Told of each file that pip starts to download. */
+  /** Receives a line per file that pip starts to download. */
   log: (line: string) => void;
   signal?: AbortSignal | undefined;
-  /** Whether the packages that these depend on are downloaded too. */
+  /** Whether dependencies are downloaded too. */
   deps: boolean;
 }
 
 /**
  * Downloads wheels into `folder`; returns the paths of all wheels there. Throws an Error with pip's reason, or ERR_DISK
- * when its disk is full.
+ * when the disk is full.
  */
 export async function pipDownload(requirements: string[], folder: string, options: PipOptions): Promise<string[]> {
   mkdirSync(folder, { recursive: true });
@@ -29,7 +29,7 @@ export async function pipDownload(requirements: string[], folder: string, option
   const reasons: string[] = [];
   for (const python of pythons(options.env)) {
     let result = await run(python, [...args, ...requirements], options);
-    // LibTorch does not depend on Python: a Python too old or too new for this torch takes the wheel of another.
+    // LibTorch does not depend on Python: for a Python too old or too new for this torch, the wheel of another will do.
     if (result.code !== 0 && /No matching distribution/.test(result.text) && !/connection broken/i.test(result.text)) {
       result = await run(python, [...args, '--python-version', '3.12', ...requirements], options);
     }
@@ -47,12 +47,12 @@ export async function pipDownload(requirements: string[], folder: string, option
 /** pip writes to the folder of temporary files first, so either disk may be the full one. */
 const full = (folder: string, reason: string): ChestMnistError =>
   new ChestMnistError('ERR_DISK', {
-    found: `pip could not write what it downloads: ${reason}`,
+    found: `pip could not write its downloads: ${reason}`,
     needed: `room in the folder of temporary files (TMPDIR) and in ${path.dirname(folder)}`,
-    next: 'free some space there, then the same command again',
+    next: 'free some space there, then run the same command again',
   });
 
-/** The lines that matter of pip's output: its last error, else its last line. */
+/** The relevant line of pip's output: its last error, else its last line. */
 function reasonOf(text: string): string {
   const lines = text
     .split('\n')
@@ -79,7 +79,7 @@ async function run(
     };
     child.stdout.setEncoding('utf8').on('data', collect);
     createInterface(child.stdout).on('line', (line) => {
-      // The last part of a URL with the size behind it, on every version of pip.
+      // The file name and the size behind it; some versions of pip print the whole URL.
       const file = /^\s*Downloading (?:\S*\/)?([^\s/]+\.whl)(?:\s+(\([^)]*\)))?/.exec(line);
       if (file && !/\.metadata/.test(line)) log(`  ${[file[1], file[2]].filter(Boolean).join(' ')}`);
     });

@@ -1,10 +1,10 @@
-/** Which machines have a LibTorch to run on: LibTorch itself exists for no other. */
+/** The platforms that LibTorch is built for. */
 import { ChestMnistError } from '../base/errors';
 
 export interface Platform {
   platform: string;
   arch: string;
-  /** The C library; of interest on Linux only. */
+  /** The C library; matters on Linux only. */
   libc: 'glibc' | 'musl';
 }
 
@@ -15,18 +15,18 @@ export function thisPlatform(): Platform {
   return { platform, arch, libc: platform === 'linux' ? libc() : 'glibc' };
 }
 
-/** Node's report names the glibc it runs on; on musl there is none. Without the network part it costs a millisecond. */
+/** Node's report has a glibc version, except on musl. Without its network section the report takes a millisecond. */
 function libc(): Platform['libc'] {
   const report = process.report as typeof process.report & { excludeNetwork?: boolean };
   const before = report.excludeNetwork;
   report.excludeNetwork = true;
   const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  // The setting is the process's, and so the application's.
+  // The setting belongs to the whole process, and so to the application.
   if (before !== undefined) report.excludeNetwork = before;
   return header.glibcVersionRuntime ? 'glibc' : 'musl';
 }
 
-/** Throws ERR_PLATFORM_UNSUPPORTED when there is no LibTorch for the machine. */
+/** Throws ERR_PLATFORM_UNSUPPORTED when LibTorch is not built for the machine. */
 export function checkPlatform(machine: Platform = thisPlatform()): void {
   const tuple = `${machine.platform}-${machine.arch}`;
   const musl = machine.platform === 'linux' && machine.libc === 'musl';
@@ -35,7 +35,7 @@ export function checkPlatform(machine: Platform = thisPlatform()): void {
     found: musl ? `${tuple} with musl (Alpine Linux?)` : tuple,
     needed: `a platform LibTorch is built for: ${SUPPORTED.join(', ')}; on Linux with glibc`,
     next: musl
-      ? 'use an image with glibc, such as node:20-bookworm-slim; `chestmnist metrics` and `chestmnist data` work here'
-      : 'run training on one of these; `chestmnist metrics` and `chestmnist data` work here',
+      ? 'use an image with glibc, such as node:20-bookworm-slim; `npx chestmnist metrics` and `npx chestmnist data` work here'
+      : 'run training on one of these; `npx chestmnist metrics` and `npx chestmnist data` work here',
   });
 }

@@ -1,5 +1,5 @@
 /**
- * Loads the addon in a process of its own and asks what it is, so that a crash of it is a message here. Not here:
+ * Loads the addon in a separate process and asks for its facts, so that a crash becomes an error message. Not here:
  * loading it for use (load.ts).
  */
 import { spawn } from 'node:child_process';
@@ -15,7 +15,7 @@ export interface Loaded {
   cuda: CudaStatus;
 }
 
-/** Errors keep their code; a death without one (a signal, an illegal instruction) is ERR_NATIVE_MISSING with its name. */
+/** Errors keep their code. A process that dies without one is ERR_NATIVE_MISSING with the signal or exit code. */
 const PROBE = `
 const { loadAddon } = require(process.argv[1]);
 const say = (value) => require('fs').writeSync(3, JSON.stringify(value));
@@ -26,7 +26,7 @@ try {
   say({ error: { code: error.code, found: error.found ?? String(error), needed: error.needed, next: error.next } });
 }`;
 
-/** Throws the ChestMnistError that loading gives, or ERR_NATIVE_MISSING when the process dies of it. */
+/** Throws the ChestMnistError of loading, or ERR_NATIVE_MISSING when the process dies. */
 export async function load(resolved: Resolved): Promise<Loaded> {
   const program = path.join(PACKAGE_ROOT, 'dist', 'setup', 'load.js');
   const child = spawn(process.execPath, ['-e', PROBE, program, JSON.stringify(resolved)], {

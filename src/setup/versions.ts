@@ -1,6 +1,6 @@
 /**
- * Which LibTorch this package works with, and where set-up keeps things. Not here: finding or getting one (locate.ts,
- * obtain.ts).
+ * The LibTorch versions that this package works with, and the paths that set-up uses. Not here: finding or downloading
+ * one (locate.ts, obtain.ts).
  */
 import path from 'node:path';
 import { cacheDirectory } from '../base/folders';
@@ -8,7 +8,7 @@ import { cacheDirectory } from '../base/folders';
 /** The package's own folder; the same depth from src/setup and dist/setup. */
 export const PACKAGE_ROOT = path.resolve(__dirname, '..', '..');
 
-/** What set-up gets when nothing usable is there: the CPU build, and with --cuda the CUDA build. */
+/** The LibTorch that set-up downloads when none is usable: the CPU build, and with --cuda the CUDA build. */
 export const PINNED = { cpu: '2.13.0', cuda: '2.14.1' } as const;
 
 /** The CUDA version of that build: the driver has to support its major version. */
@@ -20,16 +20,16 @@ export const OLDEST = '2.11.0';
 /** The one command that repairs every state of the installation. */
 export const SETUP_COMMAND = 'npx chestmnist setup';
 
-/** Every LibTorch that set-up got: `<cache>/libtorch/<version>/torch`. */
+/** The folder of what set-up downloads or extracts: `<cache>/libtorch/<version>-<flavour>/torch`. */
 export const libtorchCache = (): string => path.join(cacheDirectory(), 'libtorch');
 
-/** The file that marks a directory of the cache as complete, and says what it is. */
+/** The file that marks a directory of the cache as complete and records its version and source. */
 export const MANIFEST = 'libtorch.json';
 
 /** The link in the package by which the addon's run path finds LibTorch. */
 export const libtorchLink = (root: string): string => path.join(root, 'libtorch');
 
-/** `2.13.0+cpu` -> `2.13.0`: what has to agree between an addon and a LibTorch. */
+/** `2.13.0+cpu` -> `2.13.0`: the part that must match between an addon and a LibTorch. */
 export const releaseOf = (version: string): string => version.split('+')[0];
 
 /** True when `version` is not older than `oldest`, by its numbers. */

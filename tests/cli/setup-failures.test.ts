@@ -92,7 +92,7 @@ describe('no compiler', () => {
     // It asked the network first, and only then fell back to what has to be built for. All ways out are told.
     expect(stderr).toMatch(/pip download torch==/);
     expect(stderr).toMatch(/no addon here fits LibTorch 2\.99\.0.* lacks CMake/);
-    expect(stderr).toMatch(/of the other sources\n(.*\n)*.* pip: .*asked/);
+    expect(stderr).toMatch(/; the other sources:\n(.*\n)*.* pip: .*asked/);
     expect(stderr).toMatch(/next +apt-get install cmake.*--from FILE/);
   });
 });
@@ -147,7 +147,7 @@ describe('a place that cannot be written', () => {
     const env = nothing({ CHESTMNIST_PYTHON: fakePython(folder, { torch: libtorch() }) });
     const { status, stderr } = chestmnist(root, ['setup'], env);
     expect(status).toBe(4);
-    expect(stderr).toMatch(/ERR_LIBTORCH_MISMATCH\n +found +LibTorch .* loads, but a run would take none/);
+    expect(stderr).toMatch(/ERR_LIBTORCH_MISMATCH\n +found +LibTorch .* loads, but a run would use none/);
     const variable = new RegExp(`next +CHESTMNIST_LIBTORCH=(\\S+),`).exec(stderr)?.[1];
     expect(variable).toBe(libtorch());
     expect(chestmnist(root, ['setup'], { ...env, CHESTMNIST_LIBTORCH: variable }).status).toBe(0);
@@ -258,7 +258,7 @@ test('two installations at once download once, and share what they got', async (
   expect(readFileSync(asked, 'utf8')).toBe('x\n');
   expect(inCache(env)).toEqual(['2.13.0-cpu']);
   for (const text of said) expect(text).toMatch(/LibTorch 2\.13\.0\+cpu in/);
-  expect(said.join('')).toMatch(/waiting for process \d+ on .*, which is getting LibTorch too/);
+  expect(said.join('')).toMatch(/waiting for process \d+ on .*, which is setting up LibTorch too/);
 });
 
 describe('without its install script', () => {

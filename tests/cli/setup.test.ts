@@ -109,7 +109,7 @@ describe('doctor', () => {
       /^cuda +not usable: .*setup --cuda.*\n +cuda:0 Some GPU, 8000 MB$/m,
     );
     expect(chestmnist(['setup'], env).stderr).toMatch(
-      /Some GPU stays unused by this CPU build: npx chestmnist setup --cuda, which downloads \d/,
+      /this CPU build does not use Some GPU; to use it: npx chestmnist setup --cuda, which downloads \d/,
     );
     const small = [
       '--data',
@@ -125,11 +125,11 @@ describe('doctor', () => {
     ];
     const trained = chestmnist(['train', ...small, '--epochs', '1', '--out', path.join(folder, 'unused')], env);
     expect(trained.stderr).toMatch(
-      /^device: cpu, since .*; Some GPU is here, to be made usable by npx chestmnist setup --cuda$/m,
+      /^device: cpu, since .*, which leaves Some GPU unused \(to use it: npx chestmnist setup --cuda\)$/m,
     );
     const older = { ...env, LD_LIBRARY_PATH: driverOf({ version: 12040, devices: 1 }) };
     expect(chestmnist(['setup'], older).stderr).toMatch(
-      /Some GPU stays unused .*: a driver for CUDA 13\.0 \(this one is for 12\.4\) and npx/,
+      /does not use Some GPU; to use it: a driver for CUDA 13\.0 \(this one is for 12\.4\) and npx/,
     );
     // Without a device, or without a driver, there is nothing to tell.
     const none = { ...env, LD_LIBRARY_PATH: driverOf({ version: 13020, devices: 0 }) };

@@ -6,7 +6,7 @@
 
 namespace chestmnist::cpu {
 
-// The files kernels_<set>.cc define these; the build names the ones it compiled.
+// Defined in avx2.cc and avx512.cc; the build sets CHESTMNIST_AVX if it compiled them.
 namespace avx2 {
 extern const Kernels kKernels;
 }
@@ -16,7 +16,7 @@ extern const Kernels kKernels;
 
 const Kernels* kernels() {
 #if defined(CHESTMNIST_AVX)
-  // LibTorch's own choice, which ATEN_CPU_CAPABILITY lowers, so that one switch serves both.
+  // Follows LibTorch's choice, so that ATEN_CPU_CAPABILITY applies to both.
   const std::string capability = at::get_cpu_capability();
   if (capability == "AVX512" && __builtin_cpu_supports("avx512f")) return &avx512::kKernels;
   const bool wide = capability == "AVX512" || capability == "AVX2";

@@ -1,8 +1,7 @@
-// The inner loops of the fast CPU execution, compiled once per instruction set and chosen when the program runs.
-// Activations lie as [H*W, C/P, B, P] with P channels in a panel: a block, one position of the map and one panel of
-// channels, is a dense B x P matrix. A convolution is a sum of small matrix products over the taps that see the map,
-// and a tap that only sees padding costs nothing. Not here: the network (network.h), threads (the callers share out
-// blocks).
+// The inner loops of the fast CPU execution, compiled once per instruction set and chosen at run time. Activations are
+// stored as [H*W, C/P, B, P] with P channels per panel. A block is one position of the map and one panel of channels: a
+// dense B x P matrix. A convolution is a sum of small matrix products over the taps inside the map; taps that only see
+// padding cost nothing. Not here: the network (network.h), threads (the callers distribute blocks).
 #pragma once
 
 #include <cstdint>
@@ -21,7 +20,7 @@ struct Product {
   int64_t count;
   int64_t depth;
   int64_t a_row, a_depth;    // strides of A, in floats
-  int64_t a_span, a_stride;  // A's depth comes in parts of a_span, a_stride apart: the panels of a position
+  int64_t a_span, a_stride;  // A's depth is split into parts of a_span, a_stride floats apart: a position's panels
   float* c;
   int64_t rows;
   bool accumulate;
@@ -33,33 +32,33 @@ struct AdamStep {
   float bias_correction1, bias_correction2_sqrt;
 };
 
-// The arguments that are not of B x P floats (a block, `rows` = B) have P values, one a channel.
+// Arguments are blocks of B x P floats (`rows` = B) or have P values, one per channel.
 struct Kernels {
   const char* name;
   int64_t panel;  // P; every channel count is a multiple of it
 
   void (*product)(const Product&);
 
-  // sums[c] = sum of x - x[0]; squares[c] = sum of (x - x[0])^2, around the block's first row.
+  // sums[c] = sum of x - x[0]; squares[c] = sum of (x - x[0])^2, where x[0] is the block's first row.
   void (*moments)(const float* x, int64_t rows, double* sums, double* squares);
-  // y = max(x * scale + offset (+ residual), 0), the maximum only when `relu`; y may be x.
+  // y = x * scale + offset (+ residual), with ReLU if `relu`; y may be x.
   void (*affine)(const float* x, const float* residual, bool relu, int64_t rows, const float* scale,
                  const float* offset, float* y);
-  // dy *= (y > 0) when y is given; sums[c] = sum of dy, dots[c] = sum of dy * (x - mean[c]).
+  // dy *= (y > 0) if y is given; sums[c] = sum of dy, dots[c] = sum of dy * (x - mean[c]).
   void (*norm_reduce)(float* dy, const float* y, const float* x, int64_t rows, const float* mean, double* sums,
                       double* dots);
   // dx = dy * by_dy + (x - mean) * by_x + offset; dx may be dy.
   void (*norm_apply)(const float* dy, const float* x, int64_t rows, const float* mean, const float* by_dy,
                      const float* by_x, const float* offset, float* dx);
-  // y = the largest over `count` blocks of max(x * scale + offset, 0), and which of them has it first: 255 for none,
+  // y = the maximum over `count` blocks of max(x * scale + offset, 0); which = the first block that has it, or 255
   // where all are 0 and no gradient passes.
   void (*pool)(const float* const* x, int64_t count, int64_t rows, const float* scale, const float* offset, float* y,
                uint8_t* which);
-  // dx = sum over `count` windows of dy where the window's maximum is this block, its number `rank` there.
+  // dx = sum of dy over those of `count` windows whose maximum is this block, which has number `rank` in the window.
   void (*pool_backward)(const float* const* dy, const uint8_t* const* which, const uint8_t* rank, int64_t count,
                         int64_t rows, float* dx);
-  // Winograd's transforms (winograd.h), of `count` floats at each of the places of a square: from 4x4 to 4x4, from 4x4
-  // to 2x2, from 2x2 to 4x4, from 3x3 to 4x4, from 4x4 to 3x3. `accumulate` adds to what is there.
+  // Winograd's transforms (winograd.h) on squares of `count` floats each: from 4x4 to 4x4, from 4x4 to 2x2, from 2x2 to
+  // 4x4, from 3x3 to 4x4, from 4x4 to 3x3. `accumulate` adds to the output.
   using Transform = void(const float* const* from, float* const* to, int64_t count, bool accumulate);
   Transform *winograd_input, *winograd_output, *winograd_output_gradient, *winograd_weight, *winograd_weight_gradient;
   // One Adam or AdamW update of `count` parameters (torch.optim.Adam, fused).
@@ -68,7 +67,7 @@ struct Kernels {
   void (*transpose)(const float* from, float* to);
 };
 
-// The best set this processor runs, or null: then there is no fast execution.
+// The best instruction set of this processor; null if it has none, and then no fast execution.
 const Kernels* kernels();
 
 }  // namespace chestmnist::cpu

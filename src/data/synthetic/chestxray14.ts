@@ -3,7 +3,7 @@
  * images). Source: NIH's public Data_Entry_2017_v2020.csv; label order as CHESTMNIST_LABELS.
  */
 
-/** `count:mask,mask,...;` in falling order of count; a mask is hexadecimal, bit i set when label i is present. */
+/** `count:mask,mask,...;` in descending order of count; a mask is hexadecimal, bit i set when label i is present. */
 const TABLE =
   '60361:0;9547:8;4215:1;3955:4;2705:20;2194:80;2139:10;1604:c;1350:9;1310:100;1167:5;1126:1000;1093:2;892:400;' +
   '829:28;739:d;727:800;628:200;484:6;441:108;420:18;403:84;402:14;398:101;396:30;392:208;347:88;337:104,480;' +

@@ -1,7 +1,7 @@
 /**
- * One synthetic radiograph: two lung fields, heart and ribs in a bright body, then the mark of each label where a
- * radiologist would look for it, then exposure and noise. Drawn from soft ellipses with + - * / alone, which IEEE 754
- * makes exact, so the bytes are the same everywhere. It teaches networks that the pipeline works, and nothing of medicine.
+ * Draws one synthetic radiograph: two lung fields, heart and ribs in a bright body, then the mark of each label where a
+ * radiologist would look for it, then exposure and noise. It consists of soft ellipses and uses + - * / only, which
+ * IEEE 754 defines exactly, so the bytes are the same on every machine. It tests the pipeline; it has no medical meaning.
  */
 import type { Random } from '../../base/random';
 
@@ -20,15 +20,15 @@ export class Canvas {
   }
 
   /**
-   * Adds an ellipse of height `amplitude` whose edge fades over the outer part `softness` (0 ... 1] of its squared radius.
-   * `slope` shears it: its long axis falls by `slope` for each unit to the right.
+   * Adds an ellipse of height `amplitude` whose edge fades over the outer part `softness` (0 ... 1] of its squared
+   * radius. `slope` shears it: its long axis falls by `slope` for each unit to the right.
    */
   ellipse(x: number, y: number, rx: number, ry: number, amplitude: number, softness = 1, slope = 0): void {
     const { size, field } = this;
     const reach = ry + abs(slope) * rx;
     const [left, right] = this.pixels(x - rx, x + rx);
     const [top, bottom] = this.pixels(y - reach, y + reach);
-    // Thinner than a pixel: as wide as one, and as much fainter, so that sizes show the same scene.
+    // An ellipse thinner than a pixel is drawn one pixel wide and fainter, so that all sizes show the same scene.
     const thin = min(1, (ry * size) / 0.6);
     const height = amplitude * thin;
     const radius = ry / thin;
@@ -61,7 +61,7 @@ export class Canvas {
   }
 }
 
-/** Where the parts of this patient's chest are. */
+/** The geometry of this patient's chest. */
 interface Anatomy {
   /** Centre of the chest. */
   readonly x: number;

@@ -1,6 +1,6 @@
 /**
  * Synthetic data in ChestMNIST's shape: deterministic in (seed, size, counts), with the real prevalences and
- * co-occurrence (synthetic-labels.ts) and a mark on the image for every label (synthetic-image.ts).
+ * co-occurrence (labels.ts) and a mark on the image for every label (image.ts).
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
@@ -21,12 +21,12 @@ export interface SynthesizeOptions {
 }
 
 const LABELS = CHESTMNIST_LABELS.length;
-/** Work between two returns to the event loop: some milliseconds. */
+/** Work between two returns to the event loop: a few milliseconds. */
 const PIXELS_AT_A_TIME = 100_000;
 
 /**
- * Makes a synthetic data set of 14 labels, blocking until it is done (about 30,000 images of 28 pixels a second). With
- * at least 28 images in a split, each label has a positive in it. Throws ERR_CONFIG when an option is out of range.
+ * Makes a synthetic data set of 14 labels, blocking until it is done (about 30,000 images of 28 pixels per second). In
+ * a split of at least 28 images, each label has a positive. Throws ERR_CONFIG when an option is out of range.
  */
 export function synthesize(options: SynthesizeOptions = {}): Dataset {
   const steps = generate(options);

@@ -1,7 +1,7 @@
 /**
  * The labels of a synthetic split: ChestMNIST's prevalences, exactly where the counts allow, and ChestX-ray14's
  * co-occurrence. Counts of label combinations are fitted to the split's marginals by iterative proportional fitting
- * (Deming and Stephan, 1940), drawn by systematic sampling, and repaired by a few images to the exact marginals.
+ * (Deming and Stephan, 1940), drawn by systematic sampling, and corrected in a few images to the exact marginals.
  */
 import type { SplitFacts } from '../catalogue';
 import { chestXray14Combinations } from './chestxray14';
@@ -9,10 +9,10 @@ import type { Random } from '../../base/random';
 
 const LABELS = 14;
 const FITTING_ROUNDS = 200;
-/** From here on every label gets at least one positive, so that its AUC is defined. */
+/** From this count on, every label gets at least one positive, so that its AUC is defined. */
 const ALL_LABELS_FROM = 28;
 
-/** `count` label masks (bit i is label i) in random order, as `facts` has them, scaled to `count`. */
+/** `count` label masks (bit i is label i) in random order, with the label counts of `facts` scaled to `count`. */
 export function drawLabelMasks(count: number, facts: SplitFacts, random: Random): Uint16Array {
   const scale = count / facts.count;
   const least = count >= ALL_LABELS_FROM ? 1 : 0;
@@ -48,7 +48,7 @@ function fitCombinations(targets: readonly number[], total: number): Weight[] {
   return weights;
 }
 
-/** Fills `masks` so that each combination comes as often as its weight, rounded up or down. */
+/** Fills `masks` so that each combination occurs as often as its weight, rounded up or down. */
 function sampleSystematically(weights: readonly Weight[], masks: Uint16Array, random: Random): void {
   const start = random.between(0, 1);
   let sum = 0;
@@ -61,7 +61,7 @@ function sampleSystematically(weights: readonly Weight[], masks: Uint16Array, ra
   while (drawn < masks.length) masks[drawn++] = 1 << (drawn % LABELS);
 }
 
-/** Changes at most one label or pair of an image until each occurs as often as its target; none loses its last label. */
+/** Adds, removes or exchanges one label per image until each label meets its target. No image loses its last label. */
 function repair(masks: Uint16Array, targets: readonly number[]): void {
   const surplus = targets.map((target, label) => masks.reduce((n, mask) => n + ((mask >> label) & 1), -target));
   for (const exchangeOnly of [true, false]) {
@@ -83,7 +83,7 @@ function repair(masks: Uint16Array, targets: readonly number[]): void {
   }
 }
 
-/** Fisher and Yates. */
+/** Fisher-Yates shuffle. */
 function shuffle(values: Uint16Array, random: Random): void {
   for (let i = values.length - 1; i > 0; i--) {
     const j = random.below(i + 1);

@@ -89,13 +89,13 @@ onDisk('a file system (root on Linux only)', () => {
     test.each(WRITERS)('for %s: ERR_DISK', async (_, write) => {
       const { code, found, next } = await refusal(() => write(folder, 'x'));
       expect({ code, found }).toEqual({ code: 'ERR_DISK', found: expect.stringContaining('is read-only (EROFS)') });
-      expect(next).toMatch(/^mount it so that it can be written/);
+      expect(next).toMatch(/^mount it as writable/);
     });
 
     test('is refused before a run', async () => {
       expect(await refusal(() => checkOutput(path.join(folder, 'runs'), null))).toMatchObject({
         code: 'ERR_DISK',
-        next: 'mount it so that it can be written, or choose another --out',
+        next: 'mount it as writable, or choose another --out',
       });
     });
   });
@@ -142,7 +142,7 @@ describe('a place that is not to be had', () => {
       const { code, found, next } = await refusal(() => write(at(place), 'x'));
       expect({ code, found }).toEqual({
         code: 'ERR_OUTPUT',
-        found: expect.stringMatching(/cannot be written: .*(path is a file|is where a folder has to be) \(E/),
+        found: expect.stringMatching(/cannot be written: .*(path is a file|is where a folder is needed) \(E/),
       });
       expect(next).toMatch(/^move that file away/);
     }
@@ -154,7 +154,7 @@ describe('a place that is not to be had', () => {
       await mkdir(at(`${name}${extension}/within`), { recursive: true });
     expect(await refusal(() => write(at(''), name))).toMatchObject({
       code: 'ERR_OUTPUT',
-      found: expect.stringContaining('a folder is in its place'),
+      found: expect.stringContaining('it is a folder'),
     });
   });
 
