@@ -108,8 +108,7 @@ export async function loadCheckpoint(directory: string): Promise<{ checkpoint: C
     return { checkpoint: await read(file) };
   } catch (error) {
     const reason = (error as Error).message;
-    // A save that was interrupted between its two renames leaves only the previous checkpoint. Nothing is lost: no
-    // note.
+    // A save that was interrupted between its two renames leaves only the previous checkpoint; nothing is lost.
     const missing = !(await exists(file));
     const checkpoint = await read(previous).catch((cause: unknown) => {
       if (missing && cause instanceof ChestMnistError) throw cause;
