@@ -1,6 +1,7 @@
 /**
- * `npm run bench:gpu`: on a machine with a CUDA device, first that it computes what the CPU computes, then rates beside
- * PyTorch, the whole 100-epoch run, and the device's memory. Prints Markdown; without a device it says why and measures nothing.
+ * `npm run bench:gpu`, on a machine with a CUDA device: checks that it computes the same as the CPU, then measures
+ * rates compared with PyTorch, a whole run of 100 epochs, and the memory of the device. Prints Markdown; without a
+ * device it prints the reason and measures nothing.
  *
  * Usage, after `npx chestmnist setup --cuda` and `npm run build`: npm run bench:gpu [-- --steps 200 --repeats 3]
  * The peers need CHESTMNIST_PYTHON: a Python with a CUDA torch and torchvision.
@@ -37,7 +38,10 @@ async function load(trainer, [model, optimizer]) {
   await trainer.loadOptimizerState(optimizer);
 }
 
-/** The state after 30 steps on the CPU: from there on Adam's updates are smooth, while its first follow the sign of a gradient. */
+/**
+ * The state after 30 steps on the CPU: by then Adam's updates are smooth; the first ones follow the sign of the
+ * gradient.
+ */
 async function warmState(data) {
   const trainer = await trainerOn(data, { exact: true });
   for (let step = 0; step < 30; step++) await trainer.trainEpoch({ order: orderOf(step), batchSize: BATCH });
@@ -46,7 +50,10 @@ async function warmState(data) {
   return state;
 }
 
-/** Losses of 20 steps from `state`, halfway with the state written back and another learning rate, and logits after them. */
+/**
+ * Losses of 20 steps from `state`, and the logits after them. Halfway the state is written back and the learning rate
+ * changes.
+ */
 async function follow(data, state, config) {
   const trainer = await trainerOn(data, { learningRate: 1e-4, ...config });
   await load(trainer, state);
@@ -64,7 +71,7 @@ async function follow(data, state, config) {
   return { losses, logits, execution };
 }
 
-/** Largest difference of the losses; differences of the logits relative to their size, in the square. */
+/** Largest difference of the losses, and the L2 difference of the logits relative to their norm. */
 function apart(a, b) {
   let difference = 0;
   let size = 0;
@@ -119,7 +126,10 @@ for (const [title, size, count] of sizes) {
   peers?.remove();
 }
 
-/** Memory of the device that is taken, in MiB: of all processes, since a container does not see them one by one. NaN without nvidia-smi. */
+/**
+ * Used memory of the device in MiB, of all processes, since a container does not see them separately. NaN without
+ * nvidia-smi.
+ */
 function memoryUsed() {
   const id = process.env.CUDA_VISIBLE_DEVICES?.split(',')[0] || '0';
   const query = [`--id=${id}`, '--query-gpu=memory.used', '--format=csv,noheader,nounits'];
@@ -127,7 +137,7 @@ function memoryUsed() {
   return status === 0 ? Number(stdout) : NaN;
 }
 
-// In a process of its own, as a user runs it; what this one holds of the device is taken off.
+// In its own process, as a user runs it; the device memory of this process is subtracted.
 const out = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-bench-'));
 const before = memoryUsed();
 const main = path.join(import.meta.dirname, '..', 'dist', 'cli', 'main.js');

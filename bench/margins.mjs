@@ -1,6 +1,6 @@
 /**
- * The margins of tests/native/execution.test.ts: how far below its bound each case stays, the smallest over N random states
- * (weights, images), for the processor's own instruction set and for AVX2 alone.
+ * The margins of tests/native/execution.test.ts: the bound of each case divided by the measured error, the smallest
+ * over N random states (weights, images), for the processor's own instruction set and for AVX2 only.
  * Usage, after `npm run build`: node bench/margins.mjs [N, default 20]
  */
 import { spawnSync } from 'node:child_process';

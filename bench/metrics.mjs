@@ -18,7 +18,7 @@ const N = 22_433;
 const POSITIVES = [2420, 582, 2754, 3938, 1133, 1335, 242, 1089, 957, 413, 509, 362, 734, 42];
 const L = POSITIVES.length;
 
-/** Scores as a trained network gives them: logits around the prevalence, a positive one standard deviation higher. */
+/** Scores like those of a trained network: logits around the prevalence, a positive one standard deviation higher. */
 function draw(seed, noise) {
   const random = new Random(1, 0, 0);
   const jitter = new Random(seed, 1, 0);
@@ -36,7 +36,7 @@ function draw(seed, noise) {
 
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 const at = (figures, name) => name.split('.').reduce((value, key) => value[key], figures);
-/** Wall and processor seconds; the second is what a busy machine cannot distort much. */
+/** Wall and CPU seconds; a busy machine distorts the second less. */
 function timed(work) {
   const start = performance.now();
   const before = process.cpuUsage();
@@ -94,7 +94,7 @@ const columns = (name, values, digits, unit) =>
         .join(''),
   );
 console.log(
-  `${N} images x ${L} labels, ${repeats} alternated repeats, one thread a side, Node ${process.versions.node}, ` +
+  `${N} images x ${L} labels, ${repeats} alternated repeats, one thread each, Node ${process.versions.node}, ` +
     `${os.availableParallelism()} x ${os.cpus()[0].model}, load ${os.loadavg()[0].toFixed(1)}; median (range)`,
 );
 console.log(''.padEnd(44) + 'processor time'.padStart(28) + 'wall time'.padStart(28));

@@ -1,6 +1,6 @@
 /**
- * Where the processor's time goes in training, by operation: the plain execution and the fast one, one thread each, by
- * sampling with Linux's perf an addon that keeps its symbols. Usage, after `npm run build`: node bench/profile.mjs
+ * CPU time of training by operation, for the plain and the fast execution on one thread, sampled with Linux's perf from
+ * an addon that keeps its symbols. Usage, after `npm run build`: node bench/profile.mjs
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -41,7 +41,7 @@ for (const args of [
 }
 if (!existsSync(addon)) throw new Error(`no ${addon} after the build`);
 
-/** The first that matches a function's name and library; the time of making data and of loading is left out. */
+/** The first pattern that matches a function's name and library counts. Making and loading data is left out. */
 const OPERATIONS = [
   ['products of the convolutions, forward and of the data', /tile<.*ByRow/],
   ['products of the weight gradients', /tile<.*ByColumn/],

@@ -44,7 +44,7 @@ for (const [name, file] of Object.entries({ stored, deflated })) {
     await readNpz(file);
     const ours = (performance.now() - start) / 1e3;
     const theirs = Number(numpy(TIME, file));
-    if (i === 0) continue; // the first brings the file into memory
+    if (i === 0) continue; // the first one reads the file into the cache
     times.ours.push(ours);
     times.numpy.push(theirs);
   }

@@ -1,6 +1,6 @@
 /**
- * A whole run through the public API: what an epoch costs early and late, resident memory, and how late the event loop is
- * while the network trains. Usage, after `npm run build`: node bench/run.mjs [epochs] [training images]
+ * A whole run through the public API: seconds per epoch early and late, resident memory, and the delay of the event
+ * loop during training. Usage, after `npm run build`: node bench/run.mjs [epochs] [training images]
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -33,7 +33,7 @@ const [early, late] = [rows.slice(1, 1 + tenth), rows.slice(-tenth)];
 const of = (part, what) => median(part.map((row) => row[what]));
 console.log(`${epochs} epochs of ${limitTrain} synthetic images\n`);
 console.log(`| | epochs 2 to ${1 + tenth} | last ${tenth} |\n|---|---|---|`);
-console.log(`| seconds an epoch, median | ${of(early, 'seconds').toFixed(3)} | ${of(late, 'seconds').toFixed(3)} |`);
+console.log(`| seconds per epoch, median | ${of(early, 'seconds').toFixed(3)} | ${of(late, 'seconds').toFixed(3)} |`);
 console.log(`| resident memory, median | ${of(early, 'rss').toFixed(0)} MB | ${of(late, 'rss').toFixed(0)} MB |`);
 console.log(
   `\nEvent loop while training: delay p99 ${median(delays).toFixed(1)} ms, median over epochs (worst ${Math.max(...delays).toFixed(1)} ms)`,

@@ -1,6 +1,6 @@
 /**
  * The two sides of a comparison of rates on the same synthetic images: ours through the trainer, and PyTorch's through
- * pytorch_resnet18.py in a process of its own. Batch 128 throughout; warm-up is not timed.
+ * pytorch_resnet18.py in its own process. Batch 128 throughout; warm-up is not timed.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -27,7 +27,7 @@ export function images(size) {
   return { images, truth, size };
 }
 
-/** A trainer on the images, with what is asked for; the caller disposes of it. */
+/** A trainer on the images with this configuration; the caller disposes of it. */
 export async function trainerOn({ images, truth, size }, config) {
   const trainer = makeTrainer({ labelCount: 14, imageSize: size, ...config });
   await trainer.loadSplit('train', expandView(images, COUNT, size), truth);
@@ -45,7 +45,7 @@ export async function ours(data, config, steps) {
   return { train: training.samples / training.seconds, predict: prediction.samples / prediction.seconds };
 }
 
-/** The same of PyTorch in `mode`, as a function: its data file is written once. */
+/** A function that measures the same for PyTorch in `mode`; its data file is written once. */
 export async function peersOn({ images, truth, size }) {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-bench-'));
   const file = path.join(folder, 'data.npz');

@@ -1,9 +1,9 @@
 /**
- * Training and prediction on the CPU beside PyTorch (pytorch_resnet18.py), in alternated repeats of one run: the fast
- * execution, the plain one (--exact) and the peers. Prints a Markdown table of medians and ratios.
+ * Training and prediction on the CPU compared with PyTorch (pytorch_resnet18.py), in alternated repeats of one run: the
+ * fast execution, the plain one (--exact) and the peers. Prints a Markdown table of medians and ratios.
  *
  * Usage: node bench/training.mjs [--steps 20] [--repeats 3] [--modes medmnist,tuned] [--stem torchvision] [--size 28]
- * The peers need .venv-reference (npm test makes it) or CHESTMNIST_PYTHON; without one ours run alone.
+ * The peers need .venv-reference (npm test makes it) or CHESTMNIST_PYTHON; without one only ours is measured.
  */
 import os from 'node:os';
 import { parseArgs } from 'node:util';

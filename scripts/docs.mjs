@@ -29,9 +29,9 @@ function exportsOf(file) {
 /** The help of an option with its default. */
 function helpOf(name) {
   const { flag, help: text } = TRAIN_OPTIONS[name];
-  // The help of a --no- flag says what its absence means in the API: the option set to false.
+  // The help of a --no- flag describes the option set to false in the API.
   const help = flag.startsWith('--no-') ? `false: ${text}; default true` : text;
-  // The number of threads is the machine's.
+  // The default of threads depends on the machine.
   const usual = name === 'threads' ? 'all' : defaultText(name);
   return usual === undefined ? help : `${help}; default ${usual}`;
 }
@@ -78,7 +78,7 @@ if (process.argv.includes('--check')) {
   try {
     there = readFileSync(out, 'utf8');
   } catch {
-    // Not there: out of date.
+    // A missing file is out of date.
   }
   if (there !== page) stop('docs/api.md', 'out of date: npm run docs');
 } else {

@@ -1,6 +1,6 @@
 /**
- * `node scripts/picture.mjs runs/NAME`: the picture of a report in the README, docs/report.png: the page's beginning, as
- * Chromium shows it, down to the table of labels. No image of the data set is in it.
+ * `node scripts/picture.mjs runs/NAME`: makes docs/report.png, the picture of a report in the README. It is the top of
+ * the page down to the table of labels, as Chromium shows it, and contains no image of the data set.
  */
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';

@@ -1,8 +1,8 @@
 /**
  * `npm run prebuilds`: puts the addon for this platform into prebuilds/, through prebuildify and binding.gyp: stripped,
- * its C library in its name, and the record of what it was built against beside it. With `--cuda` also the one for the
- * release of the CUDA LibTorch into cuda/prebuilds/, with native/cuda beside it: takes that LibTorch (`setup --cuda`)
- * and the headers of its CUDA.
+ * with its C library in its name, and with a record of what it was built against. `--cuda` also puts the addon for the
+ * CUDA LibTorch into cuda/prebuilds/, together with native/cuda; this needs that LibTorch (`setup --cuda`) and the
+ * headers of its CUDA version.
  */
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
@@ -15,7 +15,7 @@ makeReady();
 rmSync(path.join(ROOT, 'cuda'), { recursive: true, force: true });
 prebuild(ROOT, 'prebuild');
 if (process.argv.includes('--cuda')) {
-  // The same recipe over a copy of the package, whose LibTorch is the CUDA build; the checkout keeps its own.
+  // The same steps in a copy of the package with the CUDA LibTorch, so that the checkout keeps its own.
   const copy = path.join(ROOT, 'build', 'prebuild-cuda');
   rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
@@ -26,7 +26,7 @@ if (process.argv.includes('--cuda')) {
   step('set up the CUDA LibTorch', process.execPath, [path.join(copy, 'dist/cli/main.js'), 'setup', '--cuda']);
   prebuild(copy, 'prebuild for CUDA');
   const built = path.join(copy, 'build', 'Release', CUDA_LIBRARY);
-  if (!existsSync(built)) stop('prebuild for CUDA', 'no headers of CUDA here, so native/cuda was not built');
+  if (!existsSync(built)) stop('prebuild for CUDA', 'no CUDA headers found, so native/cuda was not built');
   copyFileSync(built, path.join(copy, TARGET, CUDA_LIBRARY));
   cpSync(path.join(copy, TARGET), path.join(ROOT, 'cuda', TARGET), { recursive: true });
   rmSync(copy, { recursive: true });
@@ -37,13 +37,13 @@ function prebuild(root, name) {
   const [folder, release] = [path.join(root, TARGET), path.join(root, 'build', 'Release')];
   rmSync(folder, { recursive: true, force: true });
   const flags = ['--napi', ...(process.platform === 'win32' ? [] : ['--strip', '--tag-libc'])];
-  // npm brings node-gyp along. The headers beside this Node spare a download; the addon takes Node-API's own.
+  // npm includes node-gyp. The headers next to this Node save a download; the addon uses Node-API's own.
   const prefix = path.resolve(path.dirname(process.execPath), '..');
   const headers = existsSync(path.join(prefix, 'include', 'node', 'common.gypi')) ? { npm_config_nodedir: prefix } : {};
   const [program, args] = npm(['exec', '--', 'prebuildify', ...flags]);
   step(name, program, args, { cwd: root, env: { ...process.env, ...headers } });
   copyFileSync(path.join(release, 'chestmnist.json'), path.join(folder, 'chestmnist.json'));
-  // prebuildify moves the addon; the checkout keeps one.
+  // prebuildify moves the addon: copy it back into the checkout.
   const [addon] = readdirSync(folder).filter((file) => file.endsWith('.node'));
   copyFileSync(path.join(folder, addon), path.join(release, 'chestmnist.node'));
 }

@@ -1,7 +1,8 @@
 /**
- * Before `npm pack`: refuses a package without a prebuilt addon for this platform (unless CHESTMNIST_PACK_SOURCES=1 asks
- * for the sources alone) and prebuilt addons of other sources, compiles, and puts echarts' one-file build in the place of
- * dist/report/charts/echarts.js, with the licences of what is inside, so that the package does not depend on all of echarts.
+ * Before `npm pack`: refuses a package without a prebuilt addon for this platform (except with
+ * CHESTMNIST_PACK_SOURCES=1, which packs only the sources) and prebuilt addons of other sources, compiles, and replaces
+ * dist/report/charts/echarts.js by the one-file build of echarts, with the licences of its contents, so that the
+ * package does not depend on all of echarts.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -13,14 +14,14 @@ const OWN = `prebuilds/${process.platform}-${process.arch}`;
 if (process.env.CHESTMNIST_PACK_SOURCES === '1') {
   if (PLACES.length > 0)
     stop(
-      'npm pack of the sources alone',
+      'npm pack of only the sources',
       `${PLACES.join(' and ')} would go into it: remove ${PLACES.length > 1 ? 'them' : 'it'}, or unset CHESTMNIST_PACK_SOURCES`,
     );
 } else if (!addonsIn(path.join(ROOT, OWN))) {
-  // Whoever installs such a package needs a compiler and several minutes.
+  // Installing such a package needs a compiler and several minutes.
   stop(
     'npm pack',
-    `no prebuilt addon in ${OWN}: npm run prebuilds makes it; CHESTMNIST_PACK_SOURCES=1 packs the sources alone`,
+    `no prebuilt addon in ${OWN}: npm run prebuilds makes it; CHESTMNIST_PACK_SOURCES=1 packs only the sources`,
   );
 }
 
@@ -29,7 +30,8 @@ step('compile TypeScript', process.execPath, ['node_modules/typescript/bin/tsc',
 // An addon of other sources would make every installation build its own.
 for (const place of PLACES) {
   const old = readdirSync(path.join(ROOT, place)).find((name) => !isCurrent(path.join(ROOT, place, name)));
-  if (old) stop('prebuilt addons', `${place}/${old} is of other sources; npm run prebuilds -- --cuda makes them again`);
+  if (old)
+    stop('prebuilt addons', `${place}/${old} was built from other sources; npm run prebuilds -- --cuda rebuilds them`);
 }
 
 const read = (file) => readFileSync(path.join(ROOT, 'node_modules', file), 'utf8');

@@ -1,4 +1,7 @@
-/** `node scripts/python.mjs FILE.py…`: runs Python programs with the reference interpreter, making it when needed. */
+/**
+ * `node scripts/python.mjs FILE.py…`: runs Python programs with the reference interpreter, which it creates when
+ * needed.
+ */
 import { ensureReference } from './reference.mjs';
 import { step, stop } from './steps.mjs';
 

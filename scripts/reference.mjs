@@ -1,6 +1,6 @@
 /**
  * The Python reference that parity tests compare with: a virtual environment in .venv-reference with pinned versions.
- * Made once; a machine that cannot get it is told why, and the tests then compare with committed fixtures.
+ * Created once. When that fails, the reason is printed and the tests compare with committed fixtures.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, rmSync } from 'node:fs';
@@ -17,7 +17,7 @@ const PYTHON =
   process.env.CHESTMNIST_PYTHON ||
   path.join(VENV, process.platform === 'win32' ? path.join('Scripts', 'python.exe') : path.join('bin', 'python'));
 
-/** True when a Python has what is needed, told from its package records without importing torch. */
+/** True when a Python has all that is needed, according to its package metadata, without importing torch. */
 function complete(python) {
   const names = NEEDED.map((name) => name.split('==')[0]);
   const program = `from importlib.metadata import version
@@ -26,7 +26,7 @@ assert version("torch").split("+")[0] == "${TORCH}", version("torch")`;
   return existsSync(python) && spawnSync(python, ['-I', '-c', program]).status === 0;
 }
 
-/** `{ python }`, or `{ reason }` why there is none. */
+/** `{ python }`, or `{ reason }` when it is not available. */
 export function ensureReference() {
   if (complete(PYTHON)) return { python: PYTHON };
   if (process.env.CHESTMNIST_PYTHON) return { reason: `CHESTMNIST_PYTHON lacks some of ${NEEDED.join(', ')}` };

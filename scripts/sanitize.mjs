@@ -1,6 +1,6 @@
 /**
- * `npm run test:sanitize`: builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer in build/sanitize and runs
- * the native tests on it. Arguments go to Jest. Linux with GCC; build/Release is left as it is.
+ * `npm run test:sanitize`: builds the addon with AddressSanitizer and UndefinedBehaviorSanitizer in build/sanitize and
+ * runs the native tests on it. Arguments are passed to Jest. Linux with GCC only; build/Release is not changed.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
@@ -32,8 +32,8 @@ const common = ['--directory', ROOT, '--out', path.join(place, 'cmake'), '--conf
 step('configure', node, [cmakeJs, 'configure', ...common, ...settings], { stdio: ['ignore', 'ignore', 'inherit'] });
 step('build with sanitizers', node, [cmakeJs, 'build', ...common], { stdio: ['ignore', 'ignore', 'inherit'] });
 
-// Node itself is not built with the sanitizer, so its library comes first by LD_PRELOAD. Leaks are not looked for: V8 and
-// LibTorch keep memory until the process ends by design, and npm run test:memory is about ours. Everything takes longer.
+// Node itself is not built with the sanitizer, so its library comes first by LD_PRELOAD. Leak detection is off: V8 and
+// LibTorch keep memory until the process ends by design, and npm run test:memory checks ours. The tests take longer.
 const compiler = process.env.CXX || 'c++';
 const library = execFileSync(compiler, ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
 const env = {

@@ -1,6 +1,6 @@
 /**
- * Steps that the scripts share: run a command under a name with its time, stop with that name when it fails. Plain Node,
- * since node_modules may not be there yet.
+ * Steps that the scripts share: run a command under a name with its time, stop with that name when it fails. Plain
+ * Node, since node_modules may not exist yet.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -28,7 +28,7 @@ export function stop(name, reason, code = 1) {
   process.exit(code);
 }
 
-/** `npm ci` unless node_modules is what package-lock.json says. */
+/** `npm ci` unless node_modules matches package-lock.json. */
 export function installPackages() {
   const installed = path.join(ROOT, 'node_modules', '.package-lock.json');
   const lock = path.join(ROOT, 'package-lock.json');
@@ -37,7 +37,10 @@ export function installPackages() {
   step('install packages (npm ci)', program, args, { shell: process.platform === 'win32' && program === 'npm' });
 }
 
-/** npm as a program and its arguments: by its own path when npm runs this script, since on Windows `npm` alone is no program. */
+/**
+ * npm as a program and its arguments: by its own path when npm runs this script, since on Windows `npm` is not an
+ * executable.
+ */
 export function npm(args) {
   const own = process.env.npm_execpath;
   return own?.endsWith('npm-cli.js') ? [process.execPath, [own, ...args]] : ['npm', args];

@@ -1,6 +1,6 @@
 /**
- * `npm test`: everything that has to hold, from a bare clone: set-up, formatting, types, and all tests. Arguments go to
- * Jest (`npm test -- tests/unit`). Tests that are skipped are listed by name.
+ * `npm test`: all checks, from a bare clone: set-up, formatting, types, and all tests. Arguments are passed to Jest
+ * (`npm test -- tests/unit`). Tests that are skipped are listed by name.
  */
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
@@ -25,7 +25,7 @@ const results = path.join(ROOT, 'build', 'jest.json');
 mkdirSync(path.dirname(results), { recursive: true });
 rmSync(results, { force: true });
 const args = ['node_modules/jest/bin/jest.js', '--json', `--outputFile=${results}`, ...process.argv.slice(2)];
-// Without a reference the tests must not take an incomplete one for it.
+// Without a reference the tests must not use an incomplete one.
 const env = reference.python ? process.env : { ...process.env, CHESTMNIST_PYTHON: '' };
 const jest = spawnSync(node, args, { cwd: ROOT, env, stdio: ['inherit', 'ignore', 'inherit'] });
 
@@ -39,7 +39,7 @@ const tests = report.testResults.flatMap(({ name, assertionResults }) =>
   assertionResults.map(({ status, fullName }) => ({ status, name: `${path.relative(ROOT, name)}: ${fullName}` })),
 );
 const skipped = tests.filter(({ status }) => status !== 'passed' && status !== 'failed');
-// A file that does not run has no test that could fail: it counts as one.
+// A file that does not run reports no failed test, so it counts as one.
 const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
 
 say('');

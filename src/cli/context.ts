@@ -1,6 +1,6 @@
 /**
- * What every verb shares: the global flags and the three ways to speak. People's text goes to stderr, results to
- * stdout; with --json stdout carries JSON alone. Nothing here loads LibTorch or anything slow.
+ * Shared by all verbs: the global flags and the three kinds of output. Text for people goes to stderr, results to
+ * stdout; with --json stdout holds only JSON. Nothing here loads LibTorch or anything slow.
  */
 import type { Command } from 'commander';
 import { columnsOf, fit } from './terminal/width';

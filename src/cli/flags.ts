@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import { defaultText, readFlag } from '../recipe/resolve';
 import { TRAIN_OPTIONS, type OptionName } from '../recipe/options';
 
-/** Adds the flags of these options. Defaults are shown, not set: what was not given stays absent. */
+/** Adds the flags of these options. Defaults are shown, not set: options that were not given stay absent. */
 export function addFlags(command: Command, names: readonly OptionName[]): Command {
   for (const name of names) {
     const { flag, help } = TRAIN_OPTIONS[name];

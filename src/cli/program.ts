@@ -1,6 +1,6 @@
 /**
- * The command without its verbs: its name, its global flags, its examples. Not here: the verbs (verbs.ts), what happens
- * to errors (main.ts).
+ * The command without its verbs: its name, its global flags, its examples. Not here: the verbs (verbs.ts), the handling
+ * of errors (main.ts).
  */
 import { Command } from 'commander';
 import { version } from '../base/version';
@@ -18,8 +18,8 @@ export const newProgram = (): Command =>
   new Command('chestmnist')
     .description('Train and judge chest X-ray classifiers: ResNet-18 on ChestMNIST through LibTorch.')
     .version(version)
-    .option('--json', 'machine output alone on stdout: NDJSON events, or one JSON document')
-    .option('--quiet', 'nothing on stderr but errors')
+    .option('--json', 'only machine output on stdout: NDJSON events, or one JSON document')
+    .option('--quiet', 'only errors on stderr')
     .option('--no-color', 'no colours')
     .addHelpText('after', EXAMPLES)
     .configureHelp({ showGlobalOptions: true });

@@ -1,10 +1,10 @@
-/** What the command line knows of a verb before it loads its file. */
+/** What the command line knows about a verb before it loads its file. */
 import type { Command } from 'commander';
 
 export interface Verb {
-  /** What it does, in a line. */
+  /** What it does, in one line. */
   summary: string;
-  /** Its file. `register` adds the verb to the program; all verbs are there for the one that is about them. */
+  /** Loads its file. `register` adds the verb to the program; `verbs` is for a verb that lists them all. */
   load: () => Promise<{ register(program: Command, verbs: Verbs): void }>;
 }
 

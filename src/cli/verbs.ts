@@ -1,4 +1,4 @@
-/** The verbs of the command line: what each does in a line, and the file that has it, loaded when it is used. */
+/** The verbs of the command line: a summary of each, and its file, which is loaded on use. */
 import type { Verbs } from './verb';
 
 /** By name, in the order of the help. */
@@ -12,7 +12,7 @@ export const VERBS: Verbs = {
   data: { summary: 'data set facts, download, check, synthesize', load: () => import('./verbs/data.js') },
   setup: { summary: 'find or get LibTorch and the addon', load: () => import('./verbs/setup.js') },
   doctor: { summary: 'what was found on this machine, and what to do', load: () => import('./verbs/doctor.js') },
-  bench: { summary: 'images a second on this machine', load: () => import('./verbs/bench.js') },
+  bench: { summary: 'images per second on this machine', load: () => import('./verbs/bench.js') },
   completion: {
     summary: 'a script that completes commands in your shell',
     load: () => import('./verbs/completion.js'),

@@ -25,7 +25,10 @@ export interface EvaluateOptions {
   data?: string;
   /** Side of the images in pixels, for a known data set; default the model's. */
   size?: number;
-  /** One for all labels (default 0.5), one a label, a rule tuned on the validation split, or the path of a JSON file of thresholds. */
+  /**
+   * One for all labels (default 0.5), one per label, a rule tuned on the validation split, or the path of a JSON file
+   * of thresholds.
+   */
   thresholds?: GivenThresholds;
   /** Only the first n images of the split. */
   limit?: number;
@@ -33,7 +36,7 @@ export interface EvaluateOptions {
   device?: string;
   /** CPU threads; default all. */
   threads?: number;
-  /** Images in a batch; default 128. It does not change the result. */
+  /** Images per batch; default 128. It does not change the result. */
   batchSize?: number;
   /** Bootstrap resamples of the confidence intervals; default 0, none. */
   resamples?: number;
@@ -45,7 +48,7 @@ export interface EvaluateOptions {
 export interface Evaluation extends Scored {
   dataset: string;
   split: ScoredSplit;
-  /** L label names in column order; `label_0`, `label_1`, ... where neither the data nor the model tells them. */
+  /** L label names in column order; `label_0`, `label_1`, ... where neither the data nor the model has names. */
   labels: readonly string[];
   metrics: Metrics;
 }
@@ -84,7 +87,7 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
   }
 }
 
-/** The options shared with training, by its rules and with its defaults; and the split. */
+/** Checks the split and the options shared with training, which have the same rules and defaults. */
 function checkOptions({ split = 'test', size, device, threads, batchSize }: EvaluateOptions): ResolvedOptions {
   if (SCORED_SPLITS.includes(split)) return resolveOptions({ size, device, threads, batchSize });
   throw new ChestMnistError('ERR_CONFIG', {
@@ -94,7 +97,7 @@ function checkOptions({ split = 'test', size, device, threads, batchSize }: Eval
   });
 }
 
-/** Those the run has kept, else tuned now; on validation scores in either case. */
+/** The thresholds stored in the run, otherwise tuned now. Both use only validation scores. */
 async function tuned(rule: ThresholdRule, model: Model, score: (split: 'val') => Promise<Scored>): Promise<number[]> {
   return model.run?.metrics?.tuned?.[rule]?.thresholds ?? tuneThresholds(rule, await score('val'));
 }
@@ -105,14 +108,14 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
   const data = options.data ?? config?.data;
   if (data === undefined) {
     throw new ChestMnistError('ERR_CONFIG', {
-      found: `${target} is a file of weights, which does not say on which data to evaluate it`,
+      found: `${target} is a file of weights, which does not record its data set`,
       needed: 'a data set',
       next: `npx chestmnist evaluate ${shellWord(target)} --data chestmnist`,
     });
   }
   const own = options.data === undefined ? config : undefined;
   const size = options.size ?? (data === 'chestmnist' || data === 'synthetic' ? model.imageSize : null);
-  // The training split is not looked at: of synthetic data, no more than one image of it is made.
+  // The training split is not used: synthetic data have only one image in it.
   const limits = { train: 1, val: own?.limitVal, test: own?.limitTest };
   const { dataset: all } = await loadData({ data, size, limits, signal });
   const cut = limit === undefined ? all.splits[split] : limitSplit(all.splits[split], limit);

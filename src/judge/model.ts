@@ -1,6 +1,6 @@
 /**
- * A trained model between disk and trainer: what a run directory or a file of weights holds, and a trainer with it in.
- * Not here: the formats of weights (weights/), the network (native/).
+ * Loads a trained model from a run directory or a file of weights, and puts it into a trainer. Not here: the formats of
+ * weights (weights/), the network (native/).
  */
 import path from 'node:path';
 import { exists } from '../base/atomic';
@@ -21,9 +21,9 @@ import { shellWord } from '../base/shell';
 export interface Model {
   state: StateDict;
   stem: Stem;
-  /** `label_0`, `label_1`, ... when the file does not say. */
+  /** `label_0`, `label_1`, ... when the file has no names. */
   labels: readonly string[];
-  /** Side of the images it was trained on, and of what the network saw, in pixels; null when the file does not say. */
+  /** Side of the images it was trained on, and of what the network saw, in pixels; null when not recorded. */
   imageSize: number | null;
   inputSize: number | null;
   /** Only for a run directory. */
@@ -31,7 +31,7 @@ export interface Model {
 }
 
 /**
- * Opens a run directory (its best weights) or a .safetensors or .pth file. Throws ERR_CONFIG when there is neither,
+ * Opens a run directory (its best weights) or a .safetensors or .pth file. Throws ERR_CONFIG when it is neither,
  * ERR_WEIGHTS when the weights are not a resnet18's, ERR_DATA_CORRUPT for a damaged file of the run.
  */
 export async function openModel(target: string): Promise<Model> {
@@ -47,7 +47,7 @@ export async function openModel(target: string): Promise<Model> {
   const file = config ? runFiles(directory).best : target;
   if (config && !(await exists(file))) {
     throw new ChestMnistError('ERR_CONFIG', {
-      found: `${target} has no best weights: no epoch of it has finished`,
+      found: `${target} has no best weights: none of its epochs has finished`,
       needed: 'a run with at least one finished epoch',
       next: `npx chestmnist train --resume ${shellWord(target)}`,
     });
@@ -59,7 +59,7 @@ export async function openModel(target: string): Promise<Model> {
   return { state, stem, labels, imageSize, inputSize, ...(run && { run }) };
 }
 
-/** A trainer with the model in it, for prediction. `imageSize` is the side of the images that will be handed over. */
+/** A trainer with the model in it, for prediction. `imageSize` is the side of the images to predict. */
 export async function hold(
   model: Model,
   imageSize: number,

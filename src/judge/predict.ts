@@ -1,6 +1,6 @@
 /**
- * Predictions for image files: probabilities and decisions for every label. For screening the software, not patients.
- * Not here: reading pictures (images.ts), scoring against labels (evaluate.ts).
+ * Predictions for image files: probabilities and decisions for every label. For research, not for the care of patients.
+ * Not here: reading pictures (data/pictures.ts), scoring against labels (evaluate.ts).
  */
 import { resolveOptions } from '../recipe/resolve';
 import { expandView } from '../data/expand';
@@ -15,7 +15,7 @@ export interface PredictOptions extends Pick<
   EvaluateOptions,
   'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal'
 > {
-  /** Side the images are brought to, in pixels; default the model's own, or 28 for weights that do not say. */
+  /** Side the images are resized to, in pixels; default the model's, or 28 for weights that do not record one. */
   size?: number;
 }
 
@@ -33,10 +33,10 @@ export interface Prediction {
 }
 
 /**
- * Predicts PNG, JPEG, .npy ([H, W] or [N, H, W] uint8) and .npz (arrays `images` or `*_images`) files with `target`, a run
- * directory or a file of weights. Colour becomes gray, the central square is brought to the model's size. A rule such as
- * `val-f1` takes the thresholds the run has kept. Throws ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those of
- * loading the addon.
+ * Predicts PNG, JPEG, .npy ([H, W] or [N, H, W] uint8) and .npz (arrays `images` or `*_images`) files with `target`, a
+ * run directory or a file of weights. Colour becomes gray, the central square is resized to the model's size. A rule
+ * such as `val-f1` uses the thresholds stored in the run. Throws ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those
+ * of loading the addon.
  */
 export async function predict(
   target: string,
@@ -62,8 +62,8 @@ export async function predict(
   const stored = typeof rule === 'string' ? model.run?.metrics?.tuned?.[rule]?.thresholds : rule;
   if (stored === undefined) {
     throw new ChestMnistError('ERR_CONFIG', {
-      found: `${target} keeps no thresholds ${rule as string}`,
-      needed: `a finished run, which keeps ${Object.keys(model.run?.metrics?.tuned ?? {}).join(' and ') || 'val-f1 and val-youden'}`,
+      found: `${target} has no thresholds for ${rule as string}`,
+      needed: `a finished run, which has ${Object.keys(model.run?.metrics?.tuned ?? {}).join(' and ') || 'val-f1 and val-youden'}`,
       next: 'pass numbers, or a JSON file of thresholds',
     });
   }

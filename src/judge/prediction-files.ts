@@ -69,7 +69,7 @@ async function readCsv(file: string, labelsFile: string | undefined): Promise<Pr
   if (labelsFile === undefined) {
     throw wrong(
       'ERR_CONFIG',
-      `${path.basename(file)} without the true labels, which a result CSV does not hold`,
+      `${path.basename(file)} without the true labels, which a result CSV does not contain`,
       '--labels FILE.npz',
       `npx chestmnist metrics ${shellWord(file)} --labels chestmnist.npz`,
     );
@@ -119,7 +119,7 @@ function truthOf(file: string, key: string, { data }: NpyArray): Uint8Array {
   );
 }
 
-/** Two models can be compared on the same images alone. Throws ERR_DATA_SHAPE. */
+/** Two models can be compared only on the same images. Throws ERR_DATA_SHAPE. */
 export function checkSameImages(a: string, mine: Predictions, b: string, theirs: Predictions): void {
   const isSameShape = mine.labelCount === theirs.labelCount && mine.truth.length === theirs.truth.length;
   const at = isSameShape ? mine.truth.findIndex((value, i) => value !== theirs.truth[i]) : -1;

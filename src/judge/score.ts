@@ -1,6 +1,6 @@
 /**
- * Scores splits with a trainer: the predictions of one, and at the end of a run the metrics of both, which are written.
- * Not here: the definitions of the figures (metrics/), the pictures (report/).
+ * Scores splits with a trainer: predicts one split, or scores both at the end of a run and writes the results. Not
+ * here: the definitions of the figures (metrics/), the pictures (report/).
  */
 import path from 'node:path';
 import type { Dataset, Split } from '../data/dataset';
@@ -11,12 +11,12 @@ import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
 import { writeMetrics } from '../run/metrics-file';
 import { writePredictions } from '../run/predictions';
 
-/** Rules whose thresholds every run keeps, tuned on the validation split. */
+/** Rules whose thresholds every run stores, tuned on the validation split. */
 const RULES = ['val-f1', 'val-youden', 'val-sensitivity=0.9'] as const;
-/** Seed and level of the intervals that a run keeps. */
+/** Seed and level of the intervals in metrics.json. */
 const CONFIDENCE = { seed: 0, level: 0.95 };
 
-/** What a model says of a split, next to the truth. */
+/** A model's predictions of a split, with the truth. */
 export type Scored = Predictions & Required<Pick<Predictions, 'logits'>> & { loss: number };
 
 /** Scores a split that the trainer has loaded under its name; undefined when it was cancelled. */
@@ -32,7 +32,7 @@ export async function scoreSplit(
   return { labelCount, truth, logits, scores: sigmoid(logits), loss: bceWithLogits(logits, truth) };
 }
 
-/** What the end of a run scores, and with what. */
+/** The inputs of scoring at the end of a run. */
 export interface RunToScore {
   directory: string;
   dataset: Dataset;

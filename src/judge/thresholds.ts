@@ -1,6 +1,6 @@
 /**
- * Decision thresholds as a user gives them: numbers, a JSON file, or the name of a rule. The one reader of them all. It
- * loads no LibTorch. Not here: how a rule finds its thresholds (metrics/thresholds.ts).
+ * Decision thresholds as a user gives them: numbers, a JSON file, or the name of a rule. All verbs read them here. Does
+ * not load LibTorch. Not here: how a rule finds its thresholds (metrics/thresholds.ts).
  */
 import { readText } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
@@ -16,7 +16,7 @@ export async function thresholdsOf(given: GivenThresholds): Promise<number | num
   return given.startsWith('val-') ? parseThresholdRule(given) : fixedThresholds(given);
 }
 
-/** A number, or the thresholds in a JSON file: what predictions without a validation split can be judged by. */
+/** A number, or the thresholds in a JSON file: thresholds that need no validation split. */
 export async function fixedThresholds(given: string): Promise<number | number[]> {
   if (given.trim() !== '' && !Number.isNaN(Number(given))) return Number(given);
   const refuse = (what: string, cause?: unknown): ChestMnistError =>
@@ -25,8 +25,8 @@ export async function fixedThresholds(given: string): Promise<number | number[]>
       {
         found: `thresholds ${JSON.stringify(given)}, which ${what}`,
         needed:
-          'a number from 0 to 1, or a JSON file of thresholds; evaluate and predict also take val-f1, val-youden or val-sensitivity=S',
-        next: 'give for example 0.5, or the path of the file',
+          'a number from 0 to 1, or a JSON file of thresholds; evaluate and predict also accept val-f1, val-youden or val-sensitivity=S',
+        next: 'pass for example 0.5, or the path of the file',
       },
       { cause },
     );

@@ -1,6 +1,6 @@
 /**
- * Images a second of this machine, training and predicting, on synthetic images: medians over repeats after a burn-in.
- * Not here: comparisons with PyTorch (bench/).
+ * Images per second of this machine, training and predicting, on synthetic images: medians over repeats after a
+ * warm-up. Not here: comparisons with PyTorch (bench/).
  */
 import { synthesize } from '../data';
 import { expandView } from '../data/expand';
@@ -17,7 +17,7 @@ export type ThroughputOptions = Pick<
   'size' | 'resize' | 'stem' | 'batchSize' | 'device' | 'precision' | 'threads'
 >;
 
-/** Medians and single repeats in images a second. */
+/** Median and single repeats, in images per second. */
 export interface Rate {
   images_per_second: number;
   repeats: number[];
@@ -34,7 +34,7 @@ export interface Throughput {
   size: number;
   input_size: number;
   batch_size: number;
-  /** Images in a repeat. */
+  /** Images per repeat. */
   images: number;
   train: Rate;
   predict: Rate;
@@ -43,7 +43,7 @@ export interface Throughput {
 const BATCHES = 8;
 const REPEATS = 5;
 
-/** Measures; takes about half a minute on two cores at 28 px. Throws as `train` does. */
+/** Takes about half a minute on two cores at 28 px. Throws as `train` does. */
 export async function throughput(given: ThroughputOptions = {}): Promise<Throughput> {
   const options = resolveOptions(given);
   const { device } = resolveDevice(options.device);
@@ -77,7 +77,7 @@ const trainOnce = (trainer: Trainer, order: Int32Array, batchSize: number): Retu
   trainer.trainEpoch({ order, batchSize });
 
 async function rateOf(pass: (repeat: number) => Promise<{ samples: number; seconds: number }>): Promise<Rate> {
-  await pass(0); // burn-in: memory is claimed, kernels are chosen
+  await pass(0); // warm-up: memory is allocated, kernels are chosen
   const repeats: number[] = [];
   for (let repeat = 1; repeat <= REPEATS; repeat++) {
     const { samples, seconds } = await pass(repeat);

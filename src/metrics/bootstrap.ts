@@ -1,6 +1,6 @@
 /**
  * Percentile bootstrap over images: intervals of one model's figures, and the paired comparison of two models on the
- * same resamples. A resample is a count per image, shared by all labels. Scores are sorted once a label, into bins
+ * same resamples. A resample is a count per image, shared by all labels. Scores are sorted once per label, into bins
  * between the scores of the positives; a resample then costs one counting pass over the images, and AUC, average
  * precision and decisions are sums over the bins.
  */
@@ -32,13 +32,13 @@ const SUMMARY = [
 /**
  * One label's images in bins by descending score. The cuts are the distinct scores of the positives and the threshold;
  * cut c has three bins: 3c for images above it (and below cut c - 1), 3c + 1 for negatives at it, 3c + 2 for positives
- * at it. What lies below every cut, negatives only, is in no bin.
+ * at it. Images below every cut (negatives only) are in no bin.
  */
 interface BinnedLabel {
   /** Indices of the images, bin after bin, and where each bin ends. */
   images: Uint32Array;
   ends: Uint32Array;
-  /** The cut that is the threshold. */
+  /** Index of the cut at the threshold. */
   threshold: number;
 }
 
@@ -66,9 +66,9 @@ function binLabel({ truth, scores, labelCount }: Predictions, label: number, thr
 /** A model's predictions, ready to be scored on any resample. */
 interface BinnedModel {
   labels: BinnedLabel[];
-  /** Of each image, the mean over labels of the squared error. */
+  /** Squared error of each image, averaged over labels. */
   squaredError: Float64Array;
-  /** Room for the sizes of any label's bins. */
+  /** Buffer for the bin sizes of any label. */
   sizes: Int32Array;
 }
 
@@ -90,7 +90,7 @@ interface LabelResult {
   table: [tn: number, fp: number, fn: number, tp: number];
 }
 
-/** How many images a resample has in each bin. Nearly all time is spent in this loop. */
+/** Counts the images of a resample in each bin. Nearly all the time is spent in this loop. */
 function fillBins({ images, ends }: BinnedLabel, counts: Uint8Array, sizes: Int32Array): void {
   let next = 0;
   for (let bin = 0; bin < ends.length; bin++) {
@@ -119,7 +119,7 @@ function scoreLabel(label: BinnedLabel, counts: Uint8Array, sizes: Int32Array): 
     pairsLost += hits * (falsePositives + tied / 2);
     falsePositives += tied;
     truePositives += hits;
-    // Without a branch: where nothing is decided yet, hits is 0.
+    // Needs no branch: as long as the denominator would be 0, hits is 0.
     precisionSum += (hits * truePositives) / Math.max(1, truePositives + falsePositives);
   }
   const positives = truePositives;
@@ -162,8 +162,8 @@ function scoreResample(model: BinnedModel, counts: Uint8Array): number[] {
 }
 
 /**
- * Draws as many images as there are, with replacement, and counts how often each came. A count fits 8 bits: with up to
- * 255 images it cannot pass 255, and with more, 256 draws of one image have a probability below 1/256!.
+ * Draws N of N images with replacement and counts how often each occurs. A count fits in 8 bits: with up to 255 images
+ * it cannot exceed 255, and with more, 256 draws of one image have a probability below 1/256!.
  */
 function draw(random: Random, counts: Uint8Array): void {
   counts.fill(0);
@@ -183,13 +183,13 @@ function resample(models: BinnedModel[], { resamples, seed }: Required<Confidenc
   return results;
 }
 
-/** The central share `level` of the defined values, between quantiles interpolated linearly. */
+/** The interval that holds the central share `level` of the defined values; quantiles are interpolated linearly. */
 function interval(values: Float64Array, level: number): Interval {
   const defined = values.filter((value) => !Number.isNaN(value)).sort();
   return [figure(quantile(defined, (1 - level) / 2)), figure(quantile(defined, (1 + level) / 2))];
 }
 
-/** Names the results of one value a figure: SUMMARY by name, then the two lists by label. */
+/** Names a row of values, one per figure: SUMMARY by name, then the two lists by label. */
 function named<T>(
   values: T[],
   labelCount: number,
@@ -233,7 +233,7 @@ export function comparePredictions(input: ComparisonInput): Comparison {
     checkProbabilities({ truth, scores, labelCount });
     return binModel({ truth, scores, labelCount }, thresholds);
   });
-  // Every image once: the figures themselves.
+  // Counting each image once gives the figures themselves.
   const everyImage = new Uint8Array(models[0].squaredError.length).fill(1);
   const [a, b] = models.map((model) => scoreResample(model, everyImage)) as [number[], number[]];
   const [inA, inB] = resample(models, settings) as [Float64Array[], Float64Array[]];

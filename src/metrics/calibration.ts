@@ -1,7 +1,7 @@
 /**
- * Do probabilities mean what they say: expected calibration error over bins, and the reliability curve.
+ * Calibration of probabilities: expected calibration error over bins, and the reliability curve.
  * Sources: torchmetrics' binary_calibration_error (l1) for equal-width bins; scikit-learn's calibration_curve for the
- * curve and for the quantile edges of equal-mass bins. Edges are computed as there, to the last bit.
+ * curve and for the quantile edges of equal-mass bins. Edges equal theirs bit for bit.
  */
 import { checkProbabilities } from './check';
 import type { SortedColumn } from './ranking';
@@ -9,7 +9,7 @@ import type { SortedColumn } from './ranking';
 /** Number of bins of `ece` and `ece_equal_mass`. */
 const ECE_BINS = 15;
 
-/** First index in ascending `values` whose value is above `limit` (or at it, when `including`). */
+/** First index in ascending `values` whose value is above `limit` (or equal to it, with `including`). */
 export function firstAbove(values: Float64Array, limit: number, including: boolean): number {
   let low = 0;
   let high = values.length;
@@ -40,8 +40,8 @@ function binnedError({ all, positives }: SortedColumn, edges: readonly number[],
 
 /** 15 bins [i/15, (i+1)/15) and, as in torchmetrics, one more for scores of exactly 1. */
 export function equalWidthError(column: SortedColumn): number {
-  // torch.linspace counts from the nearer end and rounds once (a fused multiply-add): here by splitting the step in two
-  // parts whose products are exact.
+  // torch.linspace counts from the nearer end and rounds once (a fused multiply-add): splitting the step into two parts
+  // with exact products gives the same values.
   const step = 1 / ECE_BINS;
   const coarse = Math.round(step * 2 ** 30) / 2 ** 30;
   const edges = Array.from({ length: ECE_BINS }, (_, b) => {
@@ -71,7 +71,7 @@ export function quantile(values: Float64Array, q: number): number {
   return t >= 0.5 ? high - (high - low) * (1 - t) : low + (high - low) * t;
 }
 
-/** One point a non-empty bin, in order of score. */
+/** One point per non-empty bin, in order of score. */
 export interface CalibrationCurve {
   /** Share of positives in the bin. */
   probTrue: Float64Array;

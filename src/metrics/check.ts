@@ -1,5 +1,5 @@
 /**
- * Checks of what callers hand to the metrics: shapes, 0/1 labels, finite scores, thresholds, bootstrap settings.
+ * Checks the arguments of the metrics: shapes, 0/1 labels, finite scores, thresholds, bootstrap settings.
  * Each failure names the argument, what was expected and what was received, with the first offending position.
  */
 import { ChestMnistError } from '../base/errors';
@@ -16,7 +16,7 @@ export interface ConfidenceOptions {
   level?: number;
 }
 
-/** The threshold where none was asked for or tuned. */
+/** The threshold where none was given or tuned. */
 export const DEFAULT_THRESHOLD = 0.5;
 const MAX_RESAMPLES = 100_000;
 
@@ -29,7 +29,7 @@ const place = (index: number, labelCount: number): string =>
 
 /**
  * Checks shapes, labels and finiteness; returns N. Scores may be any finite number (ranking needs no more). `name` is
- * what the messages call the scores.
+ * the name of the scores in messages.
  */
 export function checkPredictions({ truth, scores, labelCount }: Predictions, name = 'scores'): number {
   if (!Number.isInteger(labelCount) || labelCount < 1) {
@@ -72,7 +72,7 @@ export function checkPredictions({ truth, scores, labelCount }: Predictions, nam
   return truth.length / labelCount;
 }
 
-/** As checkPredictions, and scores must be probabilities. */
+/** Like checkPredictions; scores must also be probabilities. */
 export function checkProbabilities(input: Predictions, name = 'scores'): number {
   const count = checkPredictions(input, name);
   const { scores, labelCount } = input;
@@ -89,7 +89,7 @@ export function checkProbabilities(input: Predictions, name = 'scores'): number 
   return count;
 }
 
-/** One threshold a label, from a scalar or a list of labelCount numbers from 0 to 1. */
+/** One threshold per label, from a scalar or a list of labelCount numbers from 0 to 1. */
 export function checkThresholds(threshold: number | ArrayLike<number>, labelCount: number): Float64Array {
   const thresholds =
     typeof threshold === 'number' ? new Float64Array(labelCount).fill(threshold) : Float64Array.from(threshold);

@@ -1,6 +1,6 @@
 /**
  * All figures of one set of predictions at one set of thresholds. Pure: the same input gives the same Metrics.
- * Definitions follow scikit-learn with zero_division=0; what is undefined when is the table in types.ts.
+ * Definitions follow scikit-learn with zero_division=0; the table in types.ts lists when a figure is undefined.
  */
 import { confidence } from './bootstrap';
 import { equalMassError, equalWidthError } from './calibration';
@@ -22,21 +22,21 @@ import { mergePositives, rank, sortColumn } from './ranking';
 import type { AveragedFigures, ConfusionMatrix, Figure, LabelFigures, Metrics, Predictions } from './types';
 
 export interface MetricsInput extends Predictions {
-  /** One for all labels (default 0.5) or one a label, each from 0 to 1; the decision is score > threshold. */
+  /** One for all labels (default 0.5) or one per label, each from 0 to 1; the decision is score > threshold. */
   threshold?: number | ArrayLike<number>;
-  /** Asks for bootstrap intervals. */
+  /** Adds bootstrap intervals. */
   confidence?: ConfidenceOptions;
 }
 
-/** What one pass over the rows counts. */
+/** Counts from one pass over the rows. */
 interface Counts {
-  /** Of each label, at 4 * label: tn, fp, fn, tp. */
+  /** tn, fp, fn and tp of each label, from 4 * label. */
   cells: Float64Array;
   squaredError: Float64Array;
   correctRows: number;
-  /** Images without a label. */
+  /** Images without a positive label. */
   emptyRows: number;
-  /** Sums over images of the figures of one image. */
+  /** Figures of single images, summed over images. */
   samples: { precision: number; recall: number; f1: number };
 }
 
@@ -75,7 +75,7 @@ const labelFigures = (values: number[]): LabelFigures => ({
 });
 
 /**
- * The metrics of N images and L labels, at one threshold or one a label. With `confidence`, percentile bootstrap
+ * The metrics of N images and L labels, at one threshold or one per label. With `confidence`, percentile bootstrap
  * intervals as well (2,000 resamples of 22,433 x 14 take seconds; the rest milliseconds).
  * Throws ERR_DATA_SHAPE (lengths disagree, no image, truth not 0/1), ERR_DATA_CORRUPT (scores not finite or outside
  * 0..1) or ERR_CONFIG (thresholds, bootstrap settings).
@@ -160,7 +160,7 @@ function cellsOf(cells: Float64Array, label: number): [tn: number, fp: number, f
   return [cells[4 * label], cells[4 * label + 1], cells[4 * label + 2], cells[4 * label + 3]];
 }
 
-/** What predicting nothing scores where `subset` is the share of images without a label. */
+/** The figures of predicting nothing; `subset` is the share of images without a positive label. */
 function allNegative(subset: number, prevalence: number[]): Metrics['all_negative'] {
   return {
     accuracy: definedMean(prevalence.map((share) => 1 - share)),
@@ -173,8 +173,8 @@ function allNegative(subset: number, prevalence: number[]): Metrics['all_negativ
 }
 
 /**
- * Mean over labels of ROC AUC, over the labels that have both values; null when none has. Scores are any finite
- * numbers, so logits will do. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
+ * Mean ROC AUC over the labels that have both values; null when none has. Scores may be any finite numbers, such as
+ * logits. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
  */
 export function macroAuc(predictions: Predictions): Figure {
   checkPredictions(predictions);

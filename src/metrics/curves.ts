@@ -1,11 +1,11 @@
 /**
- * ROC and precision-recall curves of one label, point for point those of scikit-learn's roc_curve and
+ * ROC and precision-recall curves of one label, equal point for point to scikit-learn's roc_curve and
  * precision_recall_curve. The areas under them are in ranking.ts, which needs no curve.
  */
 import { checkPredictions } from './check';
 import { sortColumn } from './ranking';
 
-/** What deciding "score >= threshold" yields at each distinct score, from the highest down. */
+/** Counts for the decision "score >= threshold" at each distinct score, in descending order. */
 export interface CutPoints {
   thresholds: Float64Array;
   truePositives: Float64Array;
@@ -58,17 +58,17 @@ function prepend(start: number, values: Float64Array): Float64Array {
 }
 
 export interface RocCurve {
-  /** False positive rate, ascending from 0 to 1; NaN throughout when there is no negative. */
+  /** False positive rate, ascending from 0 to 1; NaN throughout without a negative. */
   fpr: Float64Array;
-  /** True positive rate (recall), ascending from 0 to 1; NaN throughout when there is no positive. */
+  /** True positive rate (recall), ascending from 0 to 1; NaN throughout without a positive. */
   tpr: Float64Array;
   /** Descending; the first is Infinity (nothing predicted). A point is the decision score >= threshold. */
   thresholds: Float64Array;
 }
 
 /**
- * ROC curve of one label: `truth` [N] of 0/1, `scores` [N] finite. `dropIntermediate` (default true) leaves out points
- * on a straight line between their neighbours. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
+ * ROC curve of one label: `truth` [N] of 0/1, `scores` [N] finite. `dropIntermediate` (default true) drops points on a
+ * straight line between their neighbours. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
  */
 export function rocCurve(
   truth: Uint8Array,
@@ -95,7 +95,7 @@ export function rocCurve(
 export interface PrecisionRecallCurve {
   /** One longer than `thresholds`; the last is 1, at recall 0. */
   precision: Float64Array;
-  /** Descending to 0. NaN (but for the last) when there is no positive, where scikit-learn warns and puts 1. */
+  /** Descending to 0. NaN, except for the last, without a positive; scikit-learn warns and returns 1. */
   recall: Float64Array;
   /** Ascending. A point is the decision score >= threshold. */
   thresholds: Float64Array;

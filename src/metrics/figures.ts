@@ -7,7 +7,7 @@ import type { Figure } from './types';
 /** The public form of an internal value: null for NaN. */
 export const figure = (value: number): Figure => (Number.isNaN(value) ? null : value);
 
-/** Mean over the defined (not NaN) values; NaN when there is none. */
+/** Mean over the defined (not NaN) values; NaN when none is defined. */
 export function definedMean(values: ArrayLike<number>): number {
   let sum = 0;
   let count = 0;

@@ -1,7 +1,7 @@
-/** One label of predictions by itself, as the curves take it. */
+/** The predictions of a single label, as input of its curves. */
 import type { Predictions } from './types';
 
-/** The predictions of one label alone. */
+/** The predictions of one label, [N, 1]. */
 export function predictionsOfLabel({ labelCount, truth, scores }: Predictions, label: number): Predictions {
   const column = {
     labelCount: 1,

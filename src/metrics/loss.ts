@@ -1,5 +1,5 @@
 /**
- * From logits to probabilities and to the loss, in double precision whatever the input, so that neither overflows.
+ * Converts logits to probabilities and to the loss, in double precision for any input type, so that neither overflows.
  * The loss is PyTorch's BCEWithLogitsLoss with its default mean over all images and labels.
  */
 import type { Figure } from './types';
@@ -25,7 +25,7 @@ export function bceWithLogits(logits: Float32Array | Float64Array, truth: Uint8A
   return sum / logits.length;
 }
 
-/** The same from probabilities; null when a label was given probability 0 (an infinite loss) or the input is empty. */
+/** The same from probabilities; null when a true value has probability 0 (an infinite loss) or the input is empty. */
 export function bceWithScores(scores: Float32Array | Float64Array, truth: Uint8Array): Figure {
   let sum = 0;
   for (let i = 0; i < scores.length; i++) sum -= truth[i] === 1 ? Math.log(scores[i]) : Math.log1p(-scores[i]);

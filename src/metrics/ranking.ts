@@ -1,7 +1,7 @@
 /**
  * Figures that depend only on the order of the scores: ROC AUC and average precision, as scikit-learn defines them
  * (a tied pair counts one half in the AUC; average precision is the step-wise sum). Both come from sorted scores by
- * counting; no curve is built. Curves to draw are in curves.ts.
+ * counting; no curve is built. The curves for drawing are in curves.ts.
  */
 
 /** NaN where undefined: the AUC without a positive or a negative, the average precision without a positive. */
@@ -17,8 +17,8 @@ export interface SortedColumn {
 }
 
 /**
- * Sorts in place. Doubles from 0 up are in the order of their bits, and V8 sorts integers in well under the time of
- * doubles, where it minds NaN and -0.
+ * Sorts in place. Non-negative doubles have the order of their bits, and V8 sorts integers much faster than doubles,
+ * which need checks for NaN and -0.
  */
 function sortAscending(values: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
   let isNegative = false;
@@ -45,7 +45,7 @@ export function sortColumn(
   return { all: sortAscending(all), positives: sortAscending(positives.slice(0, positiveCount)) };
 }
 
-/** The positives of several columns together, ascending: what micro averages rank. */
+/** The positives of several columns together, ascending, for micro averages. */
 export function mergePositives(columns: readonly SortedColumn[]): Float64Array {
   const merged = new Float64Array(columns.reduce((total, column) => total + column.positives.length, 0));
   let at = 0;
@@ -57,8 +57,8 @@ export function mergePositives(columns: readonly SortedColumn[]): Float64Array {
 }
 
 /**
- * Ranks `positives` (ascending) among all scores of `columns` (each ascending, positives included). One label is its
- * own column; micro averages take all columns and all positives.
+ * Ranks `positives` (ascending) among all scores of `columns` (each ascending, positives included). For one label pass
+ * its column; for micro averages pass all columns and all positives.
  */
 export function rank(positives: Float64Array, columns: readonly SortedColumn[]): RankValues {
   // Distinct positive scores, how many positives have each, and how many scores lie below or at each.

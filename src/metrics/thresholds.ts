@@ -1,8 +1,8 @@
 /**
  * Decision thresholds tuned per label, on validation scores only. A rule picks a cut between two adjacent distinct
  * scores; the threshold is their midpoint, so that the strict `score > threshold` is not decided by rounding.
- * Candidates run from "nothing" (above the highest score) down; of equally good cuts the highest threshold wins, which
- * decides for the fewest images.
+ * Candidates run from "nothing" (above the highest score) down. Among equally good cuts the highest threshold wins: it
+ * predicts the fewest positives.
  */
 import { ChestMnistError } from '../base/errors';
 import { checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
@@ -24,7 +24,7 @@ export function parseThresholdRule(text: string): ThresholdRule {
 }
 
 /**
- * The thresholds in the text of a JSON file: a number, an array of them, or an object with such a `thresholds`.
+ * The thresholds in the text of a JSON file: a number, an array of them, or an object with either under `thresholds`.
  * Throws ERR_CONFIG; the number of labels and the range are checked where the thresholds are used.
  */
 export function parseThresholds(text: string): number | number[] {
@@ -39,7 +39,7 @@ export function parseThresholds(text: string): number | number[] {
   if (Array.isArray(value) && value.every((item) => typeof item === 'number')) return value;
   throw new ChestMnistError('ERR_CONFIG', {
     found: 'a threshold file without thresholds',
-    needed: 'JSON: a number, an array with one number a label, or {"thresholds": [...]}',
+    needed: 'JSON: a number, an array with one number per label, or {"thresholds": [...]}',
     next: 'write for example {"thresholds": [0.1, 0.2]}',
   });
 }
@@ -48,7 +48,7 @@ export function parseThresholds(text: string): number | number[] {
 function bestCut(cuts: CutPoints, gain: (truePositives: number, falsePositives: number) => number): number {
   let best = -1;
   let bestGain = gain(0, 0);
-  // No threshold from 0 up decides for a score of 0, so a cut there is none.
+  // A score of 0 is never above a threshold, so a cut at 0 changes nothing.
   for (let i = 0; i < cuts.thresholds.length && cuts.thresholds[i] > 0; i++) {
     const value = gain(cuts.truePositives[i], cuts.falsePositives[i]);
     if (value > bestGain) {
@@ -76,12 +76,12 @@ function thresholdAt(cuts: CutPoints, cut: number): number {
   return middle < above ? middle : below;
 }
 
-/** Can the rule be applied to a label with these counts? Youden's J needs a negative too. */
+/** Whether the rule can be applied to a label with these counts. Youden's J needs a negative too. */
 const isTunable = (rule: ThresholdRule, positives: number, negatives: number): boolean =>
   positives > 0 && (rule !== 'val-youden' || negatives > 0);
 
 /**
- * One threshold a label, tuned by `rule` on validation predictions (probabilities, [N, L] row-major):
+ * One threshold per label, tuned by `rule` on validation predictions (probabilities, [N, L] row-major):
  * - `val-f1`: the highest F1;
  * - `val-youden`: the highest recall + specificity - 1;
  * - `val-sensitivity=S`: the highest threshold whose recall is at least S, else 0 (positives that score exactly 0).
@@ -101,7 +101,7 @@ export function tuneThresholds(rule: ThresholdRule, input: Predictions): number[
   });
 }
 
-/** Indices of the labels that tuneThresholds leaves at 0.5, since these validation labels cannot tune them. */
+/** Indices of the labels that tuneThresholds leaves at 0.5, for lack of positives or negatives. */
 export function untunedLabels(rule: ThresholdRule, input: Pick<Predictions, 'truth' | 'labelCount'>): number[] {
   const { truth, labelCount } = input;
   const positives = new Float64Array(labelCount);

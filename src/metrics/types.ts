@@ -1,7 +1,7 @@
 /**
- * The shape of metrics.json and of `metrics --json`, as fixed by the contract. Names follow scikit-learn. `null` is an
- * undefined value: it is left out of means and its label is listed in `undefined`. What is undefined when (elsewhere
- * every figure is a number equal to scikit-learn's with zero_division=0):
+ * The shape of metrics.json and of `metrics --json`. Names follow scikit-learn. `null` is an undefined value: it is
+ * left out of means and its label is listed in `undefined`. When a figure is undefined (otherwise it is a number equal
+ * to scikit-learn's with zero_division=0):
  *
  * | figure of a label       | null when the label has      | other conventions                                        |
  * |-------------------------|------------------------------|----------------------------------------------------------|
@@ -13,9 +13,9 @@
  * | mcc                     | never                        | 0 when the truth or the decision is constant             |
  * | accuracy, brier, ece    | never                        |                                                          |
  *
- * Means: `macro` over the labels where the figure is defined (null when there is none); `micro` over all image-label
- * pairs at once (null by the same rules applied to the pairs); `weighted` over labels by support; `samples` over
- * images, an image with an empty denominator scoring 0.
+ * Means: `macro` over the labels where the figure is defined (null when none is); `micro` over all image-label pairs at
+ * once (null by the same rules applied to the pairs); `weighted` over labels by support; `samples` over images, where
+ * an image with an empty denominator counts as 0.
  */
 
 /** Truth and probabilities of N images for L labels. Every matrix is [N, L] row-major. */
@@ -26,13 +26,13 @@ export interface Predictions {
   truth: Uint8Array;
   /** Probabilities from 0 to 1; where only ranks matter, any finite number. */
   scores: Float64Array | Float32Array;
-  /** What the probabilities are the sigmoid of, where the model's output is known. */
+  /** The logits of the probabilities, where they are known, [N, L]. */
   logits?: Float32Array;
-  /** Mean loss over images and labels, where the caller has one; null when it is infinite. */
+  /** Mean loss over images and labels, where it is known; null when it is infinite. */
   loss?: Figure;
 }
 
-/** A figure or null where it is not defined. */
+/** A figure, or null where it is undefined. */
 export type Figure = number | null;
 
 export interface RankFigures {
@@ -58,7 +58,7 @@ export type ConfusionMatrix = [[tn: number, fp: number], [fn: number, tp: number
 /** [low, high]; [null, null] when the figure is defined in no resample. */
 export type Interval = [low: Figure, high: Figure];
 
-/** Figures with an interval, and with a line in a paired comparison. `_mean`, `_macro`, `_micro` as in Metrics. */
+/** Figures that have an interval and a line in a paired comparison. `_mean`, `_macro`, `_micro` as in Metrics. */
 export type SummaryFigure =
   | 'auc_macro'
   | 'average_precision_macro'
@@ -75,9 +75,9 @@ export type SummaryFigure =
   | 'brier_macro';
 
 /**
- * Percentile bootstrap over images. A resample in which a figure of a label is undefined leaves that label out of the
- * resample's mean, as everywhere. ECE has none: resampling adds to a sum of absolute deviations, so its percentile
- * interval would lie above the figure.
+ * Percentile bootstrap over images. A label whose figure is undefined in a resample is left out of that resample's
+ * mean. ECE has no interval: resampling adds to a sum of absolute deviations, so its percentile interval would lie
+ * above the figure.
  */
 export interface Confidence extends Record<SummaryFigure, Interval> {
   /** Share of resamples inside each interval, e.g. 0.95. */
@@ -112,7 +112,7 @@ export interface Comparison extends Record<SummaryFigure, ComparedFigure> {
 /** All figures of one split at one set of thresholds. Decision: score > threshold (strict). */
 export interface Metrics {
   n: number;
-  /** Mean binary cross-entropy over all images and labels, when the caller had one; null when it is infinite. */
+  /** Mean binary cross-entropy over all images and labels, when it is known; null when it is infinite. */
   loss?: Figure;
   threshold: number | number[];
   zero_division: 0;
@@ -133,7 +133,7 @@ export interface Metrics {
   confusion: ConfusionMatrix[];
   support: number[];
   prevalence: number[];
-  /** What predicting nothing scores on these labels: the same lowest score for every image. */
+  /** The figures of predicting nothing: the same lowest score for every image. */
   all_negative: {
     accuracy: number;
     subset: number;

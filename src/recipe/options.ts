@@ -1,26 +1,26 @@
 /**
- * Every option of a training run, in one table that holds all there is to know of an option. The API's types and
- * validation, the command line's flags and help, config.json, what may differ on resume and the native configuration all
- * come from it. Defaults are the MedMNIST protocol.
+ * Every option of a training run, in one table. The API's types and validation, the command line's flags and help,
+ * config.json, what may differ on resume and the native configuration all come from it. Defaults are the MedMNIST
+ * protocol.
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 
 export interface OptionSpec<S extends z.ZodType = z.ZodType> {
-  /** As commander takes it, e.g. `--lr <rate>`. */
+  /** As commander expects it, e.g. `--lr <rate>`. */
   readonly flag: string;
-  /** What it needs and what its default is; null means not set. */
+  /** Allowed values and default; null means not set. */
   readonly schema: S;
   /** The `needed` of the error when a value is refused. */
   readonly needed: string;
   readonly help: string;
-  /** The flag takes several values, separated by commas. */
+  /** The flag accepts several values, separated by commas. */
   readonly list?: true;
-  /** The field of a native trainer's configuration that it becomes. */
+  /** Name of its field in a native trainer's configuration. */
   readonly native?: string;
   /** It does not change the result, so it may differ on resume. */
   readonly free?: true;
-  /** It names one run, so config.json does not keep it. */
+  /** It applies to one run only, so config.json does not hold it. */
   readonly runOnly?: true;
 }
 
@@ -43,10 +43,10 @@ export const TRAIN_OPTIONS = {
     schema: text.default('chestmnist'),
     needed: 'a data set name, an .npz file or synthetic',
     help: 'data set name, .npz file or synthetic',
-    // It may have moved: its MD5 is compared instead.
+    // The file may have moved: its MD5 is compared instead.
     free: true,
   }),
-  /** Side of the images in pixels, 28 unless the file says otherwise. */
+  /** Side of the images in pixels, 28 unless the file has others. */
   size: option({
     flag: '--size <pixels>',
     schema: orNull(side),
@@ -60,7 +60,7 @@ export const TRAIN_OPTIONS = {
     needed: SIDE,
     help: 'resize (nearest) before the network',
   }),
-  /** With `resume` another number than before: the run is extended, its milestones stay where they were. */
+  /** With `resume`, another number than before extends the run; its milestones stay where they were. */
   epochs: option({
     flag: '--epochs <n>',
     schema: count.default(100),
@@ -68,7 +68,7 @@ export const TRAIN_OPTIONS = {
     help: 'passes over the training split',
     free: true,
   }),
-  /** Images per step. At least 2: batch statistics of one image at 1x1 do not exist. */
+  /** Images per step. At least 2: a single image at 1x1 has no batch statistics. */
   batchSize: option({
     flag: '--batch-size <n>',
     schema: z.int().min(2).default(128),
@@ -102,7 +102,7 @@ export const TRAIN_OPTIONS = {
     flag: '--milestones <list>',
     schema: z.array(z.union([count, z.string().regex(/^\d+(\.\d+)?%$/)])).default(['50%', '75%']),
     needed: 'epoch numbers from 1 or percentages, such as 50%,75% (or none)',
-    help: 'epochs, or shares of them, after which --gamma applies; or none',
+    help: 'epochs, or percentages of --epochs, after which --gamma applies; or none',
     list: true,
   }),
   gamma: option({
@@ -142,7 +142,7 @@ export const TRAIN_OPTIONS = {
     help: 'fp32 or bf16',
     native: 'precision',
   }),
-  /** LibTorch's plain operators, even where a faster execution of the same function exists. */
+  /** Use LibTorch's plain operators, even where a faster execution of the same network exists. */
   exact: option({
     flag: '--exact',
     schema: z.boolean().default(false),
@@ -167,7 +167,7 @@ export const TRAIN_OPTIONS = {
     flag: '--seed <n>',
     schema: z.int().min(0).default(0),
     needed: 'a whole number from 0',
-    help: 'seed of the initial weights and of the order',
+    help: 'seed of the initial weights and of the image order',
     native: 'seed',
   }),
   /** Folder that holds the runs. */
@@ -196,20 +196,20 @@ export const TRAIN_OPTIONS = {
     free: true,
     runOnly: true,
   }),
-  /** Minutes between checkpoints inside an epoch; there is one after every epoch besides. */
+  /** Minutes between checkpoints within an epoch. Each epoch also ends with a checkpoint. */
   checkpointEvery: option({
     flag: '--checkpoint-every <minutes>',
     schema: positive.max(10_000).default(10),
     needed: 'a number of minutes above 0, at most 10000',
-    help: 'checkpoint inside a long epoch as well, every so many minutes',
+    help: 'minutes between checkpoints within a long epoch',
     free: true,
   }),
-  /** Ends the run after so many epochs without a better one. */
+  /** Stop after this many epochs without a better one. */
   patience: option({
     flag: '--patience <n>',
     schema: orNull(count),
     needed: COUNT,
-    help: 'end after so many epochs without a better one',
+    help: 'stop after this many epochs without a better one',
   }),
   limitTrain: option({
     flag: '--limit-train <n>',
@@ -229,12 +229,12 @@ export const TRAIN_OPTIONS = {
     needed: COUNT,
     help: 'only the first n test images',
   }),
-  /** Names of the labels in column order, where the data do not tell them; `chestmnist` alone stands for its 14. */
+  /** Names of the labels in column order, for data without names; `chestmnist` means its 14 labels. */
   labelNames: option({
     flag: '--label-names <list>',
     schema: orNull(z.array(text).min(1)),
     needed: 'names separated by commas, one per label',
-    help: 'names of the labels, separated by commas, where the data do not tell them',
+    help: 'names of the labels, separated by commas, for data without names',
     list: true,
   }),
   tensorboard: option({
@@ -249,7 +249,7 @@ export const TRAIN_OPTIONS = {
     flag: '--no-report',
     schema: z.boolean().default(true),
     needed: SWITCH,
-    help: 'draw no plots and no report.html at the end; to draw them later: chestmnist report RUN',
+    help: 'do not draw plots and report.html at the end; draw them later with chestmnist report RUN',
     free: true,
   }),
   /** Bootstrap resamples of the confidence intervals of the test split; 0 for no intervals. */
@@ -265,7 +265,9 @@ export const TRAIN_OPTIONS = {
 export type OptionTable = typeof TRAIN_OPTIONS;
 export type OptionName = keyof OptionTable;
 
-/** What `train` takes: every field may be left out. Meaning and limits are those of the flags in `chestmnist train --help`. */
+/**
+ * Options of `train`; every field is optional. Meaning and limits are those of the flags in `chestmnist train --help`.
+ */
 export type TrainOptions = { [K in OptionName]?: z.input<OptionTable[K]['schema']> };
 /** The same with every default filled in; config.json holds it. */
 export type ResolvedOptions = { [K in OptionName]: z.output<OptionTable[K]['schema']> };

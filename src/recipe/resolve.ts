@@ -1,6 +1,6 @@
 /**
- * Options between text, files and the program: defaults filled in, values refused, flags read, and the parts of them that
- * config.json and a native trainer take. Not here: the options themselves (options.ts).
+ * Resolves options: fills in defaults, refuses wrong values, reads flags, and selects the fields for config.json and
+ * for a native trainer. Not here: the options themselves (options.ts).
  */
 import { z } from 'zod';
 import { ChestMnistError } from '../base/errors';
@@ -14,7 +14,7 @@ import {
   type ResolvedOptions,
 } from './options';
 
-/** A row with the facts that not every option has. */
+/** A row of the table, including the fields that not every option has. */
 const specOf = (name: OptionName): OptionSpec => TRAIN_OPTIONS[name];
 
 const schema = z.strictObject(
@@ -38,7 +38,7 @@ function jsonOf(value: unknown): string | undefined {
   }
 }
 
-/** Fills in the defaults. Throws ERR_CONFIG that names each option at fault, what it needs and what it got. */
+/** Fills in the defaults. Throws ERR_CONFIG, which names each wrong option, its value and what it needs. */
 export function resolveOptions(input: unknown): ResolvedOptions {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
     throw new ChestMnistError('ERR_CONFIG', {
@@ -61,7 +61,7 @@ export function resolveOptions(input: unknown): ResolvedOptions {
       needed.push(`${name}: ${TRAIN_OPTIONS[name as OptionName].needed}`);
     } else {
       const near = nearest(name, OPTION_NAMES);
-      found.push(`there is no option ${show(name)}`);
+      found.push(`unknown option ${show(name)}`);
       needed.push(near ? `perhaps ${near}` : 'an option of the training run');
     }
   }
@@ -72,20 +72,23 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   });
 }
 
-/** Options of earlier versions that are no longer in the table, with the one value that still means the same. */
+/** Options of earlier versions that are no longer in the table, with the one value that changes nothing today. */
 const RETIRED: Readonly<Record<string, unknown>> = { loss: 'bce' };
 
-/** Options from a file without those that were retired and would change nothing. */
+/** Options from a file, without retired ones that change nothing. */
 export const withoutRetired = (saved: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(saved).filter(([name, value]) => !(Object.hasOwn(RETIRED, name) && RETIRED[name] === value)),
   );
 
-/** Options that were saved, by this version or an earlier one: what they lack takes its default. Throws as resolveOptions. */
+/** Options saved by this version or an earlier one; missing ones get their default. Throws as resolveOptions does. */
 export const savedOptions = (saved: Readonly<Record<string, unknown>>): ResolvedOptions =>
   resolveOptions(withoutRetired(saved));
 
-/** A flag's text as the option's value: text where the option takes it, else numbers; what is neither stays, for the error to show. */
+/**
+ * A flag's text as the option's value: text where the option accepts it, otherwise a number. Anything else stays text,
+ * for the error message.
+ */
 export function readFlag(name: OptionName, value: string | boolean): unknown {
   if (typeof value === 'boolean') return value;
   const { schema, list } = specOf(name);
@@ -97,7 +100,7 @@ export function readFlag(name: OptionName, value: string | boolean): unknown {
   return schema.safeParse(words).success ? words : words.map(numberOf);
 }
 
-/** The default of an option as help shows it; undefined for none, and for a switch, whose flag says what it changes. */
+/** The default of an option as the help shows it; undefined without a default and for switches. */
 export function defaultText(name: OptionName): string | undefined {
   const value = resolveOptions({})[name];
   if (value === null || typeof value === 'boolean') return undefined;
@@ -108,7 +111,7 @@ export function defaultText(name: OptionName): string | undefined {
 export const isFree = (name: OptionName): boolean => specOf(name).free === true;
 
 type NativeName<K extends OptionName> = OptionTable[K] extends { readonly native: infer N extends string } ? N : never;
-/** The options that a native trainer takes, under the names it has for them. */
+/** The options of a native trainer, under its own field names. */
 export type NativeFields = { [K in OptionName as NativeName<K>]: ResolvedOptions[K] };
 
 export function nativeFields(options: ResolvedOptions): NativeFields {
@@ -119,7 +122,9 @@ export function nativeFields(options: ResolvedOptions): NativeFields {
   return Object.fromEntries(fields) as NativeFields;
 }
 
-/** What config.json holds: every option but those that name one run, so that `--config` starts a new one. */
+/**
+ * What config.json holds: every option except those that apply to one run only, so that `--config` starts a new one.
+ */
 export function configOf(options: ResolvedOptions): Partial<ResolvedOptions> {
   const kept = OPTION_NAMES.filter((name) => specOf(name).runOnly !== true);
   return Object.fromEntries(kept.map((name) => [name, options[name]]));

@@ -1,5 +1,5 @@
 /**
- * The learning rate of an epoch, as a pure function, so that a resumed run is the same run. It follows
+ * The learning rate of an epoch, as a pure function: a resumed run continues with the same rates. It follows
  * torch.optim.lr_scheduler.MultiStepLR.
  */
 
@@ -12,8 +12,7 @@ export interface Schedule {
   milestones: readonly (number | string)[];
 }
 
-/** Milestones as numbers of finished epochs. A percentage that comes out as 0 is left out: no epoch would ever see `lr`. */
-
+/** Milestones as numbers of finished epochs. A percentage that gives 0 is left out: no epoch would train with `lr`. */
 export function milestoneEpochs({ milestones, epochs }: Schedule): number[] {
   return milestones
     .map((m) => (typeof m === 'number' ? m : Math.trunc((Number(m.slice(0, -1)) / 100) * epochs)))

@@ -1,6 +1,6 @@
 /**
  * The images that the report shows: for each label the most confident hit, miss and false alarm. They are kept in
- * predictions/examples.json, so that the report can be drawn again where the data set is not.
+ * predictions/examples.json, so that the report can be drawn again without the data set.
  */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ import { grayPng } from './charts/png';
 import type { Predictions } from '../metrics/types';
 import { runFiles } from '../run/directory';
 
-/** The label is there and decided (hit), there and not decided (miss), not there and decided (false alarm). */
+/** The label is present and decided (hit), present and not decided (miss), absent and decided (false alarm). */
 export const EXAMPLE_KINDS = ['hit', 'miss', 'false alarm'] as const;
 export type ExampleKind = (typeof EXAMPLE_KINDS)[number];
 
@@ -56,7 +56,7 @@ export function findExamples({ truth, scores, labelCount }: Predictions, thresho
   });
 }
 
-/** The examples with their images from the split that was scored; undefined when the split is another one. */
+/** The examples with their images from the split that was scored; undefined when it is another split. */
 export function illustrate(examples: readonly Example[], split: Split, predicted: Predictions): Examples | undefined {
   const isSame =
     split.labelCount === predicted.labelCount &&
@@ -79,7 +79,7 @@ export async function storeExamples(directory: string, examples: Examples): Prom
   return runFiles(directory).examples;
 }
 
-/** What an earlier drawing stored; undefined when there is nothing, or it is not of these examples. */
+/** The stored images of an earlier drawing; undefined without them, or when they belong to other examples. */
 export async function storedExamples(directory: string, examples: readonly Example[]): Promise<Examples | undefined> {
   try {
     const stored = storedSchema.parse(JSON.parse(await readFile(runFiles(directory).examples, 'utf8')));

@@ -11,7 +11,7 @@ export function escape(text: unknown): string {
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** A figure with three decimals, or `undefined` where there is none. */
+/** A figure with three decimals, or `undefined` without one. */
 export const figureText = (value: Figure | undefined, digits = 3): string =>
   value === null || value === undefined ? 'undefined' : value.toFixed(digits);
 
@@ -24,7 +24,7 @@ export const count = (n: number): string => n.toLocaleString('en-US');
 /** `1 image`, `2 images`. */
 export const plural = (n: number, noun: string): string => `${count(n)} ${noun}${n === 1 ? '' : 's'}`;
 
-/** A file name's part from any text: lower-case letters, digits and hyphens; may be empty. */
+/** A part of a file name from any text: lower-case letters, digits and hyphens; may be empty. */
 export const slug = (text: string): string =>
   text
     .toLowerCase()

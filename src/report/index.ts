@@ -1,6 +1,6 @@
 /**
- * Draws a run: plots/*.svg and *.png and report.html, from the files of the run directory alone (and the images of its
- * data set, when they are handed over). It can be repeated at any time and after any end of the run.
+ * Draws a run: plots/*.svg and *.png and report.html, only from the files of the run directory (and the images of its
+ * data set, when given). It can be repeated at any time, however the run ended.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -19,18 +19,18 @@ import { readRun, type RunData } from '../run/open';
 import type { RunFile } from '../run/record';
 
 export interface Report {
-  /** Absolute paths of what was written: pictures, the page, and what it keeps for another drawing. */
+  /** Absolute paths of the written files: pictures, the page, and the stored example images. */
   files: string[];
-  /** What could not be drawn because it is not there, in sentences. */
+  /** What could not be drawn because it is missing, in sentences. */
   notes: string[];
 }
 
 /**
- * (Re)draws the plots and report.html of a run directory. With `dataset`, the data set of the run, the page shows images
- * of its test split; they are kept, so that a later call shows them without it. A run that stopped early gets what can
- * be drawn, and `notes` says what is missing; `record` stands in for a run.json still to be written. Where the run has TensorBoard files, pictures and curves go there too.
- * Throws ERR_CONFIG (no run directory), ERR_OUTPUT or ERR_DISK (not writable), ERR_DATA_CORRUPT or ERR_DATA_SHAPE (a
- * damaged file in it).
+ * (Re)draws the plots and report.html of a run directory. With `dataset`, the data set of the run, the page shows
+ * images of its test split; they are stored, so that a later call shows them without it. For a run that stopped early,
+ * `notes` lists what is missing. `record` replaces a run.json that is still to be written. When the run has TensorBoard
+ * files, pictures and curves are also written there. Throws ERR_CONFIG (no run directory), ERR_OUTPUT or ERR_DISK (not
+ * writable), ERR_DATA_CORRUPT or ERR_DATA_SHAPE (a damaged file in it).
  */
 export async function drawReport(
   runDirectory: string,
@@ -67,7 +67,7 @@ async function write(file: string, content: string | Buffer): Promise<string> {
   return file;
 }
 
-/** Pictures of an earlier drawing that this one has not replaced would show a state that is no more. */
+/** Removes the pictures of an earlier drawing that were not replaced: they are out of date. */
 async function removeFormer(folder: string, files: readonly string[]): Promise<void> {
   const kept = new Set(files.map((file) => path.basename(file)));
   for (const name of await readdir(folder)) {
@@ -75,7 +75,10 @@ async function removeFormer(folder: string, files: readonly string[]): Promise<v
   }
 }
 
-/** The images of the page: from the data set, else from an earlier drawing; else a note says why there are none. */
+/**
+ * The images of the page: from the data set, otherwise from an earlier drawing; a note gives the reason when they are
+ * missing.
+ */
 async function examplesFor(data: RunData, dataset: Dataset | undefined): Promise<Examples | undefined> {
   const { test } = data.predictions;
   if (!test) return undefined;
@@ -87,7 +90,7 @@ async function examplesFor(data: RunData, dataset: Dataset | undefined): Promise
     data.notes.push(
       dataset
         ? `The test split of ${dataset.name} is not the one that was scored: there are no example images.`
-        : 'No example images are shown: the data set is not at hand and no earlier drawing kept them. Draw again with npx chestmnist report RUN --data FILE.',
+        : 'No example images are shown: the data set was not given and no earlier drawing stored them. Draw again with npx chestmnist report RUN --data FILE.',
     );
   }
   return examples;

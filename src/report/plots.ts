@@ -1,4 +1,4 @@
-/** The files of plots/: which there are, their names, titles and explanations. */
+/** The files of plots/: their names, titles and explanations. */
 import { sheet, titled, type Drawing } from './charts/chart';
 import { count, percent, slug } from './format';
 import type { Panels, Pictures } from './charts/pictures';
@@ -32,7 +32,7 @@ export function plotsOf({ metrics, name }: RunData, { curves, confusion, scored 
   const { prevalence, support, threshold, n } = metrics.splits.test;
   const split = `Test split, ${count(n)} images`;
   if (confusion) {
-    const at = typeof threshold === 'number' ? `threshold ${threshold}` : 'one threshold a label';
+    const at = typeof threshold === 'number' ? `threshold ${threshold}` : 'one threshold per label';
     const panels = confusion.map((panel, i) => titled(panel, labels[i], `prevalence ${percent(prevalence[i])}`));
     const notes = [
       `${split}, ${at}. Rows: truth. Columns: decision. Each cell: images, share of the row.`,
@@ -49,12 +49,7 @@ export function plotsOf({ metrics, name }: RunData, { curves, confusion, scored 
   if (scored) {
     const { roc, pr, reliability } = scored;
     grid('roc', 'ROC curves', 'The dashed diagonal is chance.', roc);
-    grid(
-      'pr',
-      'Precision-recall curves',
-      'The dashed line is the prevalence, the precision of a score that knows nothing.',
-      pr,
-    );
+    grid('pr', 'Precision-recall curves', 'The dashed line is the prevalence, the precision of random scores.', pr);
     grid(
       'reliability',
       'Reliability diagrams',
@@ -65,7 +60,7 @@ export function plotsOf({ metrics, name }: RunData, { curves, confusion, scored 
   return plots;
 }
 
-/** One file name a label: its letters and digits, with its number where those are not enough. */
+/** One file name per label: its letters and digits, and its number when these are not unique. */
 function fileNames(labels: readonly string[]): string[] {
   const slugs = labels.map(slug);
   return slugs.map((name, i) =>

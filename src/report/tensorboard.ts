@@ -1,4 +1,4 @@
-/** The pictures and precision-recall curves of a run for TensorBoard, where the run has event files already. */
+/** The pictures and precision-recall curves of a run for TensorBoard, when the run already has event files. */
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writing } from '../base/disk';
@@ -9,8 +9,8 @@ import type { RunData } from '../run/open';
 const SUFFIX = '.report';
 
 /**
- * Writes them, at the chosen epoch, to an event file of their own, in place of an earlier drawing's; returns its path, or
- * undefined when the run logs nothing to TensorBoard.
+ * Writes them, at the chosen epoch, to a separate event file, which replaces an earlier one; returns its path, or
+ * undefined when the run does not log to TensorBoard.
  */
 export async function logToTensorBoard(
   { directory, metrics, predictions }: RunData,

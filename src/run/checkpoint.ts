@@ -1,8 +1,8 @@
 /**
- * What an exact resume needs, in one sealed file: weights, optimizer state, the best weights so far, the place in the
- * run, the epochs so far, the options and the data's MD5. Everything else in a run directory follows from it. A
- * safetensors file; the facts are JSON in its metadata, its last tensor is the SHA-256 of all bytes before. The file
- * before it is kept beside it. Not here: which run is resumed, and with which options (resume.ts).
+ * The checkpoint: everything an exact resume needs, in one safetensors file. It holds the weights, the optimizer state,
+ * the best weights so far, the position in the run, the finished epochs, the options and the data's MD5. The facts are
+ * JSON in the metadata; the last tensor is the SHA-256 of all bytes before it. The previous checkpoint is kept next to
+ * it. Not here: which run is resumed, and with which options (train/plan.ts).
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -18,22 +18,22 @@ import { dataFactsSchema } from './record';
 import { runFiles } from './directory';
 import { encodeSafetensors, readSafetensors } from '../weights/safetensors';
 
-/** Where a run stands: the epoch to train or in training, and what of it is done. */
+/** The position in a run: the current epoch and how much of it is done. */
 const positionSchema = z.object({
   /** From 1; one more than `epochs` when all are done. */
   epoch: z.int().min(1),
-  /** Images of its order already trained, at a batch boundary. */
+  /** Images of its order that are already trained, at a batch boundary. */
   samples: z.int().min(0),
-  /** Loss summed over them. */
+  /** Loss summed over these images. */
   lossSum: z.number(),
   seconds: z.number().min(0),
 });
 export type Position = z.infer<typeof positionSchema>;
 
-/** What a checkpoint holds besides tensors. */
+/** What a checkpoint holds in addition to tensors. */
 const factsSchema = z.object({
   options: z.record(z.string(), z.unknown()).transform(savedOptions),
-  /** What the epochs so far were trained with. */
+  /** The device of the epochs so far. */
   device: z.string(),
   data: dataFactsSchema,
   position: positionSchema,
@@ -41,10 +41,10 @@ const factsSchema = z.object({
 });
 export type CheckpointFacts = z.infer<typeof factsSchema>;
 
-/** Nothing done yet of an epoch. */
+/** An epoch that has not started. */
 export const UNTRAINED = { samples: 0, lossSum: 0, seconds: 0 };
 
-/** A part of an epoch added to what was done of it before. */
+/** The position after another part of the epoch. */
 export const advance = (before: Position, part: Pick<EpochProgress, 'samples' | 'lossSum' | 'seconds'>): Position => ({
   epoch: before.epoch,
   samples: before.samples + part.samples,
@@ -55,7 +55,7 @@ export const advance = (before: Position, part: Pick<EpochProgress, 'samples' | 
 export interface Checkpoint extends CheckpointFacts {
   model: StateDict;
   optimizer: StateDict;
-  /** Weights of the best epoch; undefined before one is finished, `model` itself right after it. */
+  /** Weights of the best epoch; undefined before one is finished, the same object as `model` right after it. */
   best: StateDict | undefined;
 }
 
@@ -71,7 +71,7 @@ const prefixed = (prefix: string, state: StateDict): StateDict => state.map((e) 
 const unprefixed = (prefix: string, state: StateDict): StateDict =>
   state.filter((e) => e.name.startsWith(prefix)).map((e) => ({ ...e, name: e.name.slice(prefix.length) }));
 
-/** Replaces the checkpoint of a run; the one there becomes the one before it. */
+/** Replaces the checkpoint of a run; the current one becomes the previous one. */
 export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
   const { model, optimizer, best, ...facts } = checkpoint;
   const pieces = encodeSafetensors(
@@ -87,7 +87,7 @@ export async function saveCheckpoint(directory: string, checkpoint: Checkpoint):
   await writeAtomically(file, (handle) => writeSealed(handle, pieces.slice(0, -1)), { former: previous });
 }
 
-/** The pieces, then the SHA-256 of them, worked out while they are written. */
+/** Writes the pieces and then their SHA-256, which is computed while writing. */
 async function writeSealed(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
   const hash = createHash('sha256');
   for (const piece of pieces) {
@@ -99,8 +99,8 @@ async function writeSealed(handle: FileHandle, pieces: readonly Uint8Array[]): P
 }
 
 /**
- * The checkpoint of a run directory: the newest, or where that is damaged or missing the one before, which then takes
- * its place, and `note` says so. Throws ERR_CHECKPOINT_INCOMPATIBLE when neither can be used.
+ * Loads the newest checkpoint of a run directory. When it is damaged or missing, the previous one is used and takes its
+ * place; `note` reports a damaged one. Throws ERR_CHECKPOINT_INCOMPATIBLE when neither can be used.
  */
 export async function loadCheckpoint(directory: string): Promise<{ checkpoint: Checkpoint; note?: string }> {
   const { checkpoint: file, previous } = runFiles(directory);
@@ -108,16 +108,16 @@ export async function loadCheckpoint(directory: string): Promise<{ checkpoint: C
     return { checkpoint: await read(file) };
   } catch (error) {
     const reason = (error as Error).message;
-    // Cut off between its two renames, a save leaves only the one before: nothing is lost and nothing to be said.
+    // A save that was interrupted between its two renames leaves only the previous checkpoint; nothing is lost.
     const missing = !(await exists(file));
     const checkpoint = await read(previous).catch((cause: unknown) => {
       if (missing && cause instanceof ChestMnistError) throw cause;
       throw new ChestMnistError(
         'ERR_CHECKPOINT_INCOMPATIBLE',
         {
-          found: `no checkpoint of ${directory} can be used: ${file}: ${foundOf(error)}; ${previous}: ${foundOf(cause)}`,
-          needed: 'a whole checkpoint',
-          next: `start a new run; --weights ${runFiles(directory).best} begins with the best weights of this one`,
+          found: `${directory} has no usable checkpoint: ${file}: ${foundOf(error)}; ${previous}: ${foundOf(cause)}`,
+          needed: 'an undamaged checkpoint',
+          next: `start a new run; --weights ${runFiles(directory).best} starts from the best weights of this one`,
         },
         { cause },
       );
@@ -127,12 +127,12 @@ export async function loadCheckpoint(directory: string): Promise<{ checkpoint: C
     const { epoch, samples } = checkpoint.position;
     return {
       checkpoint,
-      note: `the newest checkpoint is damaged (${reason.split('. Needed')[0]}): going on from the one before, epoch ${epoch} after ${samples} images`,
+      note: `the newest checkpoint is damaged (${reason.split('. Needed')[0]}): continuing from the previous one, epoch ${epoch} after ${samples} images`,
     };
   }
 }
 
-/** The container of a checkpoint is that of weights, and so are its parts: what is wrong with them is wrong with it. */
+/** A checkpoint is stored as a file of weights, so an ERR_WEIGHTS while reading it is an error of the checkpoint. */
 export const checkpointError = (error: unknown): unknown =>
   error instanceof ChestMnistError && error.code === 'ERR_WEIGHTS'
     ? new ChestMnistError(
@@ -153,7 +153,7 @@ async function read(file: string): Promise<Checkpoint> {
     throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
       found: `${file} is of kind ${show(metadata.kind)}`,
       needed: KIND,
-      next: 'resume with the version of chestmnist that began the run',
+      next: 'resume with the version of chestmnist that started the run',
     });
   }
   const facts = parseFacts(file, metadata.facts);
@@ -161,7 +161,7 @@ async function read(file: string): Promise<Checkpoint> {
   return { ...facts, model, optimizer, best: best.length > 0 ? best : facts.history.length > 0 ? model : undefined };
 }
 
-/** What an earlier version did not save takes its default; anything else that does not fit is refused. */
+/** Options that an earlier version did not save get their default; anything else that does not match is refused. */
 function parseFacts(file: string, text: string): CheckpointFacts {
   try {
     return factsSchema.parse(JSON.parse(text));
@@ -172,14 +172,14 @@ function parseFacts(file: string, text: string): CheckpointFacts {
       {
         found: `the facts in ${file} are not as expected: ${what.slice(0, 400)}`,
         needed: KIND,
-        next: 'resume with the version of chestmnist that began the run',
+        next: 'resume with the version of chestmnist that started the run',
       },
       { cause },
     );
   }
 }
 
-/** Refuses a file whose last bytes are not the SHA-256 of those before: cut short, or with a bit flipped anywhere. */
+/** Refuses a file whose last bytes are not the SHA-256 of those before: one that was truncated or changed. */
 async function checkSeal(file: string): Promise<void> {
   const size = await stat(file).then(
     (s) => s.size,
@@ -198,8 +198,8 @@ async function checkSeal(file: string): Promise<void> {
   }
   if (size > DIGEST_BYTES && seal.equals(hash.digest())) return;
   throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
-    found: `${file} ${(await exists(file)) ? 'is damaged: its SHA-256 is not the one it holds' : 'does not exist'}`,
-    needed: 'a whole checkpoint',
+    found: `${file} ${(await exists(file)) ? 'is damaged: its SHA-256 does not match' : 'does not exist'}`,
+    needed: 'an undamaged checkpoint',
     next: 'start a new run',
   });
 }

@@ -1,4 +1,4 @@
-/** config.json: the options of a run, written from the one table of options and read back through it. */
+/** config.json: the options of a run, written and read through the table of options. */
 import { readJson, writeJson } from '../base/json';
 import { ChestMnistError } from '../base/errors';
 import { OPTION_NAMES, type ResolvedOptions } from '../recipe/options';
@@ -8,7 +8,10 @@ import { damaged, runFiles } from './directory';
 export const writeConfig = (directory: string, options: ResolvedOptions): Promise<void> =>
   writeJson(runFiles(directory).config, configOf(options));
 
-/** config.json, without options that this version does not know; undefined when there is none. Throws ERR_DATA_CORRUPT. */
+/**
+ * config.json, without options that this version does not know; undefined when it does not exist. Throws
+ * ERR_DATA_CORRUPT.
+ */
 export async function readConfig(directory: string): Promise<ResolvedOptions | undefined> {
   const { config: file } = runFiles(directory);
   const value = await readJson(file, (what, cause) => damaged(file, what, cause));

@@ -1,6 +1,6 @@
 /**
- * The run directory: where everything in it is, how it is made, and one process in it at a time. Not here: what is in
- * its files (the other files of this folder).
+ * The run directory: its paths, how it is created, and the lock that admits one process at a time. Not here: the
+ * contents of its files (the other files of this folder).
  */
 import { constants, type Stats } from 'node:fs';
 import { access, mkdir, readdir, rm, stat } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { ChestMnistError } from '../base/errors';
 import { withLock, type StillHeld } from '../base/lock';
 import { shellWord } from '../base/shell';
 
-/** Where things are in a run directory. No other file knows a name. */
+/** The paths in a run directory. No other module knows these names. */
 export const runFiles = (directory: string) => {
   const at = (...names: string[]): string => path.join(directory, ...names);
   return {
@@ -22,9 +22,9 @@ export const runFiles = (directory: string) => {
     best: at('weights', 'best.safetensors'),
     last: at('weights', 'last.safetensors'),
     checkpoint: at('checkpoint', 'state.safetensors'),
-    /** The checkpoint before it. */
+    /** The previous checkpoint. */
     previous: at('checkpoint', 'previous.safetensors'),
-    /** Folder of the result CSVs, whose names hold their figures, and of what the report needs. */
+    /** Folder of the result CSVs, whose names contain figures, and of the inputs of the report. */
     predictions: at('predictions'),
     /** Truth and logits of a split. */
     scored: (split: ScoredSplit): string => at('predictions', `${split}.npz`),
@@ -40,14 +40,14 @@ export const runFiles = (directory: string) => {
 export const SCORED_SPLITS = ['val', 'test'] as const;
 export type ScoredSplit = (typeof SCORED_SPLITS)[number];
 
-/** A file of a run that is there and cannot be what the run wrote. */
+/** The error for a file whose content the run cannot have written. */
 export const damaged = (file: string, what: string, cause?: unknown): ChestMnistError =>
   new ChestMnistError(
     'ERR_DATA_CORRUPT',
     {
       found: `${file} ${what}`,
       needed: 'the file as the run wrote it',
-      next: 'restore it from a copy, or remove it to go on without it',
+      next: 'restore it from a copy, or remove it to continue without it',
     },
     { cause },
   );
@@ -55,8 +55,8 @@ export const damaged = (file: string, what: string, cause?: unknown): ChestMnist
 const ELSEWHERE = { instead: 'choose another --out' };
 
 /**
- * Refuses an output that cannot be used, before anything slow is done and without creating anything: ERR_OUTPUT, or
- * ERR_DISK for a read-only file system or a name that is too long.
+ * Refuses an unusable output before any slow work and without creating anything: ERR_OUTPUT, or ERR_DISK for a
+ * read-only file system or a name that is too long.
  */
 export async function checkOutput(out: string, name: string | null): Promise<void> {
   const directory = path.resolve(out, name ?? '.');
@@ -74,12 +74,12 @@ export async function checkOutput(out: string, name: string | null): Promise<voi
       next: ELSEWHERE.instead,
     });
   }
-  // A name that is too long shows only in a folder that exists.
+  // A name that is too long gives an error only in a folder that exists.
   for (const part of path.relative(folder, directory).split(path.sep)) await lookUp(path.join(folder, part));
   await writing(folder, () => access(folder, constants.W_OK | constants.X_OK), ELSEWHERE);
 }
 
-/** undefined for what does not exist; what cannot exist there is an error. */
+/** undefined when `place` does not exist; throws when it cannot exist. */
 async function lookUp(place: string): Promise<Stats | undefined> {
   try {
     return await stat(place);
@@ -93,8 +93,8 @@ const isAbsent = (error: unknown): boolean =>
   ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 /**
- * Makes `out/name`, or `out/<yyyymmdd-hhmmss>-<data>` with -2, -3 ... where that exists. Never takes a folder that is
- * there. ERR_OUTPUT or ERR_DISK when it cannot.
+ * Creates `out/name`, or `out/<yyyymmdd-hhmmss>-<data>` with -2, -3 ... when that exists. Never uses an existing
+ * folder. Throws ERR_OUTPUT or ERR_DISK.
  */
 export async function createRunDirectory(
   out: string,
@@ -122,7 +122,7 @@ export async function createRunDirectory(
   return writing(base, make, ELSEWHERE);
 }
 
-/** Runs `work` with the run directory locked. ERR_BUSY when another run goes on in it, in this process or another. */
+/** Runs `work` with the run directory locked. ERR_BUSY when another run uses it, in this process or another. */
 export async function withRunLock<T>(directory: string, work: (held: StillHeld) => Promise<T>): Promise<T> {
   return withLock(runFiles(directory).lock, work, {
     waiting: (holder) => {
@@ -132,17 +132,17 @@ export async function withRunLock<T>(directory: string, work: (held: StillHeld) 
   });
 }
 
-/** What another run in this directory, or one that has taken it over, is told. */
+/** The error for a run directory that another run uses or has taken over. */
 export const busy = (directory: string, holder: string): ChestMnistError =>
   new ChestMnistError('ERR_BUSY', {
     found: `${directory} is in use by ${holder}`,
     needed: 'one run in a run directory at a time',
-    next: 'wait for it or stop it, or start a run of its own without --resume',
+    next: 'wait for it or stop it, or start a new run without --resume',
   });
 
 /**
- * A failed write to a run directory, with how the run goes on: what was finished is on disk. Other errors, such as those
- * about the data, stay as they are.
+ * Adds to a failed write in a run directory how to continue the run: finished epochs are on disk. Other errors stay as
+ * they are.
  */
 export async function writeErrorOf(error: unknown, directory: string): Promise<unknown> {
   if (!isWriteError(error)) return error;
@@ -162,7 +162,7 @@ async function goingOn(directory: string): Promise<NextStep> {
   };
 }
 
-/** Removes the temporary files of a process that was killed while it wrote. */
+/** Removes the temporary files of a process that was killed while writing. */
 export async function removeLeftovers(directory: string): Promise<void> {
   for (const name of await readdir(directory, { recursive: true })) {
     if (TEMPORARY.test(name)) await rm(path.join(directory, name), { force: true });
@@ -178,7 +178,7 @@ function timestamp(now: Date): string {
 
 const taken = (directory: string): ChestMnistError =>
   new ChestMnistError('ERR_OUTPUT', {
-    found: `${directory} exists already`,
-    needed: 'a run name of its own: no run is ever overwritten',
+    found: `${directory} already exists`,
+    needed: 'a new run name: runs are never overwritten',
     next: `choose another --name, or continue it with --resume ${shellWord(directory)}`,
   });

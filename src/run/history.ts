@@ -1,6 +1,4 @@
-/**
- * The epochs of a run: history.csv, and what follows from them alone, the best epoch and the end of patience.
- */
+/** The epochs of a run: history.csv, and what depends only on it, the best epoch and the end of patience. */
 import { z } from 'zod';
 import { readText, writeAtomically } from '../base/atomic';
 import { damaged, runFiles } from './directory';
@@ -18,7 +16,7 @@ export const epochSchema = z.object({
   valAcc: z.number(),
   /** Training and validation. */
   seconds: z.number(),
-  /** Of training alone. */
+  /** Training only. */
   imagesPerSecond: z.number(),
 });
 export type EpochRow = z.infer<typeof epochSchema>;
@@ -36,8 +34,8 @@ const COLUMNS = {
 } as const satisfies Record<string, keyof EpochRow>;
 
 /**
- * Writes history.csv as a whole, so that it is right again after whatever happened to it; it is on disk when this
- * resolves. An undefined AUC is an empty field.
+ * Writes the whole of history.csv, which also repairs a damaged one. It is on disk when this resolves. An undefined AUC
+ * is an empty field.
  */
 export async function writeHistory(directory: string, rows: readonly EpochRow[]): Promise<void> {
   const text = [Object.keys(COLUMNS).join(','), ...rows.map(line)].join('\n') + '\n';
@@ -49,14 +47,14 @@ const line = (row: EpochRow): string =>
     .map((key) => row[key] ?? '')
     .join(',');
 
-/** The epochs in history.csv; undefined when there is no such file. Throws ERR_DATA_CORRUPT when it is damaged. */
+/** The epochs in history.csv; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
 export async function readHistory(directory: string): Promise<EpochRow[] | undefined> {
   const { history: file } = runFiles(directory);
   const csv = await readText(file, (what, cause) => damaged(file, what, cause));
   return csv === undefined ? undefined : parse(csv, file);
 }
 
-/** A last line that was cut off while it was written is dropped; an empty val_auc is null. */
+/** An unfinished last line is dropped; an empty val_auc is null. */
 function parse(csv: string, file: string): EpochRow[] {
   const [header, ...lines] = csv.replaceAll('\r', '').split('\n');
   if (header.trim() === '') return [];
@@ -64,7 +62,7 @@ function parse(csv: string, file: string): EpochRow[] {
   const columns = Object.entries(COLUMNS);
   const missing = columns.filter(([column]) => !names.includes(column)).map(([column]) => column);
   if (missing.length > 0) throw damaged(file, `has no column ${missing.join(', ')}`);
-  // What follows the last line feed is empty, or a row that was not finished.
+  // The text after the last line feed is empty or an unfinished row.
   const rows = lines.slice(0, -1).filter((line) => line !== '');
   return rows.map((line, i) => {
     const cells = line.split(',');
@@ -94,7 +92,7 @@ export function bestOf(history: readonly EpochRow[]): EpochRow | undefined {
   return best;
 }
 
-/** Whether the last `patience` epochs brought no better one. */
+/** Whether none of the last `patience` epochs was a new best. */
 export function outOfPatience(history: readonly EpochRow[], patience: number | null): boolean {
   return patience !== null && history.length > 0 && history.length - bestOf(history)!.epoch >= patience;
 }

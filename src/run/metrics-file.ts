@@ -59,7 +59,7 @@ function metricsOf(labelCount: number) {
   });
 }
 
-/** The parsed content of metrics.json once it is checked, or what is wrong with it in words. */
+/** The checked content of metrics.json, or a description of what is wrong with it. */
 function parse(value: unknown): MetricsFile | string {
   const named = z.looseObject({ labels: z.array(z.string()).min(1) }).safeParse(value);
   if (!named.success) return z.prettifyError(named.error);
@@ -81,7 +81,7 @@ function parse(value: unknown): MetricsFile | string {
 export const writeMetrics = (directory: string, metrics: MetricsFile): Promise<void> =>
   writeJson(runFiles(directory).metrics, metrics);
 
-/** metrics.json; undefined when there is none. Throws ERR_DATA_CORRUPT when it is damaged. */
+/** metrics.json; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
 export async function readMetrics(directory: string): Promise<MetricsFile | undefined> {
   const { metrics: file } = runFiles(directory);
   const value = await readJson(file, (what, cause) => damaged(file, what, cause));

@@ -1,6 +1,6 @@
 /**
- * A run directory read back as a whole, for the report. A run that was stopped early lacks some of it: each missing part
- * is a note, not an error; a part that is there and damaged is an error.
+ * A run directory read back as a whole, for the report. A missing part, as in a run that stopped early, is a note; a
+ * damaged part is an error.
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -18,8 +18,9 @@ import { readRunFile, type RunFile } from './record';
 export interface RunData {
   directory: string;
   name: string;
-  /** Of config.json and run.json. */
+  /** From config.json. */
   options?: ResolvedOptions;
+  /** From run.json. */
   record?: RunFile;
   history: EpochRow[];
   metrics?: MetricsFile;
@@ -28,11 +29,14 @@ export interface RunData {
   notes: string[];
 }
 
-/** The chosen epoch: of metrics.json, or of run.json while there is none. */
+/** The chosen epoch: from metrics.json, or from run.json before that exists. */
 export const chosenEpoch = ({ metrics, record }: RunData): number | null =>
   metrics?.best_epoch ?? record?.best_epoch ?? null;
 
-/** Reads a run directory. Throws ERR_CONFIG when it is none, ERR_DATA_CORRUPT or ERR_DATA_SHAPE when a file is damaged. */
+/**
+ * Reads a run directory. Throws ERR_CONFIG when it is not one, ERR_DATA_CORRUPT or ERR_DATA_SHAPE when a file is
+ * damaged.
+ */
 export async function readRun(directory: string): Promise<RunData> {
   const options = await readConfig(directory);
   const record = await readRunFile(directory);

@@ -1,6 +1,6 @@
 /**
- * Predictions on disk: MedMNIST's standard result CSV, which its Evaluator parses, in both directions; and the logits
- * with their labels as .npz, from which every figure and curve can be had again.
+ * Predictions on disk. Reads and writes MedMNIST's standard result CSV, which its Evaluator parses, and .npz files of
+ * logits and labels, from which every figure and curve can be recomputed.
  * Format: `{flag}{_size unless 28}_{split}_[AUC]{auc}_[ACC]{acc}@{run}.csv`, lines `index,score,...` without a header.
  */
 import { readFile, readdir, rm } from 'node:fs/promises';
@@ -14,9 +14,9 @@ import { sigmoid } from '../metrics';
 import type { Figure, Predictions } from '../metrics/types';
 import { damaged, runFiles, type ScoredSplit } from './directory';
 
-/** Which predictions they are: what the name of the result CSV holds. */
+/** The parts of the name of a result CSV. */
 export interface PredictionsName {
-  /** MedMNIST flag or name of the data set; what the Evaluator could not parse in it becomes a hyphen. */
+  /** MedMNIST flag or name of the data set; characters that the Evaluator cannot parse become hyphens. */
   flag: string;
   /** Side of the images in pixels. */
   size: number;
@@ -29,12 +29,15 @@ export interface PredictionsName {
   acc: Figure;
 }
 
-/** Of the flag and of the run in a file name: two names that are as long as a file system takes do not fit in one. */
+/**
+ * The most characters of the flag, and of the run, in a file name. Two names of the longest length that a file system
+ * allows would not fit into one.
+ */
 const LONGEST = 100;
 
 /**
  * Writes `predictions/{split}.npz` (`labels` |u1 and `logits` <f4, both [N, labelCount]) and the CSV into a run
- * directory, in place of those of the same split; returns the two paths. Throws ERR_DATA_SHAPE, ERR_OUTPUT or ERR_DISK.
+ * directory, replacing those of the same split; returns the two paths. Throws ERR_DATA_SHAPE, ERR_OUTPUT or ERR_DISK.
  */
 export async function writePredictions(
   directory: string,
@@ -70,8 +73,8 @@ export async function writePredictions(
 }
 
 /**
- * Truth, logits and their probabilities of a split that was written; undefined when there are none. Throws
- * ERR_DATA_CORRUPT when the file is damaged.
+ * Reads truth, logits and probabilities of a split; undefined when the file does not exist. Throws ERR_DATA_CORRUPT
+ * when it is damaged.
  */
 export async function readScored(directory: string, split: ScoredSplit): Promise<Predictions | undefined> {
   const file = runFiles(directory).scored(split);
@@ -89,7 +92,7 @@ export async function readScored(directory: string, split: ScoredSplit): Promise
   return { labelCount: truth.shape[1], truth: truth.data, scores: sigmoid(logits.data), logits: logits.data };
 }
 
-/** A second scoring of a run has other figures and so another name: its file takes the place of the first. */
+/** Removes the file of an earlier scoring, whose name has other figures. */
 async function removeFormer(folder: string, prefix: string, suffix: string, kept: string): Promise<void> {
   await writing(folder, async () => {
     const names = await readdir(folder);
@@ -98,7 +101,10 @@ async function removeFormer(folder: string, prefix: string, suffix: string, kept
   });
 }
 
-/** The Evaluator splits the name at underscores: none may be left in the flag, nor the size in it twice. */
+/**
+ * The Evaluator splits the name at underscores, so the flag must not contain any. A size at the end of the name is
+ * dropped.
+ */
 function flagOf(name: string, size: number): string {
   const flag = name.endsWith(`_${size}`) ? name.slice(0, -`_${size}`.length) : name;
   return flag.replace(/[^A-Za-z0-9.-]+/g, '-').slice(0, LONGEST) || 'dataset';
@@ -106,13 +112,13 @@ function flagOf(name: string, size: number): string {
 
 const fixed = (value: Figure): string => (value === null || !Number.isFinite(value) ? 'nan' : value.toFixed(3));
 
-/** What a result CSV and its name hold; the truth is elsewhere. */
+/** The contents of a result CSV and of its name; the truth is in another file. */
 export interface MedmnistCsv extends Pick<Predictions, 'labelCount'> {
   flag: string;
-  /** Side of the images in pixels: 28 where the name has none. */
+  /** Side of the images in pixels: 28 when the name has none. */
   size: number;
   split: SplitName;
-  /** What follows the @ in the name; undefined when there is none. */
+  /** The text after the @ in the name; undefined without an @. */
   run?: string;
   /** [count, labelCount] row-major, in order of the index column. */
   scores: Float64Array;
@@ -120,8 +126,8 @@ export interface MedmnistCsv extends Pick<Predictions, 'labelCount'> {
 }
 
 /**
- * Reads a standard result CSV, ours or MedMNIST's. Throws ERR_DATA_MISSING (no such file), ERR_DATA_CORRUPT (a name or a
- * line that is not of the format, an index twice or missing) or ERR_DATA_SHAPE (lines of unequal length, no line).
+ * Reads a standard result CSV, ours or MedMNIST's. Throws ERR_DATA_MISSING (no such file), ERR_DATA_CORRUPT (a name or
+ * line of another format, a duplicate or missing index) or ERR_DATA_SHAPE (lines of unequal length, no lines).
  */
 export async function readMedmnistCsv(file: string): Promise<MedmnistCsv> {
   const name = path.basename(file);
@@ -133,7 +139,7 @@ export async function readMedmnistCsv(file: string): Promise<MedmnistCsv> {
       'ERR_DATA_CORRUPT',
       `the name ${name}`,
       '{flag}_{split}….csv or {flag}_{size}_{split}….csv',
-      'rename the file so',
+      'rename the file to this form',
     );
   }
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {

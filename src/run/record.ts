@@ -1,6 +1,6 @@
 /**
- * run.json: what ran where, and how it ended. Written at the start and at the end of a run, read back by resuming and by
- * the report. Not here: the options of a run (config.ts), its epochs (history.ts).
+ * run.json: what ran where, and how it ended. Written at the start and at the end of a run, read when a run is resumed
+ * and by the report. Not here: the options of a run (config.ts), its epochs (history.ts).
  */
 import os from 'node:os';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ export const dataFactsSchema = z.object({
   counts: z.object({ train: z.int(), val: z.int(), test: z.int() }),
 }) satisfies z.ZodType<DataFacts>;
 
-/** Its schema. What an earlier version did not write is optional, what a later one adds is kept. */
+/** Fields that earlier versions did not write are optional; unknown fields are kept. */
 const schema = z.looseObject({
   status: z.enum(['running', 'finished', 'stopped', 'failed']),
   versions: z.looseObject({
@@ -36,15 +36,15 @@ const schema = z.looseObject({
   data: dataFactsSchema.extend({ path: z.string().nullable() }).loose(),
   /** Times are ISO 8601 in UTC. */
   started: z.string(),
-  /** When each continuation began. */
+  /** Start of each continuation. */
   resumed: z.array(z.string()),
   ended: z.string().nullable(),
-  /** Of this process's part of the run. */
+  /** Of this process only. */
   seconds: z.number().nullable(),
   peak_rss_bytes: z.number().nullable(),
   argv: z.array(z.string()),
   best_epoch: z.int().nullable(),
-  /** Epochs that are finished. */
+  /** Finished epochs. */
   epochs: z.int(),
   error: z.looseObject({ code: z.string().optional(), message: z.string() }).optional(),
 });
@@ -54,9 +54,9 @@ type RunStatus = RunFile['status'];
 
 /** run.json of a run in progress. */
 export interface RunRecord {
-  /** Of this process's part of the run. */
+  /** Of this process only. */
   seconds(): number;
-  /** What run.json will say when the run ends so. */
+  /** The content of run.json for a run that ends like this. */
   ending(status: RunStatus, more: Partial<RunFile>): RunFile;
   write(file?: RunFile): Promise<void>;
 }
@@ -111,7 +111,7 @@ export async function startRunFile(
   return record;
 }
 
-/** run.json; undefined when there is none. Throws ERR_DATA_CORRUPT when it is damaged. */
+/** run.json; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
 export async function readRunFile(directory: string): Promise<RunFile | undefined> {
   const { run: file } = runFiles(directory);
   const value = await readJson(file, (what, cause) => damaged(file, what, cause));

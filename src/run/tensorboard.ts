@@ -1,7 +1,7 @@
 /**
  * TensorBoard event files: scalars, images and precision-recall curves, each on disk when the call returns. Formats:
  * TFRecord framing (length, masked CRC-32C, data, masked CRC-32C) and tensorboard/compat/proto's event and summary.
- * Not here: when they are written (train.ts) and the pictures (index.ts).
+ * Not here: when they are written (train/index.ts) and the pictures (report/tensorboard.ts).
  */
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
@@ -11,16 +11,16 @@ import type { Predictions } from '../metrics/types';
 import type { EpochRow } from './history';
 import { bytes, float, integer, message, nested, string, type Encoded } from '../base/protobuf';
 
-/** How the names of event files begin, as TensorBoard looks for them. */
+/** The prefix of event files, by which TensorBoard finds them. */
 export const EVENTS = 'events.out.tfevents.';
 
-/** Appends events to a file of its own, `events.out.tfevents.<seconds>.<process>.<n>` and a suffix, in a run directory. */
+/** Appends events to a new file, `events.out.tfevents.<seconds>.<process>.<n>` and a suffix, in a run directory. */
 export class TensorBoardWriter {
   /** Path of the event file. */
   readonly file: string;
   private descriptor: number | undefined;
 
-  /** Makes the file. Throws ERR_OUTPUT or ERR_DISK when the directory is missing or cannot be written. */
+  /** Creates the file. Throws ERR_OUTPUT or ERR_DISK when the directory is missing or cannot be written. */
   constructor(directory: string, suffix = '') {
     [this.file, this.descriptor] = create(directory, suffix);
     try {
@@ -53,7 +53,7 @@ export class TensorBoardWriter {
     this.summary(values, row.epoch, wallTime);
   }
 
-  /** A run goes on at `step`: what TensorBoard read of that step and later ones, in this and earlier files, is forgotten. */
+  /** A run continues at `step`: TensorBoard drops that step and later ones from this and earlier files. */
   restart(step: number): void {
     this.append(Date.now() / 1000, [integer(2, step), nested(7, message(integer(1, SESSION_START)))]);
   }
@@ -96,7 +96,7 @@ export class TensorBoardWriter {
       throw new ChestMnistError('ERR_DISPOSED', {
         found: `a write to ${this.file} after close()`,
         needed: 'an open writer',
-        next: 'make a new TensorBoardWriter',
+        next: 'create a new TensorBoardWriter',
       });
     }
     try {
@@ -124,10 +124,13 @@ function create(directory: string, suffix: string): [file: string, descriptor: n
   }
 }
 
-/** tp, fp, tn, fn, precision and recall, [6, PR_THRESHOLDS], at thresholds from 0 to 1; at a threshold a score is positive. */
+/**
+ * tp, fp, tn, fn, precision and recall, [6, PR_THRESHOLDS], at thresholds from 0 to 1; a score equal to a threshold
+ * counts as positive.
+ */
 function prCounts(truth: Uint8Array, scores: Predictions['scores']): Float32Array {
   const steps = PR_THRESHOLDS - 1;
-  // Of positives and of negatives, how many scores reach each threshold.
+  // The number of scores that reach each threshold, of negatives and of positives.
   const reached = [new Float64Array(PR_THRESHOLDS), new Float64Array(PR_THRESHOLDS)];
   truth.forEach((value, i) => reached[value][Math.floor(scores[i] * steps)]++);
   for (const counts of reached) for (let i = steps - 1; i >= 0; i--) counts[i] += counts[i + 1];
@@ -141,7 +144,7 @@ function prCounts(truth: Uint8Array, scores: Predictions['scores']): Float32Arra
   return rows;
 }
 
-/** A field of eight bytes, which the weights' formats have no use for. */
+/** A field of eight bytes; the formats of weights do not use it. */
 function double(field: number, value: number): Encoded {
   const chunk = new Uint8Array(9);
   chunk[0] = field * 8 + 1;
@@ -162,7 +165,7 @@ function record({ chunks, length }: Encoded): Buffer {
   return framed;
 }
 
-/** CRC-32C (Castagnoli, reflected) a byte at a time. */
+/** CRC-32C (Castagnoli, reflected), one byte at a time. */
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let bit = 0; bit < 8; bit++) n = n & 1 ? (n >>> 1) ^ 0x82f63b78 : n >>> 1;
   return n >>> 0;

@@ -1,13 +1,13 @@
 /**
- * What a training run reports while it runs, and what awaiting it gives. Not here: the run as an object
- * (training-run.ts), the training itself (index.ts).
+ * The events of a training run and its result. Not here: the run as an object (training-run.ts), the training itself
+ * (index.ts).
  */
 import type { DataFacts } from '../data/dataset';
 import type { MetricsFile } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import type { EpochRow } from '../run/history';
 
-/** Order: `progress` of phase `data`, `start`, then `note`, `progress` and `epoch`, at the end `finish` or `stop`. */
+/** Order: `progress` of phase `data`, `start`, then `note`, `progress` and `epoch`, finally `finish` or `stop`. */
 export type TrainEvent =
   | {
       type: 'start';
@@ -16,7 +16,7 @@ export type TrainEvent =
       device: string;
       threads: number;
       epochs: number;
-      /** The epoch that comes first, from 1; above 1 on a resumed run. */
+      /** The first epoch to train, from 1; usually above 1 for a resumed run. */
       epoch: number;
       resumed: boolean;
       data: DataFacts;
@@ -28,7 +28,7 @@ export type TrainEvent =
       phase: 'data' | 'train' | 'val' | 'test';
       /** From 1; 0 while data or published weights are loaded. */
       epoch: number;
-      /** Images done and to do; in phase `data` images made or bytes downloaded, where `total` may be unknown. */
+      /** Images done and in total; in phase `data` images made or bytes downloaded, where `total` may be unknown. */
       done: number;
       total: number | undefined;
       /** Mean loss so far in the epoch; phase `train` only. */
@@ -43,10 +43,10 @@ interface ResultBase {
   /** Absolute path. */
   runDirectory: string;
   history: EpochRow[];
-  /** From 1; null when no epoch was finished. */
+  /** From 1; null when no epoch has finished. */
   bestEpoch: number | null;
 }
-/** What awaiting a run gives. A stopped run has no metrics yet: `train({ resume: runDirectory })` goes on with it. */
+/** The result of a run. A stopped run has no metrics yet: `train({ resume: runDirectory })` continues it. */
 export type TrainResult =
   | (ResultBase & { status: 'finished'; bestEpoch: number; metrics: MetricsFile })
   | (ResultBase & { status: 'stopped'; metrics: null });

@@ -23,9 +23,10 @@ import { TrainingRun } from './training-run';
 import { shellWord } from '../base/shell';
 
 /**
- * Trains ResNet-18 and writes a run directory. Returns at once: await the run for its result, iterate it for its events,
- * stop() it for a checkpoint to resume from. With `signal` aborted it stops in the same way and rejects with the signal's
- * reason. Several runs may go on at a time. Rejects with a ChestMnistError; bad options or data create nothing.
+ * Trains ResNet-18 and writes a run directory. Returns at once: await the run for its result, iterate it for its
+ * events, stop() it for a checkpoint to resume from. Aborting `signal` stops it in the same way and rejects with the
+ * signal's reason. Several runs may be active at once. Rejects with a ChestMnistError; bad options or data create
+ * nothing.
  */
 export function train(options: TrainOptions = {}, { signal }: { signal?: AbortSignal } = {}): TrainingRun {
   return new TrainingRun((emit, stopped) => start(options, emit, stopped), signal);
@@ -50,7 +51,7 @@ async function start(options: TrainOptions, emit: Session['emit'], signal: Abort
   return found === undefined ? go() : withRunLock(found, go);
 }
 
-/** The run itself; however it ends, run.json tells. */
+/** The run itself; run.json records how it ends. */
 async function runInDirectory(
   session: Session,
   resumed: Resumed | undefined,
@@ -72,13 +73,13 @@ async function runInDirectory(
     const { epoch } = journal.position;
     emit({ type: 'start', runDirectory: directory, ...facts, epochs, epoch, resumed: resumed !== undefined, options });
     for (const text of notes) emit({ type: 'note', text });
-    // At once: a disk without room shows now, and a run killed early, or just extended, can be resumed as it was meant.
+    // Save at once: a full disk is found now, and a run that is killed early or was just extended can be resumed.
     if (!resumed || resumed.extended) await journal.save(run);
     for (const name of SPLIT_NAMES) {
       const { images, truth: labels, count, size } = dataset.splits[name];
       await trainer.loadSplit(name, expandView(images, count, size), labels);
     }
-    // The trainer has copies, and nothing else looks at the images trained on: the largest array is let go.
+    // The trainer has its own copy, and nothing else reads the training images: free the largest array.
     Object.assign(dataset.splits, { train: { ...dataset.splits.train, images: new Uint8Array(0) } });
     await trainEpochs(session, journal, run);
     const { best, progress } = journal;
@@ -103,7 +104,7 @@ async function runInDirectory(
       });
       return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
     }
-    // The network is done: the report is drawn in the memory it leaves.
+    // Frees the network's memory before the report is drawn.
     await trainer.dispose();
     const ending = run.ending('finished', progress);
     if (options.report) {
@@ -112,9 +113,9 @@ async function runInDirectory(
     } else
       emit({
         type: 'note',
-        text: `no plots and no report were drawn; to draw them: npx chestmnist report ${shellWord(directory)}`,
+        text: `plots and report.html were not drawn; to draw them: npx chestmnist report ${shellWord(directory)}`,
       });
-    // Last: a run that is finished has all its files.
+    // Written last: a finished run has all its files.
     await run.write(ending);
     emit({ type: 'finish', runDirectory: directory, seconds: run.seconds(), metrics });
     return { status: 'finished', runDirectory: directory, history, bestEpoch, metrics };
@@ -124,7 +125,7 @@ async function runInDirectory(
     try {
       if (held()) await run.write(run.ending('failed', { ...journal.progress, error: { code, message } }));
     } catch {
-      // A failure to write this must not hide the failure itself.
+      // A failure to write this must not hide the original error.
     }
     throw error;
   } finally {
@@ -132,13 +133,13 @@ async function runInDirectory(
   }
 }
 
-/** Trains from where `state` stands to the last epoch, to the end of patience or to a stop. */
+/** Trains from the current position to the last epoch, the end of patience or a stop. */
 async function trainEpochs(session: Session, journal: Journal, run: RunRecord): Promise<void> {
   const { directory, options, dataset, trainer, emit, signal } = session;
   const { history } = journal;
   const { TensorBoardWriter } = await import('../run/tensorboard.js');
   const board = options.tensorboard ? new TensorBoardWriter(directory) : undefined;
-  // An earlier process may have written epochs that are trained again.
+  // An interrupted process may have logged epochs that are now trained again.
   if (history.length > 0) board?.restart(journal.position.epoch);
   try {
     while (!signal.aborted && journal.position.epoch <= options.epochs && !outOfPatience(history, options.patience)) {
@@ -159,7 +160,7 @@ async function trainEpochs(session: Session, journal: Journal, run: RunRecord): 
       emit({ type: 'epoch', best, ...row });
       if (row.valAuc === null && history.length === 1) emit({ type: 'note', text: NO_AUC });
       if (outOfPatience(history, options.patience))
-        emit({ type: 'note', text: `no better epoch in ${options.patience}: training ends` });
+        emit({ type: 'note', text: `no better epoch in the last ${options.patience}: training stops` });
       board?.epoch(row);
     }
     if (signal.aborted) await journal.save(run);
@@ -183,7 +184,7 @@ function progressOf(
 const NO_AUC =
   'no label has both values in the validation split, so its AUC is undefined: the best epoch is the one with the lowest validation loss';
 
-/** Trains what is left of the epoch, or as much of it as a stop allows, with a checkpoint every so many minutes. */
+/** Trains the rest of the epoch, until a stop, with a checkpoint every `checkpointEvery` minutes. */
 async function trainEpoch(session: Session, journal: Journal, run: RunRecord): Promise<void> {
   const { options, dataset, trainer, signal } = session;
   const { epoch } = journal.position;
@@ -215,6 +216,6 @@ function checkFinite(what: string, loss: number, epoch: number, { lr, precision 
   throw new ChestMnistError('ERR_NON_FINITE_LOSS', {
     found: `${what} became ${loss} in epoch ${epoch} (lr ${lr}, ${precision})`,
     needed: 'a finite loss',
-    next: 'a lower --lr; the best weights so far and the last finished epoch are kept in the run directory',
+    next: 'use a lower --lr; the best weights so far and the last finished epoch are kept in the run directory',
   });
 }

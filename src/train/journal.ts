@@ -1,7 +1,7 @@
 /**
- * The state of a run in progress, and what of it is on disk. The checkpoint is written first and is the truth: history,
- * best weights and configuration follow from it, are written after it, and again whenever a run is resumed. So whatever
- * moment a run is killed at, they never say more than the checkpoint does.
+ * The state of a run in progress and its files. The checkpoint is written first; history, best weights and
+ * configuration are derived from it. They are written after it and rewritten whenever a run is resumed, so they are
+ * never ahead of the checkpoint, at whatever moment a run is killed.
  */
 import { exists } from '../base/atomic';
 import type { StillHeld } from '../base/lock';
@@ -20,7 +20,7 @@ import { saveWeights } from '../weights';
 import { metadataOf } from '../weights/metadata';
 import type { TrainEvent } from './events';
 
-/** What every part of a run in progress needs. */
+/** What all parts of a run in progress share. */
 export interface Session {
   readonly directory: string;
   readonly held: StillHeld;
@@ -32,7 +32,7 @@ export interface Session {
 }
 
 export class Journal {
-  /** Where the run stands; set from outside after a part of an epoch. */
+  /** The position in the run; the caller sets it after each part of an epoch. */
   position: Position;
   readonly history: EpochRow[];
   /** Weights of the best epoch. */
@@ -46,23 +46,23 @@ export class Journal {
     this.best = from?.best;
   }
 
-  /** As run.json has it. */
+  /** The fields of run.json. */
   get progress(): { best_epoch: number | null; epochs: number } {
     return { best_epoch: bestOf(this.history)?.epoch ?? null, epochs: this.history.length };
   }
 
-  /** Everything but the checkpoint, as the checkpoint has it. */
+  /** Writes everything except the checkpoint. */
   async begin(): Promise<void> {
     await removeLeftovers(this.#session.directory);
     await this.#write();
   }
 
-  /** A checkpoint of this moment; `run` is written again where the run directory was removed meanwhile. */
+  /** Saves a checkpoint. Rewrites the other files too when the run directory was removed meanwhile. */
   async save(run: RunRecord, model?: StateDict): Promise<void> {
     const { directory, held, options, dataset, trainer, emit } = this.#session;
     if (!held()) throw busy(directory, 'another run, which has taken it over');
     if (!(await exists(runFiles(directory).config))) {
-      emit({ type: 'note', text: `${directory} was removed or emptied: it is written again` });
+      emit({ type: 'note', text: `${directory} was removed or emptied: it is rewritten` });
       await run.write();
       await this.#write();
     }
@@ -78,7 +78,7 @@ export class Journal {
     });
   }
 
-  /** Takes in a finished epoch and puts it on disk; true when it is the best so far. */
+  /** Adds a finished epoch and saves it; true when it is the best so far. */
   async finishEpoch(row: EpochRow, run: RunRecord): Promise<boolean> {
     const { directory, trainer } = this.#session;
     this.history.push(row);
@@ -92,7 +92,7 @@ export class Journal {
     return isBest;
   }
 
-  /** The weights as they are now. */
+  /** Writes the current weights. */
   async writeLast(): Promise<void> {
     const { directory, trainer } = this.#session;
     await this.#writeWeights(runFiles(directory).last, await trainer.stateDict());
@@ -112,7 +112,7 @@ export class Journal {
   }
 }
 
-/** The row of an epoch: what was trained, and what the validation split says. */
+/** The row of an epoch, from its training and its validation results. */
 export function rowOf(trained: Position, lr: number, val: Scored, valSeconds: number): EpochRow {
   return {
     epoch: trained.epoch,

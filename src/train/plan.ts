@@ -1,6 +1,6 @@
 /**
- * What is to be trained: a new run, or one that goes on; and with which options. Options are resolved here, once. Beside
- * a run that goes on only its own may be given, except where they do not change the result; `epochs` extends it.
+ * Decides what to train, a new run or a resumed one, and with which options. Options are resolved here, once. A resumed
+ * run accepts only its own options, except those that do not change the result; `epochs` extends it.
  */
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -17,11 +17,11 @@ import { runFiles } from '../run/directory';
 import { outOfPatience } from '../run/history';
 import { readRunFile } from '../run/record';
 
-/** Options as they were asked for. */
+/** The options of the caller. */
 export interface Asked {
   /** With every default filled in. */
   options: ResolvedOptions;
-  /** Those that were given. */
+  /** The names of the options that were given. */
   given: readonly OptionName[];
 }
 
@@ -31,13 +31,12 @@ export interface Plan {
   resumed?: Resumed;
 }
 
-/** A run that goes on. */
+/** A resumed run. */
 export interface Resumed {
   /** Absolute. */
   directory: string;
-  /** As it was saved. */
   checkpoint: Checkpoint;
-  /** Whether more epochs, or fewer, are asked for than before. */
+  /** Whether the number of epochs differs from before. */
   extended: boolean;
   notes: string[];
 }
@@ -58,8 +57,8 @@ export async function findRun({ options: { resume, out }, given }: Asked): Promi
 }
 
 /**
- * The plan of a new run, or of going on in `directory`. Throws ERR_CHECKPOINT_INCOMPATIBLE for options other than the
- * run's, and ERR_NOTHING_TO_RESUME when there is nothing left to train.
+ * The plan of a new run, or of resuming the one in `directory`. Throws ERR_CHECKPOINT_INCOMPATIBLE for options other
+ * than the run's, and ERR_NOTHING_TO_RESUME when there is nothing left to train.
  */
 export async function plan(asked: Asked, directory: string | undefined): Promise<Plan> {
   if (directory === undefined) return { options: asked.options };
@@ -68,9 +67,9 @@ export async function plan(asked: Asked, directory: string | undefined): Promise
   const options = merge(asked, checkpoint, directory);
   const extended = options.epochs !== kept.epochs;
   const notes = note === undefined ? [] : [note];
-  // Nothing that a run depends on is in run.json.
+  // A run does not depend on run.json.
   const record = await readRunFile(directory).catch(() => undefined);
-  if (record === undefined) notes.push('run.json is missing or damaged: it is written again, as if the run began now');
+  if (record === undefined) notes.push('run.json is missing or damaged: it is rewritten, as if the run started now');
   if (record?.status === 'finished') {
     if (options.epochs <= history.length) throw finished(directory, `all ${history.length} epochs are trained`);
     if (outOfPatience(history, kept.patience))
@@ -80,7 +79,7 @@ export async function plan(asked: Asked, directory: string | undefined): Promise
   return { options, resumed: { directory, checkpoint, extended, notes } };
 }
 
-/** The run's own options, with those given beside it that may differ. */
+/** The run's own options, updated with the given ones that may differ. */
 function merge(
   { options: asked, given }: Asked,
   { options: kept, position }: Checkpoint,
@@ -101,14 +100,14 @@ function merge(
   if (options.epochs < begun) {
     throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
       found: `epochs is ${options.epochs}`,
-      needed: `at least ${begun}: so many epochs of ${directory} have begun`,
+      needed: `at least ${begun}: that many epochs of ${directory} have started`,
       next: 'leave --epochs out, or start a new run without --resume',
     });
   }
   return { ...options, milestones: milestoneEpochs(kept) };
 }
 
-/** The finished epochs were trained by the old schedule, so the new one is the same with its percentages as numbers. */
+/** The finished epochs used the old schedule, so its milestones stay, with percentages as numbers. */
 function extensionNote(kept: ResolvedOptions, options: ResolvedOptions): string {
   const milestones = options.milestones.length === 0 ? 'none' : options.milestones.join(', ');
   const was = isDeepStrictEqual(kept.milestones, options.milestones)
@@ -128,7 +127,10 @@ export function checkSameData(found: DataFacts, { directory, checkpoint: { data 
   });
 }
 
-/** Puts a checkpoint's model and optimizer into a trainer. ERR_CHECKPOINT_INCOMPATIBLE when they are of another network. */
+/**
+ * Puts a checkpoint's model and optimizer into a trainer. ERR_CHECKPOINT_INCOMPATIBLE when they belong to another
+ * network.
+ */
 export async function restore(
   trainer: Trainer,
   { model, optimizer }: Pick<Checkpoint, 'model' | 'optimizer'>,
@@ -139,18 +141,20 @@ export async function restore(
   await trainer.loadOptimizerState(optimizer);
 }
 
-/** Another device or number of threads adds numbers up in another order: allowed, and reported. */
+/** Another device or number of threads sums in another order: allowed, and reported. */
 export function roundingNote(
   { checkpoint }: Resumed,
   device: string,
   { threads }: ResolvedOptions,
   execution: Trainer['execution'],
 ): string | undefined {
-  // No sum of the fast execution depends on the number of threads.
+  // In the fast execution no sum depends on the number of threads.
   if (execution === 'fast' && checkpoint.device === device) return undefined;
   const before = `${checkpoint.device}, ${checkpoint.options.threads} threads`;
   const now = `${device}, ${threads} threads`;
-  return before === now ? undefined : `trained on ${before} until now, on ${now} from here: equal but for rounding`;
+  return before === now
+    ? undefined
+    : `trained on ${before} until now, on ${now} from here: results differ only by rounding`;
 }
 
 async function namedRun(resume: string, out: string, extend: boolean): Promise<string> {
@@ -180,7 +184,7 @@ async function newestRun(out: string): Promise<string> {
   return found.reduce((a, b) => (b.time > a.time ? b : a)).directory;
 }
 
-/** When the newest checkpoint was written, in ms; undefined when there is none. */
+/** The time of the newest checkpoint, in ms; undefined without one. */
 async function checkpointTime(directory: string): Promise<number | undefined> {
   const { checkpoint, previous } = runFiles(directory);
   for (const file of [checkpoint, previous]) {

@@ -1,6 +1,6 @@
 /**
- * What a run starts from: its data and a trainer with its weights. All that can be refused is refused here, before
- * anything is created. Not here: its options (plan.ts), the run itself (index.ts).
+ * Loads the data of a run and makes a trainer with its weights. Everything that can be refused is refused here, before
+ * anything is created. Not here: the options (plan.ts), the run itself (index.ts).
  */
 import type { Dataset } from '../data/dataset';
 import { checkBatch, factsOf, loadData, sourceOf } from '../data/inputs';
@@ -25,9 +25,7 @@ export interface Prepared {
   notes: string[];
 }
 
-/**
- * Prepares what was planned. Throws the error of the first thing that cannot be used; `signal` ends it with its reason.
- */
+/** Prepares a plan. Throws the first error found; aborting `signal` rejects with its reason. */
 export async function prepare(
   { options: wanted, resumed }: Plan,
   emit: (event: TrainEvent) => void,
@@ -82,7 +80,7 @@ async function startFrom(
 }
 
 const noGraphs = (): string =>
-  `CUDA without graphs, so each step is launched kernel by kernel: ${native().cudaStatus().noGraphs ?? 'for no reason known'}`;
+  `CUDA without graphs, so each step is launched kernel by kernel: ${native().cudaStatus().noGraphs ?? 'the reason is not known'}`;
 
 const unnamedNote = ({ name, labels }: Dataset): string =>
-  `the names of the labels of ${name} are not known, so they are called ${labels[0]} to ${labels.at(-1)}; --label-names gives them`;
+  `the names of the labels of ${name} are not known, so they are called ${labels[0]} to ${labels.at(-1)}; --label-names sets them`;

@@ -24,7 +24,7 @@ export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<Trai
     signal?.addEventListener('abort', abort, { once: true });
     this.#result = body((event) => this.#push(event), this.#controller.signal)
       .then((result) => {
-        // As fetch does: an aborted signal rejects. The run has been stopped in good order all the same.
+        // As with fetch, an aborted signal rejects. The run has stopped in good order before.
         if (result.status === 'stopped') signal?.throwIfAborted();
         return result;
       })
@@ -35,7 +35,7 @@ export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<Trai
       });
   }
 
-  /** Ends the run at the next batch boundary with a checkpoint to resume from; awaiting then gives status `stopped`. */
+  /** Ends the run at the next batch boundary with a checkpoint to resume from; its result then has status `stopped`. */
   stop(): void {
     this.#controller.abort();
   }

@@ -1,6 +1,6 @@
 /**
- * How this part speaks of a file it cannot use. Names come from files that may be hostile, so they are shortened and
- * stripped of control characters before they reach a terminal.
+ * Errors about weight files. Names come from files that may be hostile, so they are shortened and stripped of control
+ * characters before they reach a terminal.
  */
 import { ChestMnistError, type ErrorParts } from '../base/errors';
 
@@ -9,13 +9,13 @@ export function weightsError(parts: ErrorParts, cause?: unknown): ChestMnistErro
   return new ChestMnistError('ERR_WEIGHTS', parts, { cause });
 }
 
-/** A name from a file as it may be printed: itself when plain, else quoted and at most 80 characters. */
+/** A name from a file, safe to print: unchanged when plain, otherwise quoted and at most 80 characters. */
 export function shown(name: string): string {
   if (/^[\w.:/-]{1,80}$/.test(name)) return name;
   return JSON.stringify(name.length > 80 ? `${name.slice(0, 77)}...` : name).replace(/[\x7f-\x9f\u2028\u2029]/g, '?');
 }
 
-/** The text of whatever was thrown. */
+/** The message of a thrown value. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

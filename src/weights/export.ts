@@ -1,4 +1,6 @@
-/** What `chestmnist export` does: a resnet18's weights as safetensors, .pth or ONNX, never over a file unasked. */
+/**
+ * `chestmnist export`: writes a resnet18's weights as safetensors, .pth or ONNX. It replaces a file only with `force`.
+ */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ChestMnistError } from '../base/errors';

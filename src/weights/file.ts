@@ -1,6 +1,6 @@
 /**
- * Bounded reading of a weight file: no more memory is claimed than the file has bytes, and only regular files are
- * opened (a pipe would wait for ever). Writing is base/atomic.ts.
+ * Bounded reading of a weight file: it allocates at most the size of the file, and opens only regular files (a pipe
+ * would block forever). Writing is in base/atomic.ts.
  */
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
@@ -45,7 +45,7 @@ async function openRegular(file: string): Promise<FileHandle> {
   }
 }
 
-/** `length` bytes from `position`, in memory of their own; shorter when the file ends before. */
+/** `length` bytes from `position`, as a new array; shorter when the file ends earlier. */
 export async function readBytes(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
   const bytes = new Uint8Array(length);
   let done = 0;

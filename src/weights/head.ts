@@ -1,6 +1,6 @@
 /**
- * Fits loaded weights to a freshly initialised model: the backbone is taken, the head replaced when the label count
- * differs, and everything that was replaced is said. Nothing else is forgiven.
+ * Fits loaded weights to a freshly initialised model: keeps the backbone, replaces the head when the label count
+ * differs, and reports what it replaced. Any other difference is an error.
  */
 import type { StateDict, StateEntry } from '../engine/contract';
 import { weightsError } from './errors';
@@ -20,9 +20,10 @@ function checkStem(state: StateDict, expected: StateDict): void {
 }
 
 /**
- * `state` made to fit `expected`, the state dict of the model it will be loaded into (F32 and I64, torchvision's names).
- * - Another label count: fc.weight and fc.bias are taken from `expected`, and a note says so.
- * - No num_batches_tracked at all (old files): they start at 0, as in PyTorch, and a note says so.
+ * `state` made to fit `expected`, the state dict of the model it will be loaded into (F32 and I64, torchvision's
+ * names).
+ * - Another label count: fc.weight and fc.bias are taken from `expected`, and a note reports it.
+ * - No num_batches_tracked at all (old files): they start at 0, as in PyTorch, and a note reports it.
  * - Anything else that differs: ERR_WEIGHTS with the first differences.
  * Returns entries in the order of `expected`; values are shared, not copied.
  */
@@ -35,7 +36,9 @@ export function fitHead(state: StateDict, expected: StateDict): { state: StateDi
   const [found, needed] = [labelCount(state), labelCount(expected)];
   if (found !== undefined && found !== needed) {
     fitted = [...fitted.filter((entry) => !isHead(entry)), ...expected.filter(isHead)];
-    notes.push(`the head of the weights has ${found} labels, the model ${needed}: fc.weight and fc.bias start fresh`);
+    notes.push(
+      `the head of the weights has ${found} labels, the model ${needed}: fc.weight and fc.bias are newly initialised`,
+    );
   }
   const counted = withCounters(fitted, expected);
   if (counted !== fitted) notes.push('the weights have no num_batches_tracked (an old file): the counters start at 0');

@@ -1,6 +1,6 @@
 /**
- * torchvision's ResNet18_Weights.IMAGENET1K_V1, kept where torch.hub keeps it: what Python fetched is found here, and
- * the other way round. Fetching, resuming and checking are data/download.ts.
+ * torchvision's ResNet18_Weights.IMAGENET1K_V1, kept in torch.hub's folder, so that Python and this package share one
+ * download. Downloading, resuming and checking are in base/download.ts.
  */
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -23,7 +23,7 @@ export const IMAGENET1K_V1: PublishedWeights = {
   size: 46_830_571,
 };
 
-/** `onProgress(done, total)` in bytes, `signal` to stop, and what else a download takes. */
+/** `onProgress(done, total)` in bytes, `signal` to stop, and the other options of a download. */
 export type FetchOptions = Omit<DownloadOptions, 'md5' | 'sha256' | 'size'>;
 
 /** torch.hub's folder for checkpoints: below TORCH_HOME, else below XDG_CACHE_HOME or ~/.cache. */
@@ -34,7 +34,7 @@ export function hubDirectory(environment: Readonly<Record<string, string | undef
 
 /**
  * The path of `weights` in torch.hub's folder. A file there with the right SHA-256 is used; otherwise it is fetched.
- * ERR_DATA_MISSING when that fails (the message says where to place the file by hand), ERR_DATA_CHECKSUM when the
+ * ERR_DATA_MISSING when that fails (the message names the place to put the file by hand), ERR_DATA_CHECKSUM when the
  * server has another file.
  */
 export async function fetchWeights(weights: PublishedWeights, options: FetchOptions = {}): Promise<string> {
@@ -46,7 +46,7 @@ export async function fetchWeights(weights: PublishedWeights, options: FetchOpti
 
 /**
  * The state dict of torchvision's ImageNet ResNet-18 (torchvision stem, 1000 labels: pass it through fitHead).
- * Errors of fetchWeights.
+ * Errors as fetchWeights.
  */
 export async function imagenetWeights(options: FetchOptions = {}): Promise<StateDict> {
   return readPth(await fetchWeights(IMAGENET1K_V1, options));

@@ -1,6 +1,6 @@
 /**
  * Weights in and out of files, with torchvision's names and shapes: .safetensors and .pth both ways, ONNX out.
- * Needs no addon.
+ * The addon is not needed.
  */
 import path from 'node:path';
 import { ChestMnistError } from '../base/errors';
@@ -19,19 +19,20 @@ export { recognise } from './state';
  * The state dict in a file, in the file's order: safetensors, or .pth as torch.save writes it since PyTorch 1.6 (a
  * state dict, or a dict with one under state_dict, model_state_dict, model or net; prefixes module. and _orig_mod.
  * removed). The content decides, not the extension; nothing in the file is executed. Values: F32 and I64 as they are;
- * F16, BF16 and F64 become F32. Names and shapes are not judged here: see checkState and fitHead.
+ * F16, BF16 and F64 become F32. Names and shapes are not checked here: see checkState and fitHead.
  * ERR_CONFIG when the file cannot be opened, ERR_WEIGHTS when it cannot be used.
  */
 export async function loadWeights(file: string): Promise<StateDict> {
-  // A safetensors header is JSON, and begins after its length.
+  // A safetensors header is JSON and follows its 8-byte length.
   const start = await withFile(file, (handle, size) => readBytes(handle, 0, Math.min(size, 9)));
   return start[8] === 0x7b ? (await readSafetensors(file)).state : readPth(file);
 }
 
 /**
  * Writes a state dict (F32 and I64 entries) atomically in the format of the extension: .safetensors, or .pth/.pt.
- * `metadata` (strings) is kept by .safetensors, which always says `format: pt`; .pth has no place for it.
- * ERR_CONFIG for another extension; ERR_OUTPUT or ERR_DISK when the file cannot be written; ERR_WEIGHTS for an unsound entry.
+ * `metadata` (strings) is written to .safetensors, together with `format: pt`; .pth cannot hold it.
+ * ERR_CONFIG for another extension; ERR_OUTPUT or ERR_DISK when the file cannot be written; ERR_WEIGHTS for an invalid
+ * entry.
  */
 export async function saveWeights(file: string, state: StateDict, metadata?: Record<string, string>): Promise<void> {
   switch (path.extname(file).toLowerCase()) {

@@ -1,16 +1,16 @@
 /**
- * What a file of weights says of itself: the names of its labels, and the sides of the images it was trained on and of
- * what the network saw. Kept as strings in the metadata of safetensors and ONNX files.
+ * What a file of weights records about itself: the names of its labels, the side of its training images and the side of
+ * the network's input. Kept as strings in the metadata of safetensors and ONNX files.
  */
 export interface ModelFacts {
-  /** Undefined when the file does not say. */
+  /** Undefined when not recorded. */
   labels: readonly string[] | undefined;
-  /** In pixels; null when the file does not say. */
+  /** In pixels; null when not recorded. */
   imageSize: number | null;
   inputSize: number | null;
 }
 
-/** The facts as a file keeps them; what is not known is left out. */
+/** The facts as strings; unknown ones are left out. */
 export function metadataOf({ labels, imageSize, inputSize }: ModelFacts): Record<string, string> {
   return {
     ...(labels !== undefined && { labels: JSON.stringify(labels) }),
@@ -19,7 +19,10 @@ export function metadataOf({ labels, imageSize, inputSize }: ModelFacts): Record
   };
 }
 
-/** The facts in a file's metadata. Anything that does not fit the network's `labelCount` labels counts as not said. */
+/**
+ * The facts in a file's metadata. Invalid values, such as a number of names other than `labelCount`, count as not
+ * recorded.
+ */
 export function factsIn(metadata: Readonly<Record<string, string>>, labelCount: number): ModelFacts {
   return {
     labels: labelsIn(metadata.labels, labelCount),

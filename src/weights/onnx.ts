@@ -64,7 +64,7 @@ class Graph {
   relu = (input: string, name: string) => this.node('Relu', name, [input]);
 }
 
-/** Kernel, stride and the padding that torchvision gives it: half the kernel. */
+/** Kernel, stride and torchvision's padding, half the kernel. */
 function window(kernel: number, stride: number): Encoded[] {
   const pad = Math.floor(kernel / 2);
   return [

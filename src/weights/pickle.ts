@@ -1,6 +1,6 @@
 /**
  * An interpreter of the pickle opcodes that torch.save writes (protocol 2), over a closed list of globals.
- * It builds plain values and calls only the functions it is handed: nothing in a file is ever executed.
+ * It builds plain values and calls only the functions it is given: nothing in a file is ever executed.
  * Tuples and lists become arrays, dicts become Maps. Source: the opcode descriptions in CPython's Lib/pickletools.py.
  */
 
@@ -18,7 +18,7 @@ export interface PickleContext {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Little-endian reads that never leave the bytes. */
+/** Little-endian reads with a bounds check. */
 class Cursor {
   private readonly view: DataView;
   private at = 0;
@@ -38,7 +38,7 @@ class Cursor {
   uint16 = () => this.number(2, (view, at) => view.getUint16(at, true));
   int32 = () => this.number(4, (view, at) => view.getInt32(at, true));
   uint32 = () => this.number(4, (view, at) => view.getUint32(at, true));
-  /** Pickle's one big-endian number. */
+  /** The only big-endian number of the format. */
   float64 = () => this.number(8, (view, at) => view.getFloat64(at, false));
   text = (length: number) => utf8.decode(this.take(length));
   line(): string {
@@ -56,13 +56,13 @@ class Cursor {
   }
 }
 
-/** The values on pickle's stack, with its marks. Nothing below the last mark can be taken. */
+/** Pickle's stack with its marks. Values below the last mark cannot be popped. */
 class Stack {
   private items: unknown[] = [];
   private readonly below: unknown[][] = [];
   push = (value: unknown) => void this.items.push(value);
   pop(): unknown {
-    if (this.items.length === 0) throw new Error('the pickle takes a value that is not there');
+    if (this.items.length === 0) throw new Error('the pickle pops an empty stack');
     return this.items.pop();
   }
   top(): unknown {
@@ -80,7 +80,7 @@ class Stack {
   sinceMark(): unknown[] {
     const taken = this.items;
     const below = this.below.pop();
-    if (!below) throw new Error('the pickle takes a mark that is not there');
+    if (!below) throw new Error('the pickle pops a missing mark');
     this.items = below;
     return taken;
   }
@@ -88,12 +88,13 @@ class Stack {
 
 function setItems(target: unknown, items: readonly unknown[]): void {
   if (!(target instanceof Map) || items.length % 2 !== 0)
-    throw new Error('the pickle sets items of what is not a dict');
+    throw new Error('the pickle sets items of something that is not a dict');
   for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
 }
 
 function append(target: unknown, items: readonly unknown[]): void {
-  if (!Array.isArray(target) || Object.isFrozen(target)) throw new Error('the pickle appends to what is not a list');
+  if (!Array.isArray(target) || Object.isFrozen(target))
+    throw new Error('the pickle appends to something that is not a list');
   for (const item of items) target.push(item);
 }
 
@@ -104,7 +105,7 @@ export function unpickle(bytes: Uint8Array, context: PickleContext): unknown {
   const memo = new Map<number, unknown>();
   const tuple = (items: unknown[]) => stack.push(Object.freeze(items));
   const recall = (index: number) => {
-    if (!memo.has(index)) throw new Error('the pickle recalls what it never stored');
+    if (!memo.has(index)) throw new Error('the pickle reads a memo entry that was never stored');
     stack.push(memo.get(index));
   };
 
@@ -215,14 +216,15 @@ export function unpickle(bytes: Uint8Array, context: PickleContext): unknown {
       }
       case 0x52: {
         const [callable, args] = stack.last(2); // REDUCE
-        if (!(callable instanceof Callable) || !Array.isArray(args)) throw new Error('it calls what is not a function');
+        if (!(callable instanceof Callable) || !Array.isArray(args))
+          throw new Error('it calls something that is not a function');
         stack.push(callable.call(args as unknown[]));
         break;
       }
       case 0x62: {
-        // BUILD: attributes of an OrderedDict (state_dict's _metadata) say nothing about the values
+        // BUILD: attributes of an OrderedDict (state_dict's _metadata) do not affect the values
         stack.pop();
-        if (!(stack.top() instanceof Map)) throw new Error('it sets attributes of what is not a dict');
+        if (!(stack.top() instanceof Map)) throw new Error('it sets attributes of something that is not a dict');
         break;
       }
       default:

@@ -1,6 +1,7 @@
 /**
- * Writes a state dict as the .pth that torch.load(weights_only=True) reads: a zip whose records are stored and start at
- * multiples of 64 bytes, so that torch.load(mmap=True) can map them. Source: torch/serialization.py, PyTorchStreamWriter.
+ * Writes a state dict as the .pth that torch.load(weights_only=True) reads: a zip whose records are uncompressed and
+ * start at multiples of 64 bytes, so that torch.load(mmap=True) can map them. Source: torch/serialization.py,
+ * PyTorchStreamWriter.
  */
 import { writeZip, type ZipInput } from '../base/zip-writer';
 import type { StateDict } from '../engine/contract';
@@ -27,7 +28,7 @@ const tuple = (...parts: Buffer[]) => Buffer.concat([op(0x28), ...parts, op(0x74
 const call = (callable: Buffer, ...args: Buffer[]) => Buffer.concat([callable, tuple(...args), op(0x52)]); // REDUCE
 const orderedDict = () => call(global('collections', 'OrderedDict'));
 
-/** data.pkl: an OrderedDict of tensors, each on a storage of its own named by its place in `state`. */
+/** data.pkl: an OrderedDict of tensors, each with its own storage, named by its index in `state`. */
 function pickleOf(state: StateDict): Buffer {
   const items = state.map(({ name, dtype, shape, data }, i) => {
     const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
@@ -53,7 +54,10 @@ function pickleOf(state: StateDict): Buffer {
   return Buffer.concat([op(0x80, 2), orderedDict(), op(0x28), ...items, op(0x75, 0x2e)]);
 }
 
-/** Writes `state` to a .pth file atomically. ERR_OUTPUT or ERR_DISK when it cannot be written; ERR_WEIGHTS when an entry is unsound. */
+/**
+ * Writes `state` to a .pth file atomically. ERR_OUTPUT or ERR_DISK when it cannot be written; ERR_WEIGHTS for an
+ * invalid entry.
+ */
 export async function writePth(file: string, state: StateDict): Promise<void> {
   checkSavable(state);
   const record = (name: string, bytes: Uint8Array): ZipInput => ({ name: `${ROOT}/${name}`, parts: [bytes] });

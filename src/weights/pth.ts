@@ -1,6 +1,6 @@
 /**
  * Reads the state dict of a .pth file as torch.save writes it since PyTorch 1.6: a zip of data.pkl (a pickle, see
- * pickle.ts) and one record a storage. Nothing is executed; every tensor is checked against its storage's bytes.
+ * pickle.ts) and one record per storage. Nothing is executed; every tensor is checked against its storage's bytes.
  * Not read: the formats before 1.6 (bare pickles, tar), whole pickled models, TorchScript.
  */
 import { ChestMnistError } from '../base/errors';
@@ -23,7 +23,8 @@ const STORAGES: Record<string, ReadDtype | 'other'> = {
   HalfStorage: 'F16',
   BFloat16Storage: 'BF16',
   LongStorage: 'I64',
-  // Known, so that a checkpoint with other things beside its state dict can be read; refused inside it.
+  // Recognised, so that a checkpoint with other tensors next to its state dict can be read. Refused inside the state
+  // dict.
   ...Object.fromEntries(['Int', 'Short', 'Char', 'Byte', 'Bool'].map((type) => [`${type}Storage`, 'other'])),
 };
 
@@ -34,7 +35,7 @@ class StorageType {
   ) {}
 }
 
-/** What the pickle says of a storage and of a tensor on it; checked only when the tensor is wanted. */
+/** A storage and a tensor as the pickle describes them; checked only when the tensor is used. */
 class Storage {
   constructor(
     readonly type: StorageType,
@@ -72,13 +73,16 @@ const GLOBALS = new Map<string, unknown>([
 
 function persistent([tag, type, key, , count]: readonly unknown[]): Storage {
   const sound = tag === 'storage' && type instanceof StorageType && typeof key === 'string' && /^\d{1,20}$/.test(key);
-  if (!sound || elementCount([count]) === undefined) throw new Error('a storage it describes in no known way');
+  if (!sound || elementCount([count]) === undefined) throw new Error('it describes a storage in an unknown form');
   return new Storage(type, key, count as number);
 }
 
 const isDict = (value: unknown): value is Map<unknown, unknown> => value instanceof Map;
 
-/** The named tensors in what the pickle holds: a state dict itself, or one under a usual key; wrappers' prefixes taken off. */
+/**
+ * The named tensors of the unpickled value: a state dict, or a dict with one under a usual key. Wrappers' prefixes are
+ * removed.
+ */
 function tensorsIn(root: unknown): [string, Tensor][] {
   const wrapped = isDict(root) && WRAPPER_KEYS.map((key) => root.get(key)).find(isDict);
   const dict = wrapped || root;
@@ -106,7 +110,7 @@ function layoutOf(name: string, { storage, offset, shape, strides }: Tensor) {
   const sizes = shape as number[];
   const sound =
     count !== undefined &&
-    count <= storage.count && // an expanded tensor repeats elements: never a parameter, and unbounded memory
+    count <= storage.count && // an expanded tensor repeats elements: it is never a parameter and could need unbounded memory
     Number.isSafeInteger(offset) &&
     (offset as number) >= 0 &&
     Array.isArray(strides) &&
@@ -129,7 +133,7 @@ function layoutOf(name: string, { storage, offset, shape, strides }: Tensor) {
 class Records {
   private readonly storages = new Map<string, Promise<Uint8Array>>();
   private readonly prefix: string;
-  /** Bytes that may still be copied to make strided tensors contiguous: as many as the file has, twice. */
+  /** Bytes that may still be copied to make strided tensors contiguous; at first twice the size of the file. */
   private copies: number;
 
   constructor(
@@ -144,7 +148,7 @@ class Records {
 
   private sizeOf(record: string): number | undefined {
     const entry = this.zip.entries.find(({ name }) => name === this.prefix + record);
-    // torch.save only stores; a compressed record could claim a thousand times its size
+    // torch.save does not compress; a compressed record could expand to a thousand times its size
     if (entry && entry.method !== 0) throw new Error(`its record ${record} is compressed`);
     return entry?.uncompressedSize;
   }
@@ -159,7 +163,7 @@ class Records {
     return unpickle(pickle, { globals: GLOBALS, persistent });
   }
 
-  /** The bytes of a storage, read once however many tensors share it. */
+  /** The bytes of a storage, read once even when several tensors share it. */
   private storage({ type, key, count }: Storage, dtype: ReadDtype): Promise<Uint8Array> {
     const size = this.sizeOf(`data/${key}`);
     if (size !== count * ITEM_BYTES[dtype]) {
@@ -191,7 +195,7 @@ function beforeZip(start: Uint8Array): string | undefined {
   return undefined;
 }
 
-/** The explained refusal of a file that is not a .pth of today. Returns nothing when `start` looks like a zip. */
+/** Refuses files that are not a zip, and names the old formats. Returns when `start` looks like a zip. */
 function refuseOldFormats(file: string, start: Uint8Array): void {
   if (start[0] === 0x50 && start[1] === 0x4b) return;
   const old = beforeZip(start);
@@ -203,8 +207,8 @@ function refuseOldFormats(file: string, start: Uint8Array): void {
 }
 
 /**
- * The state dict in a .pth file, in its order. float32 and int64 are taken as they are; float64, float16 and bfloat16
- * become F32. ERR_CONFIG when it cannot be opened, ERR_WEIGHTS when it holds anything else.
+ * The state dict in a .pth file, in its order. float32 and int64 stay as they are; float64, float16 and bfloat16 become
+ * F32. ERR_CONFIG when it cannot be opened, ERR_WEIGHTS when it holds anything else.
  */
 export async function readPth(file: string): Promise<StateDict> {
   const fileBytes = await withFile(file, async (handle, size) => {
@@ -221,7 +225,7 @@ export async function readPth(file: string): Promise<StateDict> {
   } catch (error) {
     throw weightsError(
       {
-        found: `${file} holds no state dict that can be read: ${error instanceof ChestMnistError ? error.found : reasonOf(error)}`,
+        found: `${file} has no readable state dict: ${error instanceof ChestMnistError ? error.found : reasonOf(error)}`,
         needed: 'torch.save(model.state_dict(), FILE), or a dict with it under "state_dict"',
         next: 'save only the state dict from Python, or use a .safetensors file',
       },

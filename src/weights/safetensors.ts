@@ -1,7 +1,7 @@
 /**
  * Reader and writer of the safetensors format: 8 bytes little-endian header length, a JSON header, the tensor data.
- * The reader trusts nothing: ranges must lie in the file, tile it without gap or overlap, and agree with dtype and shape.
- * Source: the format description of huggingface/safetensors.
+ * The reader checks everything: ranges must lie in the file, tile it without gap or overlap, and agree with dtype and
+ * shape. Source: the format description of huggingface/safetensors.
  */
 import { writeAtomically, writeChunks } from '../base/atomic';
 import type { StateDict } from '../engine/contract';
@@ -30,7 +30,7 @@ export interface Safetensors {
 const damaged = (file: string, what: string, cause?: unknown) =>
   weightsError(
     {
-      found: `${file} is not a sound safetensors file: ${what}`,
+      found: `${file} is not a valid safetensors file: ${what}`,
       needed: 'a file as saveWeights or Python safetensors writes it',
       next: 'save or copy the weights again',
     },
@@ -40,17 +40,20 @@ const damaged = (file: string, what: string, cause?: unknown) =>
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** JSON.parse keeps the last of two equal names silently; here the names in the text must all be there after parsing. */
+/**
+ * JSON.parse silently keeps the last of two equal names. Here the number of names in the text must equal the number
+ * after parsing.
+ */
 function parseStrictly(text: string): Record<string, unknown> {
   const header: unknown = JSON.parse(text);
   if (!isObject(header)) throw new Error('the header is not a JSON object');
   const written = text.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, '').split(':').length - 1;
   const members = (value: unknown, depth = 1): number => {
     if (!isObject(value)) return 0;
-    if (depth > 3) throw new Error('the header is nested deeper than the format');
+    if (depth > 3) throw new Error('the header is nested deeper than the format allows');
     return Object.values(value).reduce((sum: number, member) => sum + 1 + members(member, depth + 1), 0);
   };
-  if (written !== members(header)) throw new Error('the header has a name twice');
+  if (written !== members(header)) throw new Error('the header has a duplicate name');
   return header;
 }
 
@@ -90,7 +93,7 @@ function checkTiling(ranges: readonly Range[], dataBytes: number): void {
 }
 
 /**
- * Reads a safetensors file. F32 and I64 are taken as they are; F16, BF16 and F64 become F32.
+ * Reads a safetensors file. F32 and I64 stay as they are; F16, BF16 and F64 become F32.
  * ERR_CONFIG when it cannot be opened; ERR_WEIGHTS when it is damaged or has other dtypes.
  */
 export function readSafetensors(file: string): Promise<Safetensors> {
@@ -119,7 +122,7 @@ export function readSafetensors(file: string): Promise<Safetensors> {
       throw damaged(file, reasonOf(error), error);
     }
     const data = await readBytes(handle, start, size - start);
-    if (data.length !== size - start) throw damaged(file, 'it became shorter while it was read');
+    if (data.length !== size - start) throw damaged(file, 'it was truncated while it was read');
     const state = ranges.map(({ name, dtype, shape, begin, end }) =>
       toEntry(name, dtype, shape, data.subarray(begin, end)),
     );
@@ -128,8 +131,8 @@ export function readSafetensors(file: string): Promise<Safetensors> {
 }
 
 /**
- * Writes a safetensors file atomically, with metadata `format: pt` and what is given. The header keeps the order of
- * `state`; in the data I64 goes before F32, so that every tensor is aligned.
+ * Writes a safetensors file atomically, with `metadata` and `format: pt`. The header keeps the order of `state`; in the
+ * data I64 comes before F32, so that every tensor is aligned.
  */
 export async function writeSafetensors(
   file: string,
@@ -140,7 +143,7 @@ export async function writeSafetensors(
   await writeAtomically(file, (handle) => writeChunks(handle, pieces));
 }
 
-/** The bytes of a safetensors file: length, header, then one piece a tensor, views of the tensors' own memory. */
+/** The bytes of a safetensors file: length, header, then one piece per tensor, sharing the tensor's memory. */
 export function encodeSafetensors(state: StateDict, metadata: Record<string, string>): Uint8Array[] {
   checkSavable(state);
   const header = new Map<string, unknown>([[METADATA, { ...metadata, format: 'pt' }]]);

@@ -72,12 +72,14 @@ function sameShape(a: readonly number[], b: readonly number[]): boolean {
 
 const described = ({ dtype, shape }: TensorSpec) => `${dtype} [${shape.join(', ')}]`;
 
-/** What keeps `state` from being `expected`, one phrase a difference: shapes and dtypes first, then missing, then unexpected. */
+/**
+ * The differences between `state` and `expected`, one phrase each: wrong, missing, unexpected, then duplicate entries.
+ */
 function differences(state: readonly TensorSpec[], expected: readonly TensorSpec[]): string[] {
   const found = new Map<string, TensorSpec>();
   const twice: string[] = [];
   for (const entry of state) {
-    if (found.has(entry.name)) twice.push(`${shown(entry.name)} is there twice`);
+    if (found.has(entry.name)) twice.push(`${shown(entry.name)} is a duplicate`);
     found.set(entry.name, entry);
   }
   const wanted = new Set(expected.map(({ name }) => name));
@@ -115,8 +117,8 @@ export function checkState(state: StateDict, expected: readonly TensorSpec[]): S
 }
 
 /**
- * `state`, with all num_batches_tracked of `expected` added as zero when they are what it lacks: old files, and
- * torchvision's published ones, do not have them, and PyTorch does the same. Nothing computed here depends on them.
+ * `state`, with num_batches_tracked of `expected` added as zeros when exactly these are missing: old files and
+ * torchvision's published ones lack them, and PyTorch does the same. No result depends on them.
  */
 export function withCounters(state: StateDict, expected: readonly TensorSpec[]): StateDict {
   const counters = expected.filter(({ name }) => name.endsWith('.num_batches_tracked'));
@@ -128,8 +130,8 @@ export function withCounters(state: StateDict, expected: readonly TensorSpec[]):
 }
 
 /**
- * The stem and label count L that a state dict tells by its conv1.weight and fc.weight, and the state dict in
- * torchvision's order (see withCounters). ERR_WEIGHTS when it is not a resnet18's.
+ * The stem and label count L of a state dict, from its conv1.weight and fc.weight, and the state dict in torchvision's
+ * order (see withCounters). ERR_WEIGHTS when it is not a resnet18's.
  */
 export function recognise(state: StateDict): { stem: Stem; labelCount: number; state: StateDict } {
   const shapeOf = (name: string) => state.find((entry) => entry.name === name)?.shape ?? [];

@@ -10,7 +10,7 @@ import { shown, weightsError } from './errors';
 export const ITEM_BYTES = { F32: 4, F64: 8, F16: 2, BF16: 2, I64: 8 } as const;
 export type ReadDtype = keyof typeof ITEM_BYTES;
 
-/** No tensor file may be, or hold, more than this: 1 GiB, about 20 times a resnet18. */
+/** The largest tensor file, and the most bytes of tensors in one: 1 GiB, about 20 times a resnet18. */
 export const MAX_BYTES = 2 ** 30;
 const MAX_RANK = 8;
 
@@ -76,15 +76,15 @@ const halfToFloat = (half: number): number => {
 };
 
 /**
- * An entry of `bytes` (C order, exactly as long as the shape says). F32 and I64 share the memory of `bytes` when it is aligned.
- * ERR_WEIGHTS when the length and the shape disagree.
+ * An entry of `bytes` (C order, exactly as long as the shape requires). F32 and I64 share the memory of `bytes` when it
+ * is aligned. ERR_WEIGHTS when the length and the shape disagree.
  */
 export function toEntry(name: string, dtype: ReadDtype, shape: readonly number[], bytes: Uint8Array): StateEntry {
   const count = elementCount(shape);
   if (count === undefined || bytes.byteLength !== count * ITEM_BYTES[dtype]) {
     throw weightsError({
       found: `${bytes.byteLength} bytes for ${shown(name)} with dtype ${dtype} and shape [${shape.join(', ')}]`,
-      needed: 'as many bytes as dtype and shape say',
+      needed: 'as many bytes as dtype and shape require',
       next: 'save the weights again: the file is damaged',
     });
   }
@@ -114,17 +114,17 @@ export function bytesOf({ name, dtype, shape, data }: StateEntry): Uint8Array {
   if (kind !== dtype || count !== data.length) {
     throw weightsError({
       found: `${shown(name)}: ${data.length} values (${data.constructor.name}) for dtype ${dtype} and shape [${shape.join(', ')}]`,
-      needed: 'a Float32Array for F32 or a BigInt64Array for I64, with one value an element',
+      needed: 'a Float32Array for F32 or a BigInt64Array for I64, with one value per element',
       next: 'fix the entry before saving',
     });
   }
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** No state dict that is saved may have more entries: far beyond a resnet18's 122, within what both formats hold. */
+/** The most entries of a saved state dict: far more than a resnet18's 122, and within the limits of both formats. */
 const MAX_ENTRIES = 4096;
 
-/** ERR_WEIGHTS unless the names differ, none is reserved, and number and total size are within bounds. */
+/** ERR_WEIGHTS when a name is a duplicate or reserved, or when number or total size are out of bounds. */
 export function checkSavable(state: readonly StateEntry[]): void {
   const names = new Set(state.map(({ name }) => name));
   const bytes = state.reduce((sum, { data }) => sum + data.byteLength, 0);
@@ -133,6 +133,6 @@ export function checkSavable(state: readonly StateEntry[]): void {
   throw weightsError({
     found: `a state dict of ${state.length} entries with ${names.size} names and ${bytes} bytes`,
     needed: `at most ${MAX_ENTRIES} entries and ${MAX_BYTES} bytes, each name once and none of them __metadata__`,
-    next: 'save the state dict of the model alone',
+    next: 'save only the state dict of the model',
   });
 }

@@ -61,5 +61,5 @@ test('a prebuilt addon of other sources is refused', () => {
   writeFileSync(path.join(root, OWN, 'chestmnist.json'), JSON.stringify({ libtorch: '2.13.0', sources: 'others' }));
   const { status, stderr } = pack();
   expect(status).not.toBe(0);
-  expect(stderr).toContain('is of other sources; npm run prebuilds');
+  expect(stderr).toContain('was built from other sources; npm run prebuilds');
 });

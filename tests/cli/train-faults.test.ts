@@ -45,7 +45,7 @@ test('every file of a run damaged: the checkpoint before is used and said, the r
   await writeFile(path.join(at('damaged'), 'checkpoint', 'state.safetensors.01234567.tmp'), 'left by a killed process');
   const { code, stderr } = await resume('damaged');
   expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('resumed in epoch 2 of 3') });
-  expect(stderr).toMatch(/the newest checkpoint is damaged .*: going on from the one before, epoch 2/);
+  expect(stderr).toMatch(/the newest checkpoint is damaged .*: continuing from the previous one, epoch 2/);
   expect(stderr).toContain('run.json is missing or damaged');
   await expectSame('damaged', 'whole');
   expect(JSON.parse((await file('damaged', 'config.json')).toString())).toMatchObject({ epochs: 3, batchSize: 16 });

@@ -164,7 +164,7 @@ describe('a run', () => {
     const before = await readFile(path.join(run, 'run.json'));
     const { code, stderr } = await inProcess(['train', ...SMALL, '--out', folder(), '--name', 'first']);
     expect(code).toBe(2);
-    expect(stderr).toContain('exists already');
+    expect(stderr).toContain('already exists');
     expect(await readFile(path.join(run, 'run.json'))).toEqual(before);
   });
 

@@ -1,4 +1,4 @@
-/** `chestmnist bench`: images a second of this machine. The measuring is src/throughput.ts. */
+/** `chestmnist bench`: images per second of this machine. Not here: the measurement (judge/throughput.ts). */
 import type { Command } from 'commander';
 import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
@@ -13,7 +13,7 @@ Examples:
 export function register(program: Command): void {
   const command = program
     .command('bench')
-    .description('Images a second in training and prediction, on synthetic images.');
+    .description('Images per second in training and prediction, on synthetic images.');
   addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
     .action(async (_options: unknown, self: Command) => {

@@ -1,4 +1,4 @@
-/** `chestmnist completion`: a script by which a shell completes verbs, flags and files. Made from the commands themselves. */
+/** `chestmnist completion`: a script that lets a shell complete verbs, flags and files, made from the commands. */
 import { Argument, Command } from 'commander';
 import type { Verbs } from '../verb';
 

@@ -1,4 +1,7 @@
-/** `chestmnist evaluate`: the metrics of one split with a run or a file of weights. The scoring is src/evaluate.ts. */
+/**
+ * `chestmnist evaluate`: the metrics of one split with a run or a file of weights. Not here: the scoring
+ * (judge/evaluate.ts).
+ */
 import { Option, type Command } from 'commander';
 import type { Evaluation } from '../../judge/evaluate';
 import { cliOf } from '../context';

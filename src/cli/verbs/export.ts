@@ -8,7 +8,7 @@ const FORMATS: readonly ExportFormat[] = ['safetensors', 'pth', 'onnx'];
 
 const EXAMPLES = `
 Examples:
-  chestmnist export runs/first --format pth -o resnet18.pth     torch.load and load_state_dict take it
+  chestmnist export runs/first --format pth -o resnet18.pth     for torch.load and load_state_dict
   chestmnist export runs/first --format onnx -o resnet18.onnx   for onnxruntime and others
   chestmnist export resnet18.pth --format safetensors -o resnet18.safetensors`;
 

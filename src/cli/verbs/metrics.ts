@@ -30,15 +30,17 @@ Examples:
 export function register(program: Command): void {
   program
     .command('metrics')
-    .description("The metrics of any model's predictions: per label, their means, and what predicting nothing scores.")
+    .description(
+      "The metrics of any model's predictions: per label, their means, and the baseline of predicting nothing.",
+    )
     .argument('<file>', "predictions: .npz, or MedMNIST's result .csv together with --labels")
-    .option('--threshold <value>', 'a number, or a JSON file of one per label; decision: score > threshold', '0.5')
+    .option('--threshold <value>', 'a number, or a JSON file with one per label; decision: score > threshold', '0.5')
     .option('--confidence', '95 % bootstrap intervals over images')
     .option('--compare <file>', 'a second file of predictions for the same images: paired bootstrap of the differences')
     .addOption(new Option('--resamples <n>', 'bootstrap resamples').default(2000).argParser(Number))
     .addOption(new Option('--seed <n>', 'seed of the resamples').default(0).argParser(Number))
     .option('--labels <file>', 'for a .csv: .npz with the true labels, `labels` or MedMNIST’s `{split}_labels`')
-    .option('--label-names <names>', 'separated by commas; `chestmnist` stands for its 14')
+    .option('--label-names <names>', 'separated by commas; `chestmnist` means its 14 labels')
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, _flags: unknown, self: Command) => {
       const [{ comparePredictions, computeMetrics }, summary, files, { fixedThresholds }, { namesFor, unnamed }] =

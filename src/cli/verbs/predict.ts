@@ -1,4 +1,7 @@
-/** `chestmnist predict`: probabilities and decisions for images, as CSV or JSON. The prediction is src/predict.ts. */
+/**
+ * `chestmnist predict`: probabilities and decisions for images, as CSV or JSON. Not here: the prediction
+ * (judge/predict.ts).
+ */
 import type { Command } from 'commander';
 import type { Prediction } from '../../judge/predict';
 import { cliOf } from '../context';
@@ -13,7 +16,7 @@ Examples:
   chestmnist predict weights.safetensors data.npz --json
 
 CSV: image, then for each label its probability and its decision (1 when above the threshold).
-Pictures are made gray, cut to the central square and averaged down to the model's size.`;
+Pictures are converted to gray, cropped to the central square and resized to the model's size.`;
 
 export function register(program: Command): void {
   const command = program

@@ -15,11 +15,14 @@ export function register(program: Command): void {
     .command('report')
     .description('draw the plots and report.html of a run again, from the files of the run')
     .argument('<run>', 'a run directory')
-    .option('--data <name|file>', 'the data set of the run, to show images (else those that an earlier drawing kept)')
+    .option(
+      '--data <name|file>',
+      'the data set of the run, to show images (default: those that an earlier drawing stored)',
+    )
     .action(async (run: string, { data }: { data?: string }, command: Command) => {
       const { drawReport } = await import('../../report/index.js');
       const { readRun } = await import('../../run/open.js');
-      await readRun(run); // refuses what is no run before a large data set is read
+      await readRun(run); // refuses anything but a run before a large data set is read
       const dataset =
         data === undefined
           ? undefined

@@ -1,17 +1,17 @@
-/** `chestmnist setup`: finds or gets LibTorch and a fitting addon. The work is in src/setup. */
+/** `chestmnist setup`: finds or gets LibTorch and a matching addon. Not here: the work (setup/). */
 import type { Command } from 'commander';
 import { cliOf } from '../context';
 import { unbroken } from '../terminal/width';
 
 const HELP = `
 Examples:
-  chestmnist setup                          what npm install runs; again and again without harm
-  chestmnist setup --cuda                   the CUDA build; says how much it downloads
+  chestmnist setup                          what npm install runs; safe to repeat
+  chestmnist setup --cuda                   the CUDA build; prints the size of the download
   chestmnist setup --from torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl
   CHESTMNIST_LIBTORCH=/opt/libtorch chestmnist setup
 
-LibTorch is looked for in CHESTMNIST_LIBTORCH, this package, the user's cache and an installed Python torch, in this
-order; else it is downloaded into the cache, once for all projects, from pytorch.org or through pip.
+LibTorch is searched for in CHESTMNIST_LIBTORCH, this package, the user's cache and an installed Python torch, in this
+order; otherwise it is downloaded into the cache, once for all projects, from pytorch.org or through pip.
 
 Environment:
   CHESTMNIST_LIBTORCH         a LibTorch directory to use (with lib/ and include/), also when training
@@ -23,10 +23,10 @@ Environment:
 export function register(program: Command): void {
   program
     .command('setup')
-    .description('find or get LibTorch and the addon; again and again without harm')
-    .option('--cuda', 'insist on a CUDA build of LibTorch (a large download when none is here)')
-    .option('--from <file>', 'take LibTorch from a torch wheel or LibTorch zip on this machine; no network')
-    .option('--rebuild', 'build the addon even when the one here fits')
+    .description('find or get LibTorch and the addon; safe to repeat')
+    .option('--cuda', 'require a CUDA build of LibTorch (a large download when none is found)')
+    .option('--from <file>', 'use LibTorch from a torch wheel or LibTorch zip on this machine; no network')
+    .option('--rebuild', 'build the addon even when the present one matches')
     .option('--verbose', 'show everything the build prints')
     .addHelpText('after', HELP)
     .action(async (options: { cuda?: true; from?: string; rebuild?: true; verbose?: true }, command: Command) => {

@@ -1,4 +1,4 @@
-/** `chestmnist train`: flags to options, events to the terminal, signals to a stop. The training is src/train.ts. */
+/** `chestmnist train`: flags to options, events to the terminal, signals to a stop. Not here: the training (train/). */
 import { closeSync } from 'node:fs';
 import type { Command } from 'commander';
 import { OPTION_NAMES, type TrainOptions } from '../../recipe/options';
@@ -13,8 +13,8 @@ Examples:
   chestmnist train --data my.npz --epochs 30 --patience 5 --name first
   chestmnist train --data synthetic --limit-train 5000 --limit-val 1000 --limit-test 1000 --epochs 3
   chestmnist train --weights imagenet --lr 1e-4 --device cuda
-  chestmnist train --resume runs/first                     go on where it stopped, to the same result
-  chestmnist train --resume runs/first --epochs 150        more epochs for a run that is finished
+  chestmnist train --resume runs/first                     continue where it stopped, with the same result
+  chestmnist train --resume runs/first --epochs 150        more epochs for a finished run
   chestmnist train --config runs/first/config.json --seed 1
 
 The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.`;
@@ -46,9 +46,9 @@ export function register(program: Command): void {
       const interrupt = (): void => {
         if (++interrupts > 1) process.exit(130);
         run.stop();
-        progress.note('stopping at the next batch; once more to leave at once');
+        progress.note('stopping at the next batch; again to quit at once');
       };
-      // SIGHUP: the terminal was closed. A console of Windows that closes gives a few seconds.
+      // SIGHUP: the terminal was closed. On Windows the process then has a few seconds.
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
       for (const signal of signals) process.on(signal, interrupt);
       process.once('SIGHUP', hangUp);
@@ -69,7 +69,7 @@ export function register(program: Command): void {
 
 const hangUp = (): void => void process.once('exit', forgetTerminal);
 
-/** At its very end Node resets the terminal's mode, and aborts when there is no terminal any more. */
+/** At exit Node resets the terminal's mode, and aborts when the terminal is gone. */
 function forgetTerminal(): void {
   for (const descriptor of [0, 1, 2]) {
     try {
@@ -89,7 +89,11 @@ async function readConfig(file: string): Promise<TrainOptions> {
   const refuse = (what: string, cause?: unknown) =>
     new ChestMnistError(
       'ERR_CONFIG',
-      { found: `${file} ${what}`, needed: 'a JSON object of options', next: 'correct the file, or another --config' },
+      {
+        found: `${file} ${what}`,
+        needed: 'a JSON object of options',
+        next: 'correct the file, or pass another --config',
+      },
       { cause },
     );
   const config = await readJson(file, refuse);

@@ -1,6 +1,6 @@
 /**
  * From a chart's description to SVG and PNG: echarts draws on the server without a browser, resvg rasterises with the
- * font that travels with the package. Not here: what the charts show (curves.ts, panels.ts).
+ * font of the package. Not here: what the charts show (curves.ts, panels.ts).
  */
 import type { EChartsOption } from 'echarts';
 import { escape } from '../format';
@@ -8,13 +8,13 @@ import { FONT_STACK, ink } from './theme';
 
 export type { EChartsOption };
 
-/** A drawing without its outer element, so that it can stand alone, on a sheet or in the page. */
+/** A drawing without its outer element, so that it can be a file, or part of a sheet or of the page. */
 export interface Drawing {
   width: number;
   height: number;
   /** SVG elements in user units of `width` x `height`. */
   body: string;
-  /** What it shows, in words: the text alternative. */
+  /** The text alternative: what it shows, in words. */
   description: string;
 }
 
@@ -37,8 +37,8 @@ export function draw(description: string, width: number, height: number, option:
 }
 
 /**
- * What echarts adds for a browser is dropped: hover styles and classes, areas to point at, clips around what nothing
- * overflows. No identifier is left, so that drawings can share a page and are the same each time.
+ * Removes what echarts adds for a browser: hover styles and classes, pointer areas, clip paths that clip nothing.
+ * Identifiers are removed too, so that drawings can share a page and are reproducible.
  */
 const bare = (svg: string): string =>
   svg
@@ -51,7 +51,7 @@ const bare = (svg: string): string =>
     .replace(/ d="[^"]*"/g, (path) => path.replace(/(\.\d\d)\d+/g, '$1'))
     .trim();
 
-/** A file of its own, on white, with its description inside. */
+/** A complete SVG file on white, with its description. */
 export function standalone(drawing: Drawing, title: string): string {
   const { width, height, body, description } = drawing;
   return [
@@ -65,7 +65,7 @@ export function standalone(drawing: Drawing, title: string): string {
 
 const HEADING = 42;
 
-/** The drawing under a heading and a line of explanation, both cut where they would not fit. */
+/** The drawing under a heading and a line of explanation, both truncated to fit. */
 export function titled(drawing: Drawing, heading: string, note: string): Drawing {
   const { width, height, body, description } = drawing;
   return {
@@ -114,11 +114,11 @@ export function sheet(
 }
 
 const FONTS = ['400Regular/Arimo_400Regular.ttf', '700Bold/Arimo_700Bold.ttf'];
-/** Latin, Greek, Cyrillic and Hebrew with punctuation: what the font has. Other scripts need the system's fonts. */
+/** Latin, Greek, Cyrillic and Hebrew with punctuation: the font's characters. Other scripts need the system's fonts. */
 const COVERED =
   /^[\u0000-\u052f\u0590-\u05ff\u1e00-\u206f\u20a0-\u20bf\u2100-\u214f\u2190-\u21ff\u2200-\u22ff\ufffd]*$/;
 
-/** The picture in pixels, `zoom` of them a user unit. */
+/** The picture as a PNG, with `zoom` pixels per user unit. */
 export async function rasterise(svg: string, zoom = 2): Promise<Buffer> {
   const { renderAsync } = await import('@resvg/resvg-js');
   const image = await renderAsync(svg, {

@@ -43,7 +43,7 @@ export function aucCurve(history: readonly EpochRow[], chosen: number | null): D
   return overEpochs(description, 'macro AUC', history, chosen, [line], tenthAround(values));
 }
 
-/** The axis of a curve that is one value (a run of one epoch): left to itself it would reach beyond 1. */
+/** The axis of a constant curve (such as a run of one epoch), which by default would extend beyond 1. */
 function tenthAround(values: readonly (number | null)[]): Range | undefined {
   const [first, ...others] = values.filter((value) => value !== null);
   if (first === undefined || others.some((value) => value !== first)) return undefined;
@@ -139,7 +139,7 @@ function chosenLine(
       color: ink.chosen,
       fontSize: 13,
       fontWeight: 'bold',
-      // Near an end of the axis it would reach out of the picture.
+      // Near an end of the axis a centred label would leave the picture.
       align: share < 0.25 ? 'left' : share > 0.75 ? 'right' : 'center',
     },
     data: [{ xAxis: chosen }],

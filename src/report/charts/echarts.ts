@@ -1,6 +1,6 @@
 /**
  * The drawing library, in its one-file build. `npm pack` puts that file in this module's place in dist/
- * (scripts/prepack.mjs), so that installing the package does not bring all of echarts, 60 MB, along.
+ * (scripts/prepack.mjs), so that installing the package does not install all of echarts (60 MB).
  */
 import type * as echarts from 'echarts';
 

@@ -1,5 +1,5 @@
 /**
- * One small picture a label: confusion matrix, ROC curve, precision-recall curve, reliability diagram. They are drawn
+ * One small picture per label: confusion matrix, ROC curve, precision-recall curve, reliability diagram. They are drawn
  * one by one, so that the page can let them flow and a sheet can hold all of them.
  */
 import type { LineSeriesOption, ScatterSeriesOption } from 'echarts';
@@ -91,13 +91,13 @@ export function rocPanel(label: string, of: Predictions, auc: Figure): Drawing {
   });
 }
 
-/** Precision over recall in steps, the area under which is the average precision; the dashed line is the prevalence. */
+/** Precision over recall in steps, whose area is the average precision; the dashed line is the prevalence. */
 export function precisionRecallPanel(label: string, of: Predictions, ap: Figure, prevalence: number): Drawing {
   const curve = precisionRecallCurve(of.truth, of.scores);
   // Ascending, without the appended point (recall 0, precision 1), which belongs to no threshold.
   const recall = curve.recall.slice(0, -1).reverse();
   const precision = curve.precision.slice(0, -1).reverse();
-  // A step is as high as its highest threshold makes it; what follows at the same recall adds no area.
+  // The highest threshold of a step gives its height; later points at the same recall add no area.
   const isStep = (_: number, i: number): boolean => recall[i] > (recall[i - 1] ?? 0);
   const steps = [recall.filter(isStep), precision.filter(isStep)] as const;
   return square({
@@ -164,7 +164,7 @@ interface Square {
   series: (LineSeriesOption | ScatterSeriesOption)[];
 }
 
-/** A chart whose two axes are alike. */
+/** A chart with two equal axes. */
 function square({ description, names, caption, end = 1, series }: Square): Drawing {
   const axis = {
     type: 'value',

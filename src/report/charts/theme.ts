@@ -1,9 +1,10 @@
 /**
- * Colours and type of every picture and of the page. Hues are told apart with any kind of colour vision (blue against
- * vermilion, never red against green), and no meaning rests on colour alone: lines also differ in dash and in label.
+ * Colours and fonts of all pictures and of the page. Hues can be distinguished with any kind of colour vision (blue
+ * against vermilion, never red against green), and colour is never the only cue: lines also differ in dash and in
+ * label.
  */
 
-/** Name -> [light, dark]. Each light value is unique, so that a chart drawn in light can be given the page's variables. */
+/** Name -> [light, dark]. Each light value is unique, so that it can be replaced by the page's variable. */
 export const COLORS = {
   surface: ['#ffffff', '#141b22'],
   ink: ['#1b2733', '#e9eef3'],
@@ -24,7 +25,7 @@ export const COLORS = {
 
 export type ColorName = keyof typeof COLORS;
 
-/** The light colours by name: what charts are drawn with. */
+/** The light colours by name; charts are drawn with them. */
 export const ink = Object.fromEntries(Object.entries(COLORS).map(([name, [light]]) => [name, light])) as Record<
   ColorName,
   string
@@ -38,12 +39,12 @@ export const customProperties = (scheme: 'light' | 'dark'): string =>
 
 const BY_HEX = new Map(Object.entries(COLORS).map(([name, [light]]) => [light as string, name]));
 
-/** An SVG drawn in the light colours, with the page's variables in their place. */
+/** An SVG with its light colours replaced by the page's variables. */
 export const withVariables = (svg: string): string =>
   svg.replace(/(["'(:;\s])(#[0-9a-f]{6})\b/gi, (all, before: string, hex: string) => {
     const name = BY_HEX.get(hex.toLowerCase());
     return name === undefined ? all : `${before}var(--${name})`;
   });
 
-/** Arimo is drawn in the PNGs; what follows has the same widths, or is the reader's own. */
+/** PNGs are drawn with Arimo. The next fonts have the same widths; the last is the reader's default. */
 export const FONT_STACK = 'Arimo, Arial, Liberation Sans, Helvetica, sans-serif';

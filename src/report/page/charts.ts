@@ -27,7 +27,7 @@ ${figure('Validation AUC', 'mean over the labels', curves.auc)}</div>`,
   );
 }
 
-/** The matrices at the threshold of metrics.json, and in a fold each those at tuned thresholds. */
+/** The matrices at the threshold of metrics.json, and one collapsible section per tuned rule. */
 export function matrixSection(file: MetricsFile, pictures: Pictures): string {
   const { labels, splits, tuned = {} } = file;
   if (!pictures.confusion) return '';
@@ -49,7 +49,7 @@ ${panels(test, pictures.tuned[rule])}</details>`,
     'Confusion matrices',
     'Test split. Rows are the truth, columns the decision; each cell has the number of images and its share of the row: ' +
       'TN rightly negative, FP false alarm, FN missed, TP found. The stronger the blue, the larger the share.',
-    `<h3>${typeof threshold === 'number' ? `At a threshold of ${threshold}` : 'At one threshold a label'}</h3>
+    `<h3>${typeof threshold === 'number' ? `At a threshold of ${threshold}` : 'At one threshold per label'}</h3>
 ${panels(splits.test, pictures.confusion)}
 ${rules.join('\n')}`,
   );
@@ -68,13 +68,13 @@ export function scoreSections({ labels, splits }: MetricsFile, { scored }: Pictu
     section(
       'pr',
       'Precision-recall curves',
-      'Test split. The dashed line is the prevalence, the precision of a score that knows nothing.',
+      'Test split. The dashed line is the prevalence, the precision of random scores.',
       grid(labels, scored.pr, positives),
     ),
     section(
       'reliability',
       'Reliability diagrams',
-      'Test split, 15 bins of equal width. On the dashed diagonal a probability means what it says. The area of a dot is the share of images in its bin.',
+      'Test split, 15 bins of equal width. On the dashed diagonal, probabilities are perfectly calibrated. The area of a dot is the share of images in its bin.',
       grid(labels, scored.reliability, (i) => `Brier score ${figureText(brier.per_label[i])}`),
     ),
   ];

@@ -4,7 +4,7 @@ import { EXAMPLE_KINDS, findExamples, type Example, type ExampleKind, type Examp
 import { escape, figureText } from '../format';
 import type { RunData } from '../../run/open';
 
-/** The thresholds that decide what a hit is: the first tuned rule's, or those of metrics.json. */
+/** The thresholds that define a hit: the first tuned rule's, or those of metrics.json. */
 function exampleThresholds(file: MetricsFile): { thresholds: number[]; by: string } {
   const [rule, tuned] = Object.entries(file.tuned ?? {})[0] ?? [];
   if (tuned) return { thresholds: tuned.thresholds, by: `the thresholds tuned by ${rule}` };
@@ -20,9 +20,9 @@ export function examplesOf({ metrics, predictions }: RunData): Example[] {
 }
 
 const TITLES: Record<ExampleKind, [title: string, text: string]> = {
-  hit: ['Hits', 'there and found, highest probability first'],
-  miss: ['Misses', 'there and not found, lowest probability first'],
-  'false alarm': ['False alarms', 'not there and decided positive, highest probability first'],
+  hit: ['Hits', 'present and found, highest probability first'],
+  miss: ['Misses', 'present and not found, lowest probability first'],
+  'false alarm': ['False alarms', 'absent and decided positive, highest probability first'],
 };
 
 export function exampleSection({ predictions }: RunData, file: MetricsFile, stored: Examples | undefined): string {
@@ -48,7 +48,7 @@ ${examples.length > 0 ? `<ul class="images">${examples.map(item).join('\n')}</ul
   });
   return `<section aria-labelledby="examples">
 <h2 id="examples">Most confident decisions</h2>
-<p>Of each label of the test split, the most confident hit, miss and false alarm at ${escape(by)}. Images are shown as the data set has them, ${stored.size} × ${stored.size} pixels.</p>
+<p>For each label of the test split: the most confident hit, miss and false alarm at ${escape(by)}. Images are shown as in the data set, ${stored.size} × ${stored.size} pixels.</p>
 ${groups.join('\n')}
 </section>`;
 }

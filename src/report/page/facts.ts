@@ -1,4 +1,4 @@
-/** The configuration, the environment and the numbers of each epoch, for whoever wants to repeat the run. */
+/** The configuration, the environment and the numbers of each epoch, for repeating the run. */
 import { escape, figureText } from '../format';
 import { configOf } from '../../recipe/resolve';
 import { chosenEpoch, type RunData } from '../../run/open';

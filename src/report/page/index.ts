@@ -1,6 +1,6 @@
 /**
- * report.html: all of a run on one page that needs nothing else, neither a network nor a file beside it. Sections are in
- * page-*.ts; this is the frame, the headline and what is missing.
+ * report.html: the whole run on one self-contained page, without a network or other files. This file has the frame, the
+ * headline and the notes; the sections are in the other files of this folder.
  */
 import { createHash } from 'node:crypto';
 import type { Metrics, MetricsFile } from '../../metrics/types';
@@ -15,7 +15,7 @@ import { escape, figureText, plural } from '../format';
 import type { Pictures } from '../charts/pictures';
 import type { RunData } from '../../run/open';
 
-/** The page of a run; `examples` is undefined when their images could not be had. */
+/** The page of a run; `examples` is undefined when their images are not available. */
 export function renderPage(data: RunData, pictures: Pictures, examples: Examples | undefined): string {
   const { name, metrics, notes } = data;
   const sections = [
@@ -73,7 +73,7 @@ function subtitle({ record, metrics, history }: RunData): string {
     .join(' · ');
 }
 
-/** The figures that imbalance cannot flatter, each beside what predicting nothing scores. */
+/** The figures that imbalance does not inflate, each next to the baseline of predicting nothing. */
 function headline(file: MetricsFile): string {
   const { val, test } = file.splits;
   const { confidence, all_negative: nothing } = test;
@@ -101,9 +101,9 @@ ${lines.map((line) => `<small>${escape(line)}</small>`).join('')}
 <p>Test split, ${plural(test.n, 'image')}, means over the labels. Decisions at ${decisionText(test)}.</p>
 <dl class="tiles">
 ${tile('Macro AUC', 'auc', nothing.auc_macro, 'How well positives rank above negatives; 0.5 is chance.')}
-${tile('Macro average precision', 'average_precision', nothing.average_precision_macro, 'Precision over all recalls; the prevalence is chance.')}
-${tile('Macro F1', 'f1', nothing.f1_macro, 'Of the decisions: precision and recall in one.')}
-${tile('Macro recall', 'recall', nothing.recall_macro, 'Of the findings that are there, the share found.')}
+${tile('Macro average precision', 'average_precision', nothing.average_precision_macro, 'Precision over all recalls; chance is the prevalence.')}
+${tile('Macro F1', 'f1', nothing.f1_macro, 'Precision and recall of the decisions in one.')}
+${tile('Macro recall', 'recall', nothing.recall_macro, 'The share of actual findings that were found.')}
 </dl>
 <p class="verdict">${verdict(test)}</p>
 </section>`;
@@ -117,7 +117,7 @@ const decisionText = ({ threshold }: Metrics): string =>
 function verdict({ accuracy, all_negative: nothing }: Metrics): string {
   const gain = accuracy.mean - nothing.accuracy;
   const facts = `Mean accuracy is <b>${figureText(accuracy.mean, 4)}</b>; predicting nothing at all scores <b>${figureText(nothing.accuracy, 4)}</b>.`;
-  if (gain > 0.01) return `${facts} The difference is small beside what the figures above say: read those first.`;
+  if (gain > 0.01) return `${facts} The difference says less than the figures above: read those first.`;
   const relation = gain > 0 ? 'hardly above' : gain < 0 ? 'below' : 'equal to';
   return `${facts} It is ${relation} the baseline, because findings are rare: accuracy says next to nothing here. Read the figures above.`;
 }

@@ -3,7 +3,7 @@ import type { Figure, MetricsFile } from '../../metrics/types';
 import { count, escape, figureText, percent } from '../format';
 
 interface Cell {
-  /** What rows are sorted by; empty sorts last. */
+  /** The sort key of the row; empty sorts last. */
   value: Figure | string;
   html: string;
 }
@@ -13,7 +13,7 @@ const number = (value: Figure, digits = 3): Cell => ({
   html: value === null ? '<span title="undefined: one value only in this split">n/a</span>' : value.toFixed(digits),
 });
 
-/** A wide table in a frame that scrolls by itself, also by keyboard. */
+/** A wide table in a frame that scrolls on its own, also by keyboard. */
 const scrolling = (name: string, table: string): string =>
   `<div class="scroll" role="region" aria-label="${escape(name)}" tabindex="0">${table}</div>`;
 
@@ -67,10 +67,10 @@ export function labelTable({ labels, splits, tuned = {} }: MetricsFile): string 
       .map(({ value, html }) => `<td data-value="${attribute(value)}">${html}</td>`);
     return `<tr><th scope="row" data-value="${escape(label)}">${nameOf(label)}</th>${cells.join('')}</tr>`;
   });
-  const interval = confidence ? ` Under AUC and AP: ${100 * confidence.level} % bootstrap intervals.` : '';
+  const interval = confidence ? ` Below AUC and AP: ${100 * confidence.level} % bootstrap intervals.` : '';
   return `<section aria-labelledby="labels">
 <h2 id="labels">Labels</h2>
-<p>Test split, decisions at ${typeof test.threshold === 'number' ? `a threshold of ${test.threshold}` : 'one threshold a label'}. Under the positives stands the prevalence, under the accuracy that of predicting nothing.${interval} Choose a heading to sort by it.</p>
+<p>Test split, decisions at ${typeof test.threshold === 'number' ? `a threshold of ${test.threshold}` : 'one threshold per label'}. The prevalence is below the positives, the accuracy of predicting nothing below the accuracy.${interval} Choose a heading to sort by it.</p>
 ${scrolling(
   'Figures of each label',
   `<table class="labels sortable">
@@ -83,7 +83,7 @@ ${scrolling(
 
 const NAMES = { precision: 'Precision', recall: 'Recall', specificity: 'Specificity', f1: 'F1', mcc: 'MCC' };
 
-/** Of one rule: each label's threshold, and what it gave on validation and on test, so that drift shows. */
+/** The thresholds of one rule per label, with their figures on validation and on test, which shows drift. */
 export function tunedTable({ labels, tuned = {} }: MetricsFile, rule: string): string {
   const { thresholds, val, test, untuned = [] } = tuned[rule];
   const figures = ['precision', 'recall', 'f1'] as const;
@@ -97,7 +97,7 @@ export function tunedTable({ labels, tuned = {} }: MetricsFile, rule: string): s
     }),
     `<tr><th scope="row">mean</th><td></td>${cells(figures.flatMap((key) => [val[key].macro, test[key].macro]))}</tr>`,
   ];
-  return `<p>Found on validation, then applied to test as they are.</p>
+  return `<p>Tuned on validation, then applied unchanged to test.</p>
 ${scrolling(
   `Thresholds by ${rule}`,
   `<table class="labels">

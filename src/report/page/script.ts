@@ -1,4 +1,4 @@
-/** The only script of report.html: sorts the table of labels, and opens what is folded before printing. */
+/** The only script of report.html: sorts the table of labels, and opens collapsed sections before printing. */
 export const SCRIPT = `
 for (const table of document.querySelectorAll('table.sortable')) {
   const body = table.tBodies[0];
@@ -7,7 +7,7 @@ for (const table of document.querySelectorAll('table.sortable')) {
     button.addEventListener('click', () => {
       const th = button.closest('th');
       const column = th.cellIndex;
-      // Figures begin with the highest, names with the first.
+      // Figures sort in descending order first, names in ascending order.
       const [first, second] = column === 0 ? ['ascending', 'descending'] : ['descending', 'ascending'];
       const order = th.getAttribute('aria-sort') === first ? second : first;
       for (const other of table.querySelectorAll('thead th')) other.removeAttribute('aria-sort');

@@ -180,7 +180,7 @@ describe('a place that is not to be had', () => {
   test('a run name that is taken: ERR_OUTPUT', async () => {
     await createRunDirectory(at('runs'), 'first', 'x');
     for (const refused of [() => checkOutput(at('runs'), 'first'), () => createRunDirectory(at('runs'), 'first', 'x')])
-      expect(await refusal(refused)).toMatchObject({ code: 'ERR_OUTPUT', found: `${at('runs/first')} exists already` });
+      expect(await refusal(refused)).toMatchObject({ code: 'ERR_OUTPUT', found: `${at('runs/first')} already exists` });
   });
 });
 

@@ -117,7 +117,7 @@ test('a value that JSON cannot show is refused like any other', () => {
 
 test("a name that every object has is no option's", () => {
   const error = refused(JSON.parse('{"toString": 1, "__proto__": 2, "constructor": 3}'));
-  expect(error.found).toContain('there is no option "toString"; there is no option "__proto__"');
+  expect(error.found).toContain('unknown option "toString"; unknown option "__proto__"');
   expect(error.needed).not.toContain('undefined');
 });
 

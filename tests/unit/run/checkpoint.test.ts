@@ -111,7 +111,7 @@ test('a sound seal on a file that is not a checkpoint: it is the checkpoint that
   await rm(file);
   await expect(loadCheckpoint(folder)).rejects.toMatchObject({
     code: 'ERR_CHECKPOINT_INCOMPATIBLE',
-    found: expect.stringContaining('is not a sound safetensors file'),
+    found: expect.stringContaining('is not a valid safetensors file'),
   });
 });
 

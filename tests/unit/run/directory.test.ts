@@ -26,7 +26,7 @@ test('a name that is taken is refused and nothing is touched', async () => {
   await expect(createRunDirectory(folder, 'mine', 'x')).rejects.toMatchObject({ code: 'ERR_OUTPUT' });
   await expect(checkOutput(folder, 'mine')).rejects.toMatchObject({
     code: 'ERR_OUTPUT',
-    found: `${path.join(folder, 'mine')} exists already`,
+    found: `${path.join(folder, 'mine')} already exists`,
   });
   expect(await readdir(path.join(folder, 'mine'))).toContain('kept');
 });

@@ -43,7 +43,7 @@ describe('checkState', () => {
     expect(found).toContain('b is I64 [4], expected F32 [4]');
     expect(found).toContain('c is missing');
     expect(found).toContain('d is unexpected');
-    expect(found).toContain('d is there twice');
+    expect(found).toContain('d is a duplicate');
   });
 
   it('lists five differences and counts the rest', async () => {
