@@ -1,7 +1,9 @@
-/** What we write, NumPy reads; what NumPy writes, we read: live, on top of the committed fixtures of tests/unit/base/npz. */
-import { execFileSync } from 'node:child_process';
+/** What we write, NumPy reads; what NumPy writes, we read; pictures as Pillow reads them: live, on top of the fixtures. */
+import { writeFile } from 'node:fs/promises';
+import { PNG } from 'pngjs';
 import { readNpz, writeNpz } from '../../src/base/npz';
-import { describeWithPython, referencePython, runReference } from '../support/reference';
+import { readImages } from '../../src/data/pictures';
+import { describeWithPython, runReference } from '../support/reference';
 import { scratch } from '../support/data-files';
 
 const at = scratch();
@@ -28,7 +30,7 @@ describeWithPython('numpy', () => {
       { compress },
     );
     const numbers = [...values];
-    expect(runReference(DESCRIBE, at('ours.npz'))).toEqual({
+    expect(await runReference(DESCRIBE, at('ours.npz'))).toEqual({
       bytes: ['|u1', [2, 3, 4], true, numbers.map((_, i) => i * 10)],
       ints: ['<i4', [24], true, numbers.map((_, i) => i - 12)],
       singles: ['<f4', [4, 6], true, numbers],
@@ -38,8 +40,8 @@ describeWithPython('numpy', () => {
   });
 
   test.each(['savez', 'savez_compressed'])('readNpz reads what numpy.%s writes to disk', async (save) => {
-    const program = `import sys, numpy as np; np.${save}(sys.argv[1], labels=np.eye(3, dtype=int), scores=np.linspace(0, 1, 9).reshape(3, 3), big=(np.arange(2_000_000) * 2654435761 >> 7).astype('u1'))`;
-    execFileSync(referencePython!, ['-c', program, at(`${save}.npz`)]);
+    const program = `import sys, numpy as np; np.${save}(sys.argv[1], labels=np.eye(3, dtype=int), scores=np.linspace(0, 1, 9).reshape(3, 3), big=(np.arange(2_000_000) * 2654435761 >> 7).astype('u1')); print(0)`;
+    await runReference(program, at(`${save}.npz`));
     const arrays = await readNpz(at(`${save}.npz`));
     expect(arrays.get('labels')).toMatchObject({
       dtype: '<i8',
@@ -50,5 +52,29 @@ describeWithPython('numpy', () => {
     const big = arrays.get('big')!.data;
     expect(big).toHaveLength(2_000_000);
     for (const i of [0, 1, 77_777, 1_999_999]) expect(big[i]).toBe(Number((BigInt(i) * 2654435761n) >> 7n) & 255);
+  });
+});
+
+describeWithPython('pictures as Pillow and numpy see them', () => {
+  test('gray as convert("L"), and the exact mean of areas', async () => {
+    const picture = new PNG({ width: 101, height: 101 });
+    for (let i = 0; i < 101 * 101 * 4; i++) picture.data[i] = i % 4 === 3 ? 255 : (i * 2654435761) >>> 24;
+    const source = at('colours.png');
+    await writeFile(source, PNG.sync.write(picture));
+    const ours = await readImages(source, 28);
+    const same = await readImages(source, 101);
+    const theirs = (await runReference(
+      `
+import json, sys
+import numpy as np
+from PIL import Image
+gray = np.asarray(Image.open(sys.argv[1]).convert("RGB").convert("L"))
+# 28 pixels over 101 of them: repeat each 28 times, then average blocks of 101.
+fine = np.kron(gray, np.ones((28, 28)))
+print(json.dumps([gray.ravel().tolist(), fine.reshape(28, 101, 28, 101).mean((1, 3)).ravel().tolist()]))`,
+      source,
+    )) as [number[], number[]];
+    expect([...same.images]).toEqual(theirs[0]);
+    ours.images.forEach((pixel, i) => expect(Math.abs(pixel - theirs[1][i])).toBeLessThan(0.5 + 1e-9));
   });
 });

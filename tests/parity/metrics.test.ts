@@ -16,14 +16,14 @@ interface Report {
 }
 
 /** The reference's figures of many cases in one start of Python. */
-function reference(cases: Case[]): Report[] {
+async function reference(cases: Case[]): Promise<Report[]> {
   const folder = mkdtempSync(path.join(tmpdir(), 'metrics-'));
   try {
     const file = path.join(folder, 'cases.json');
     writeFileSync(file, JSON.stringify(cases));
     const script = path.join(REPOSITORY, 'tests', 'parity', 'metrics_reference.py');
     const program = 'import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")';
-    return runReference(program, script, file) as Report[];
+    return (await runReference(program, script, file)) as Report[];
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -84,8 +84,8 @@ describeWithPython('metrics equal scikit-learn and torchmetrics to 1e-6', () => 
   ].map(({ truth, scores }) => ({ labels: rows(truth, 14), scores: rows(scores, 14), threshold: 0.3 }));
   const drawn = fc.sample(cases, { seed: 20, numRuns: 100 });
   let reports: Report[];
-  beforeAll(() => {
-    reports = reference([...large, ...drawn]);
+  beforeAll(async () => {
+    reports = await reference([...large, ...drawn]);
   }, 300_000);
 
   test('on 22,433 images with 14 labels', () => expectParity(large[0], reports[0]));

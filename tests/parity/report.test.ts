@@ -3,26 +3,14 @@
  * the figures by scikit-learn as MedMNIST's Evaluator computes them. TensorBoard and pandas are looked for in the
  * reference Python; a comparison whose package is absent is skipped by name.
  */
-import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { drawReport } from '../../src/report';
 import { writePredictions } from '../../src/run/predictions';
 import { TensorBoardWriter } from '../../src/run/tensorboard';
-import { describeWithPython, referencePython, runReference } from '../support/reference';
+import { describeWithPython, runReference, testWith } from '../support/reference';
 import { datasetOf, folder, makeRun, metricsOf, removeRuns, scoredOf } from '../support/report-fixture';
 
 afterAll(removeRuns);
-
-/** `test` when the reference Python has the package, else a skip by name. */
-function testWith(name: string): jest.It {
-  if (!referencePython) return test.skip;
-  try {
-    execFileSync(referencePython, ['-c', `import ${name}`], { stdio: 'ignore' });
-    return test;
-  } catch {
-    return test.skip;
-  }
-}
 
 interface Events {
   /** [step, value, wall time] by tag. */
@@ -66,7 +54,7 @@ describeWithPython('TensorBoard', () => {
       for (const epoch of [first, first + 1, first + 2]) writer.epoch({ ...row, epoch, trainLoss });
       await writer.close();
     }
-    const { scalars } = runReference(READ_EVENTS, run) as Events;
+    const { scalars } = (await runReference(READ_EVENTS, run)) as Events;
     expect(scalars['loss/train'].map(([step, value]) => [step, value])).toEqual([
       [1, 0.5],
       [2, 0.25],
@@ -83,7 +71,7 @@ describeWithPython('TensorBoard', () => {
     await writer.close();
     const dataset = datasetOf();
     await drawReport(run, { dataset });
-    const read = runReference(READ_EVENTS, run) as Events;
+    const read = (await runReference(READ_EVENTS, run)) as Events;
     expect(read.scalars['loss/train']).toEqual(
       [1, 2, 3].map((epoch) => [epoch, Math.fround(1 / epoch), 1700000000 + epoch]),
     );
@@ -141,7 +129,9 @@ describeWithPython('MedMNIST result CSV', () => {
 
   test('read by numpy, it gives our AUC and ACC by scikit-learn', async () => {
     const [csv, npz] = await write();
-    check(runReference(EVALUATE("scores = np.loadtxt(sys.argv[1], delimiter=',')[:, 1:]"), csv, npz) as Evaluated);
+    check(
+      (await runReference(EVALUATE("scores = np.loadtxt(sys.argv[1], delimiter=',')[:, 1:]"), csv, npz)) as Evaluated,
+    );
     expect(path.basename(csv)).toContain(
       `[AUC]${metrics.auc.macro!.toFixed(3)}_[ACC]${metrics.accuracy.mean.toFixed(3)}`,
     );
@@ -150,6 +140,6 @@ describeWithPython('MedMNIST result CSV', () => {
   testWith('pandas')('read by pandas as the Evaluator does, it gives the same', async () => {
     const [csv, npz] = await write();
     const read = 'import pandas as pd\nscores = pd.read_csv(sys.argv[1], index_col=0, header=None).sort_index().values';
-    check(runReference(EVALUATE(read), csv, npz) as Evaluated);
+    check((await runReference(EVALUATE(read), csv, npz)) as Evaluated);
   });
 });

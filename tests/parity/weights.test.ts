@@ -2,7 +2,6 @@
  * Weights against the live Python: torch and safetensors read what we write and the other way round, bit for bit, and
  * onnxruntime computes torch's logits from our ONNX file.
  */
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -11,18 +10,7 @@ import type { StateDict, Stem } from '../../src/engine/contract';
 import { fitHead, loadWeights, recognise, saveWeights } from '../../src/weights';
 import { resnet18State } from '../../src/weights/state';
 import { exportWeights } from '../../src/weights/export';
-import { describeWithPython, referencePython, runReference } from '../support/reference';
-
-const has = (module: string): boolean => {
-  if (!referencePython) return false;
-  try {
-    execFileSync(referencePython, ['-c', `import ${module}`], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-};
-const itWith = (module: string) => (has(module) ? it : it.skip);
+import { describeWithPython, runReference, testWith } from '../support/reference';
 
 /** torchvision without its compiled operators, a resnet18 with every entry random, and digests of a state dict. */
 const PRELUDE = `
@@ -71,8 +59,8 @@ describeWithPython('weights and Python', () => {
 
   const stems: Stem[] = ['torchvision', 'cifar'];
   let truth: Record<Stem, unknown[][]>;
-  beforeAll(() => {
-    truth = runReference(
+  beforeAll(async () => {
+    truth = (await runReference(
       `${PRELUDE}
 truth = {}
 for stem in ("torchvision", "cifar"):
@@ -82,7 +70,7 @@ for stem in ("torchvision", "cifar"):
     torch.save(torch.nn.DataParallel(model).state_dict(), f"{sys.argv[1]}/{stem}.parallel.pth")
 print(json.dumps(truth))`,
       folder,
-    ) as typeof truth;
+    )) as typeof truth;
   });
 
   it.each(stems)('names, dtypes and shapes of the %s stem are torchvision’s, in its order', (stem) => {
@@ -112,7 +100,7 @@ print(json.dumps(truth))`,
 
   it('our .pth loads in torch with weights_only and strict, bit for bit, also mapped', async () => {
     for (const stem of stems) await saveWeights(at(`ours-${stem}.pth`), await loadWeights(at(`${stem}.pth`)));
-    const read = runReference(
+    const read = await runReference(
       `${PRELUDE}
 read = {}
 for stem in ("torchvision", "cifar"):
@@ -129,11 +117,11 @@ print(json.dumps(read))`,
     expect(read).toEqual(truth);
   });
 
-  itWith('safetensors')('our .safetensors loads in Python with strict, bit for bit', async () => {
+  testWith('safetensors')('our .safetensors loads in Python with strict, bit for bit', async () => {
     for (const stem of stems) {
       await saveWeights(at(`ours-${stem}.safetensors`), await loadWeights(at(`${stem}.pth`)), { labels: '[]' });
     }
-    const read = runReference(
+    const read = await runReference(
       `${PRELUDE}
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -150,8 +138,8 @@ print(json.dumps(read))`,
     expect(read).toEqual(truth);
   });
 
-  itWith('safetensors')('a .safetensors of Python is read bit for bit', async () => {
-    runReference(
+  testWith('safetensors')('a .safetensors of Python is read bit for bit', async () => {
+    await runReference(
       `${PRELUDE}
 from safetensors.torch import save_file
 save_file(random_resnet18("cifar", 14).state_dict(), sys.argv[1], {"format": "pt"})
@@ -164,7 +152,7 @@ print("0")`,
   });
 
   it('weights like torchvision’s published file (1000 labels, parameters, no counters) fit 14 labels', async () => {
-    const published = runReference(
+    const published = (await runReference(
       `${PRELUDE}
 import collections
 model = random_resnet18("torchvision", 1000)
@@ -172,7 +160,7 @@ state = collections.OrderedDict((k, v) for k, v in model.state_dict(keep_vars=Tr
 torch.save(state, sys.argv[1])
 print(json.dumps(digests(state)))`,
       at('published.pth'),
-    ) as [string, ...unknown[]][];
+    )) as [string, ...unknown[]][];
     const fresh = await loadWeights(at('torchvision.pth'));
     const { state, notes } = fitHead(await loadWeights(at('published.pth')), fresh);
     expect(notes).toHaveLength(2);
@@ -184,7 +172,7 @@ print(json.dumps(digests(state)))`,
     expect(head(digests(state))).toEqual(head(digests(fresh)));
   });
 
-  itWith('onnxruntime')(
+  testWith('onnxruntime')(
     'our ONNX file gives torch’s logits, either stem, with a fixed and a free input size',
     async () => {
       const labels = Array.from({ length: 14 }, (_, i) => `label ${i}`);
@@ -198,7 +186,7 @@ print(json.dumps(digests(state)))`,
         const state = await loadWeights(at(`${stem}.pth`));
         await exportWeights({ state, labels, imageSize: 28, inputSize }, { format: 'onnx', output: file });
       }
-      const reports = runReference(
+      const reports = (await runReference(
         `${PRELUDE}
 import onnxruntime
 reports = []
@@ -219,7 +207,7 @@ for case in json.loads(sys.argv[1]):
     })
 print(json.dumps(reports))`,
         JSON.stringify(cases),
-      ) as Record<string, unknown>[];
+      )) as Record<string, unknown>[];
       reports.forEach((report, i) => {
         const { stem, inputSize } = cases[i];
         expect(report.spread).toBeGreaterThan(0.01);

@@ -6,7 +6,6 @@ import { encode } from 'jpeg-js';
 import { PNG } from 'pngjs';
 import { writeNpz } from '../../../src/base/npz';
 import { readImages } from '../../../src/data/pictures';
-import { describeWithPython, runReference } from '../../support/reference';
 
 let folder: string;
 beforeAll(async () => {
@@ -178,28 +177,5 @@ test('an .npz without images says what it has', async () => {
   await expect(readImages(archive, 28)).rejects.toMatchObject({
     code: 'ERR_DATA_SHAPE',
     found: expect.stringContaining('labels'),
-  });
-});
-
-describeWithPython('against Pillow and numpy', () => {
-  test('gray as convert("L"), and the exact mean of areas', async () => {
-    const picture = new PNG({ width: 101, height: 101 });
-    for (let i = 0; i < 101 * 101 * 4; i++) picture.data[i] = i % 4 === 3 ? 255 : (i * 2654435761) >>> 24;
-    const source = await file('colours.png', PNG.sync.write(picture));
-    const ours = await readImages(source, 28);
-    const same = await readImages(source, 101);
-    const theirs = runReference(
-      `
-import json, sys
-import numpy as np
-from PIL import Image
-gray = np.asarray(Image.open(sys.argv[1]).convert("RGB").convert("L"))
-# 28 pixels over 101 of them: repeat each 28 times, then average blocks of 101.
-fine = np.kron(gray, np.ones((28, 28)))
-print(json.dumps([gray.ravel().tolist(), fine.reshape(28, 101, 28, 101).mean((1, 3)).ravel().tolist()]))`,
-      source,
-    ) as [number[], number[]];
-    expect([...same.images]).toEqual(theirs[0]);
-    ours.images.forEach((pixel, i) => expect(Math.abs(pixel - theirs[1][i])).toBeLessThan(0.5 + 1e-9));
   });
 });

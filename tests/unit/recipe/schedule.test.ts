@@ -1,6 +1,5 @@
 import { learningRate, milestoneEpochs } from '../../../src/recipe/schedule';
 import { order } from '../../../src/recipe/order';
-import { describeWithPython, runReference } from '../../support/reference';
 
 const base = { lr: 1e-3, gamma: 0.1, epochs: 100, milestones: ['50%', '75%'] };
 
@@ -15,31 +14,6 @@ test('percentages are int(share * epochs); one that is 0 is left out', () => {
   expect(milestoneEpochs({ ...base, epochs: 1 })).toEqual([]);
   expect(milestoneEpochs({ ...base, milestones: ['57%'] })).toEqual([56]); // as Python: int(0.57 * 100)
   expect(learningRate({ ...base, epochs: 1 }, 0)).toBe(1e-3);
-});
-
-describeWithPython('against torch.optim.lr_scheduler.MultiStepLR', () => {
-  test('the same doubles, also for repeated milestones', () => {
-    const cases = [
-      { ...base, milestones: [50, 75] },
-      { ...base, lr: 0.0123, gamma: 0.3, epochs: 12, milestones: [3, 3, 7, 20] },
-      { ...base, lr: 3e-4, gamma: 1.7, epochs: 9, milestones: [1, 2, 3] },
-    ];
-    const expected = runReference(
-      `
-import json, sys, torch
-out = []
-for c in json.loads(sys.argv[1]):
-    p = torch.nn.Parameter(torch.zeros(1)); o = torch.optim.Adam([p], lr=c["lr"])
-    s = torch.optim.lr_scheduler.MultiStepLR(o, c["milestones"], gamma=c["gamma"]); lrs = []
-    for _ in range(c["epochs"]):
-        lrs.append(o.param_groups[0]["lr"]); o.step(); s.step()
-    out.append(lrs)
-print(json.dumps(out))`,
-      JSON.stringify(cases),
-    );
-    const ours = cases.map((c) => Array.from({ length: c.epochs }, (_, epoch) => learningRate(c, epoch)));
-    expect(ours).toEqual(expected);
-  });
 });
 
 describe('order', () => {
