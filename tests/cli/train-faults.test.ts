@@ -206,7 +206,7 @@ describe('a small file system', () => {
     expect(mount('-o', 'remount,ro', disk())).toBe(true);
     expect(await chestmnist(['train', '--resume', run])).toMatchObject({
       code: 6,
-      stderr: expect.stringMatching(/ERR_DISK[^]*EROFS[^]*then chestmnist train --resume/),
+      stderr: expect.stringMatching(/ERR_DISK[^]*EROFS[^]*then npx chestmnist train --resume/),
     });
     expect(mount('-o', 'remount,rw,size=900m', disk())).toBe(true);
     expect(await chestmnist(['train', '--resume', run])).toMatchObject({ code: 0 });
