@@ -2,7 +2,7 @@
  * Steps that the scripts share: run a command under a name with its time, stop with that name when it fails. Plain
  * Node, since node_modules may not exist yet.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -21,6 +21,29 @@ export function step(name, program, args, options = {}) {
   const { status, signal, error } = spawnSync(program, args, { cwd: ROOT, stdio: 'inherit', ...options });
   if (status !== 0) stop(name, error?.message ?? signal ?? `exit ${status}`, status ?? (signal ? 130 : 1));
   say(`== ${name}: ${secondsSince(start)} s`);
+}
+
+const running = new Set();
+process.once('exit', () => running.forEach((child) => child.kill()));
+
+/** The same beside other steps. What the program prints is shown in one piece when it has ended. */
+export function stepBeside(name, program, args) {
+  const start = Date.now();
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(child);
+    const printed = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => printed.push(piece));
+    child.once('error', (error) => stop(name, error.message));
+    child.once('close', (status, signal) => {
+      running.delete(child);
+      say(`\n== ${name}`);
+      process.stdout.write(Buffer.concat(printed));
+      if (status !== 0) stop(name, signal ?? `exit ${status}`, status ?? 130);
+      say(`== ${name}: ${secondsSince(start)} s`);
+      resolve();
+    });
+  });
 }
 
 export function stop(name, reason, code = 1) {
@@ -46,9 +69,16 @@ export function npm(args) {
   return own?.endsWith('npm-cli.js') ? [process.execPath, [own, ...args]] : ['npm', args];
 }
 
-/** Packages, JavaScript, LibTorch and the addon: what every command of the repository needs. */
-export function makeReady() {
+/** dist/, of the packages that package-lock.json names. */
+export function compile() {
   installPackages();
   step('compile TypeScript', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-  step('set up LibTorch and the addon', process.execPath, [MAIN, 'setup']);
+}
+
+export const SETUP = ['set up LibTorch and the addon', process.execPath, [MAIN, 'setup']];
+
+/** Packages, JavaScript, LibTorch and the addon: what every command of the repository needs. */
+export function makeReady() {
+  compile();
+  step(...SETUP);
 }

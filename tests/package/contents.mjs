@@ -6,10 +6,10 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { npm, ROOT, stop } from '../../scripts/steps.mjs';
 
-/** `npm pack` into `folder`. Returns what npm says of the tarball, and its path. */
-export function pack(folder) {
+/** `npm pack` of the repository in `root` into `folder`. Returns what npm says of the tarball, and its path. */
+export function pack(folder, root = ROOT) {
   const [program, args] = npm(['pack', '--json', '--pack-destination', folder]);
-  const { status, stdout, stderr } = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd: root, encoding: 'utf8' });
   if (status !== 0) stop('npm pack', stderr.trim());
   // The prepack script prints before npm does.
   const [facts] = JSON.parse(stdout.slice(stdout.search(/^\[$/m)));
@@ -45,7 +45,7 @@ const OWN_BINARY =
 const LARGEST = 1.5e6;
 
 /** Problems of the tarball; none when it is as it should be. */
-export function problemsOf({ files, unpackedSize }) {
+export function problemsOf({ files, unpackedSize }, root = ROOT) {
   const paths = files.map((file) => file.path);
   const addons = paths.filter((file) => file.endsWith('.node'));
   const binaries = paths.filter((file) => /\.(node|so|dylib|dll)(\.|$)/.test(file));
@@ -59,14 +59,14 @@ export function problemsOf({ files, unpackedSize }) {
     ...(addons.includes(`prebuilds/${process.platform}-${process.arch}/chestmnist${libc}.node`)
       ? []
       : [`no addon for this platform, with its C library in its name, among ${addons.join(' ') || 'no addon'}`]),
-    ...binaries.flatMap(problemsOfBinary),
+    ...binaries.flatMap((file) => problemsOfBinary(file, root)),
     ...(unpackedSize > 6e6 ? [`it unpacks to ${unpackedSize} bytes`] : []),
   ];
 }
 
 /** A binary must not say where it was built, and carries no symbols but the dynamic ones. */
-function problemsOfBinary(file) {
-  const bytes = readFileSync(path.join(ROOT, file));
+function problemsOfBinary(file, root) {
+  const bytes = readFileSync(path.join(root, file));
   const text = bytes.toString('latin1');
   const paths = [ROOT, homedir(), '/node_modules/', '/home/', '/root/', '/Users/', '/tmp/'].filter((place) =>
     text.includes(place),

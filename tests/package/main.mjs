@@ -5,7 +5,17 @@
  * `--cuda` adds a project that changes to the CUDA LibTorch (2.7 GB to download), without a compiler too.
  * Names of managers and numbers of Node as arguments choose among the installations: `pnpm yarn4 22`.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, lstatSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  lstatSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { isCurrent, pack, problemsOf } from './contents.mjs';
@@ -114,6 +124,18 @@ function tryCuda({ go, add, exec }) {
   });
 }
 
+/**
+ * What packing needs, in a folder of its own: packing compiles and writes into dist/, which other tests are using when
+ * the short form runs beside them.
+ */
+function copyOfRepository(folder) {
+  const names = ['package.json', 'README.md', 'LICENSE', 'CMakeLists.txt', 'binding.gyp', 'src', 'native', 'scripts'];
+  for (const name of [...names, 'tsconfig.json', 'tsconfig.build.json', 'tests/package/contents.mjs'])
+    cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'), 'junction');
+  return folder;
+}
+
 /** Bytes of all files under a folder; links are not followed. */
 function bytesUnder(folder) {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
@@ -131,8 +153,9 @@ function table() {
 }
 
 // --- The tarball ---
-const [prebuilt, prebuiltForCuda] = [ROOT, path.join(ROOT, 'cuda')].map((root) =>
-  path.join(root, 'prebuilds', `${process.platform}-${process.arch}`),
+const root = short ? copyOfRepository(path.join(work, 'source')) : ROOT;
+const [prebuilt, prebuiltForCuda] = [root, path.join(root, 'cuda')].map((place) =>
+  path.join(place, 'prebuilds', `${process.platform}-${process.arch}`),
 );
 if (short) {
   mkdirSync(prebuilt, { recursive: true });
@@ -140,12 +163,11 @@ if (short) {
   copyFileSync(release('chestmnist.json'), path.join(prebuilt, 'chestmnist.json'));
   const libc = process.platform === 'linux' ? '.glibc' : '';
   copyFileSync(release('chestmnist.node'), path.join(prebuilt, `chestmnist${libc}.node`));
-  if (!isCurrent(prebuiltForCuda)) rmSync(path.join(ROOT, 'cuda'), { recursive: true, force: true });
 } else if (![prebuilt, ...(cuda ? [prebuiltForCuda] : [])].every(isCurrent)) {
   step('prebuild', process.execPath, ['scripts/prebuild.mjs', ...(cuda ? ['--cuda'] : [])]);
 }
-const tarball = pack(work);
-const problems = problemsOf(tarball);
+const tarball = pack(work, root);
+const problems = problemsOf(tarball, root);
 if (problems.length > 0) stop('contents of the package', `\n  ${problems.join('\n  ')}`);
 say(`${tarball.filename}: ${megabytes(tarball.size)}, ${megabytes(tarball.unpackedSize)} unpacked, as it should be`);
 

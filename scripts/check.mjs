@@ -1,0 +1,14 @@
+/**
+ * `npm run check`: the inner loop. Types, lint, formatting, all cached, and the tests that start no program of ours: they
+ * need neither LibTorch nor Python nor dist/. Arguments go to Jest. `npm test` is the whole.
+ */
+import { runChecks } from './checks.mjs';
+import { conclude, runJest } from './jest.mjs';
+import { installPackages } from './steps.mjs';
+
+installPackages();
+const [results] = await Promise.all([
+  runJest(['--selectProjects', 'unit', ...process.argv.slice(2)]),
+  runChecks({ cached: true }),
+]);
+conclude(results);
