@@ -145,6 +145,7 @@ export function typeErrors(reader: Reader, modules: Record<string, string>): str
       target: ts.ScriptTarget.ES2023,
       strict: true,
       noEmit: true,
+      skipLibCheck: true,
       types: ['node'],
       typeRoots: [path.join(REPOSITORY, 'node_modules', '@types')],
     },
