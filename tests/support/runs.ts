@@ -36,13 +36,13 @@ export function runsIn(folder: () => string) {
   ) {
     const { child, done } = start([MAIN, 'train', '--json', '--out', folder(), ...args]);
     let text = '';
-    let sent = 0;
+    let sent = false;
     let acted: Promise<void> | undefined;
     child.stdout!.on('data', (chunk: string) => {
       const lines = (text += chunk).split('\n');
       text = lines.pop()!;
-      if (sent > 0 || !lines.filter(Boolean).some((line) => when(JSON.parse(line)))) return;
-      sent = performance.now();
+      if (sent || !lines.filter(Boolean).some((line) => when(JSON.parse(line)))) return;
+      sent = true;
       if (typeof signal === 'function') acted = signal(child.pid!);
       else {
         child.kill(signal);
@@ -51,7 +51,7 @@ export function runsIn(folder: () => string) {
     });
     const finished = await done;
     await acted;
-    return { ...finished, events: eventsOf(finished.stdout), wait: performance.now() - sent };
+    return { ...finished, events: eventsOf(finished.stdout) };
   }
 
   /**
