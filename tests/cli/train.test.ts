@@ -302,7 +302,10 @@ test('--no-report draws nothing and says how to; --resamples 0 leaves the interv
   const run = path.join(folder(), 'plain');
   const out = ['--epochs', '1', '--out', folder()];
   const plain = await chestmnist(['train', ...SMALL, ...out, '--name', 'plain', '--no-report', '--resamples', '0']);
-  expect(plain).toMatchObject({ code: 0, stderr: expect.stringContaining(`chestmnist report ${run} draws them`) });
+  expect(plain).toMatchObject({
+    code: 0,
+    stderr: expect.stringContaining(`to draw them: npx chestmnist report ${run}`),
+  });
   expect(plain.stdout).not.toContain('interval');
   const files = await readdir(run);
   expect(files).toEqual(expect.arrayContaining(['metrics.json', 'predictions', 'run.json', 'weights']));
@@ -341,7 +344,7 @@ test('patience ends a run that gets no better', async () => {
     'patient',
   ];
   const { code, stderr } = await chestmnist(args);
-  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('no better epoch in 2') });
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('no better epoch in the last 2') });
   const rows = (await readFile(path.join(folder(), 'patient', 'history.csv'), 'utf8')).trimEnd().split('\n').slice(1);
   const { best_epoch } = await json(folder(), 'patient', 'metrics.json');
   expect(rows.length).toBe(best_epoch + 2);
