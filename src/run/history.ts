@@ -4,22 +4,33 @@ import { readText, writeAtomically } from '../base/atomic';
 import { damaged, runFiles } from './directory';
 
 /** One finished epoch, as in history.csv. Losses are means over images and labels. */
-export const epochSchema = z.object({
+export interface EpochRow {
   /** From 1. */
+  epoch: number;
+  lr: number;
+  trainLoss: number;
+  valLoss: number;
+  /** Macro AUC; null when no label has both values in the validation split. */
+  valAuc: number | null;
+  /** Mean over labels of the accuracy at 0.5. */
+  valAcc: number;
+  /** Training and validation. */
+  seconds: number;
+  /** Training only. */
+  imagesPerSecond: number;
+}
+
+/** The same as the checkpoint keeps it. */
+export const epochSchema = z.object({
   epoch: z.int().min(1),
   lr: z.number(),
   trainLoss: z.number(),
   valLoss: z.number(),
-  /** Macro AUC; null when no label has both values in the validation split. */
   valAuc: z.number().nullable(),
-  /** Mean over labels of the accuracy at 0.5. */
   valAcc: z.number(),
-  /** Training and validation. */
   seconds: z.number(),
-  /** Training only. */
   imagesPerSecond: z.number(),
-});
-export type EpochRow = z.infer<typeof epochSchema>;
+}) satisfies z.ZodType<EpochRow>;
 
 /** The columns of history.csv, in order. */
 const COLUMNS = {
