@@ -17,6 +17,7 @@ const project = (displayName) => ({
 
 module.exports = {
   projects: ['unit', 'native', 'parity', 'cli', 'fuzz', 'endurance'].map(project),
+  testSequencer: '<rootDir>/tests/support/sequencer.cjs',
   testTimeout: 120_000,
   // On two cores as well: many tests wait for a process of their own.
   maxWorkers: Math.max(2, availableParallelism() - 1),

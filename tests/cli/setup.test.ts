@@ -112,16 +112,19 @@ describe('doctor', () => {
       /this CPU build does not use Some GPU; to use it: npx chestmnist setup --cuda, which downloads \d/,
     );
     const small = [
-      '--data',
-      'synthetic',
-      '--limit-train',
-      '64',
-      '--limit-val',
-      '16',
-      '--limit-test',
-      '16',
-      '--batch-size',
-      '32',
+      ...[
+        '--data',
+        'synthetic',
+        '--limit-train',
+        '64',
+        '--limit-val',
+        '16',
+        '--limit-test',
+        '16',
+        '--batch-size',
+        '32',
+      ],
+      ...['--no-report', '--resamples', '0'],
     ];
     const trained = chestmnist(['train', ...small, '--epochs', '1', '--out', path.join(folder, 'unused')], env);
     expect(trained.stderr).toMatch(

@@ -75,7 +75,8 @@ async function epochs(count) {
   const figures = [];
   try {
     const limits = { limitTrain: 64, limitVal: 32, limitTest: 32 };
-    const run = train({ data: 'synthetic', ...limits, batchSize: 32, epochs: count, threads: 2, out });
+    const bare = { report: false, resamples: 0 };
+    const run = train({ data: 'synthetic', ...limits, ...bare, batchSize: 32, epochs: count, threads: 2, out });
     for await (const event of run) if (event.type === 'epoch') figures.push(await measure());
     await run;
   } finally {
