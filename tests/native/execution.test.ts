@@ -113,10 +113,12 @@ async function compareSteps(config: Case, seed: number): Promise<Distances> {
   const distances: Record<'plain' | 'fast', Record<string, number>[]> = { plain: [], fast: [] };
   for (let step = WARM_UP; step < WARM_UP + steps; step++) {
     const moments = before.findIndex(({ name }) => name === 'step');
-    for (const trainer of [exact, fast]) {
-      await trainer.loadStateDict(before.slice(0, moments));
-      await trainer.loadOptimizerState(before.slice(moments));
-    }
+    await Promise.all(
+      [exact, fast].map(async (trainer) => {
+        await trainer.loadStateDict(before.slice(0, moments));
+        await trainer.loadOptimizerState(before.slice(moments));
+      }),
+    );
     if (step === WARM_UP) {
       const results = await all((trainer) => trainer.predict({ split: 'train', batchSize: 48 }));
       const of = (side: 'plain' | 'fast') => distance(results[side].logits, results.exact.logits);
