@@ -2,6 +2,8 @@
  * The package's error class. `code` is stable and documented; the message always states what was found, what is needed,
  * and the next command or step. Exit codes of the command line follow from the code.
  */
+import { asInstalled } from './shell';
+import { oneLine, printable } from './text';
 
 /**
  * Every error code; each stands for one kind of failure. Scripts may branch on them; the texts may change.
@@ -89,10 +91,11 @@ export interface ErrorParts {
 }
 
 /**
- * A message may quote a file, and a terminal would execute its control characters. Control characters (except line feed
- * and tab) and marks that reverse the direction of text become question marks.
+ * A message may quote a name from a file, which must not command the terminal or feign another line. Only messages about
+ * the native side quote lines, those of a build.
  */
-const printable = (text: string): string => text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, '?');
+const partOf = (code: ErrorCode) => (text: string) =>
+  asInstalled(EXIT_CODES[code] === 4 ? printable(text) : oneLine(text));
 
 export class ChestMnistError extends Error {
   override readonly name = 'ChestMnistError';
@@ -104,7 +107,7 @@ export class ChestMnistError extends Error {
   readonly reason?: CudaUnavailableReason;
 
   constructor(code: ErrorCode, parts: ErrorParts, options: { cause?: unknown; reason?: CudaUnavailableReason } = {}) {
-    const [found, needed, next] = [parts.found, parts.needed, parts.next].map(printable);
+    const [found, needed, next] = [parts.found, parts.needed, parts.next].map(partOf(code));
     super(`${found}. Needed: ${needed}. Next: ${next}`, { cause: options.cause });
     this.code = code;
     this.found = found;

@@ -1,5 +1,6 @@
 /** Small JSON files that hold an object. The caller makes the errors of reading; writing is atomic. */
 import { readText, writeAtomically } from './atomic';
+import { jsonText } from './text';
 import type { ChestMnistError } from './errors';
 
 /** The object in a JSON file; undefined when the file does not exist. `refuse` makes the error for other content. */
@@ -21,5 +22,5 @@ export async function readJson(
 
 /** Writes a JSON file atomically. */
 export async function writeJson(file: string, value: unknown): Promise<void> {
-  await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(value, null, 2)}\n`));
+  await writeAtomically(file, (handle) => handle.writeFile(`${jsonText(value, 2)}\n`));
 }

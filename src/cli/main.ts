@@ -5,6 +5,7 @@
  */
 import { CommanderError } from 'commander';
 import { ChestMnistError, exitCodeOf } from '../base/errors';
+import { jsonText, printable } from '../base/text';
 import { newProgram } from './program';
 import { columnsOf, fit, wrap, wrapHelp } from './terminal/width';
 import { VERBS } from './verbs';
@@ -54,7 +55,7 @@ function fail(error: unknown, argv: readonly string[]): void {
   const { code, found, needed, next, reason, message, stack } = error as Partial<ChestMnistError>;
   if (argv.includes('--json')) {
     process.stdout.write(
-      `${JSON.stringify({ type: 'error', code: code ?? null, found: found ?? message ?? String(error), needed, next, reason })}\n`,
+      `${jsonText({ type: 'error', code: code ?? null, found: found ?? message ?? String(error), needed, next, reason })}\n`,
     );
   }
   if (interrupted) process.stderr.write('interrupted\n');
@@ -64,7 +65,7 @@ function fail(error: unknown, argv: readonly string[]): void {
       wrap(text, columns, `  ${name.padEnd(7)} `),
     );
     process.stderr.write(`${fit([`error ${code}`, ...parts].join('\n'), columns)}\n`);
-  } else process.stderr.write(`unexpected error: ${stack ?? String(error)}\n`);
+  } else process.stderr.write(`unexpected error: ${printable(stack ?? String(error))}\n`);
 }
 
 /** Runs a command line, without `node` and the script. What goes wrong is printed, and told by process.exitCode. */

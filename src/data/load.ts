@@ -2,8 +2,10 @@
  * loadDataset: from a name, a path or `synthetic` to three checked splits in memory. Not here: the layout of a file
  * (medmnist.ts), synthetic images (synthetic/).
  */
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { ChestMnistError } from '../base/errors';
+import { absolute } from '../base/folders';
+import { oneLine } from '../base/text';
 import { CHESTMNIST, CHESTMNIST_LABELS, knownFile } from './catalogue';
 import { hashFile } from '../base/checksum';
 import { type Dataset, type Split, type SplitName } from './dataset';
@@ -46,7 +48,7 @@ export async function loadDataset(source: string, options: LoadOptions = {}): Pr
       next: `for a file in this folder write ./${source}`,
     });
   }
-  const path = resolve(source);
+  const path = absolute(source);
   const splits = await readMedmnist(path);
   const md5 = await hashFile(path, 'md5', options.signal);
   return datasetOf(basename(path).replace(/\.npz$/i, ''), path, md5, splits);
@@ -115,5 +117,6 @@ function datasetOf(name: string, path: string, md5: string, splits: Record<Split
   // ChestMNIST's names are used for a file with a known MD5 only, whatever its number of columns.
   const isKnown = CHESTMNIST.files.some((known) => known.md5 === md5);
   const labels = isKnown ? CHESTMNIST_LABELS : unnamed(labelCount);
-  return { name, size, labels, splits, md5, path };
+  // The name goes into names of files and into lines of text.
+  return { name: oneLine(name, '-'), size, labels, splits, md5, path };
 }

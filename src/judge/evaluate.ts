@@ -15,7 +15,7 @@ import { resolveOptions, show } from '../recipe/resolve';
 import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
 import { hold, openModel, type Model } from './model';
 import { scoreSplit, type Scored } from './score';
-import { thresholdsOf, type GivenThresholds } from './thresholds';
+import { storedThresholds, thresholdsOf, type GivenThresholds } from './thresholds';
 import { shellWord } from '../base/shell';
 
 export interface EvaluateOptions {
@@ -99,7 +99,7 @@ function checkOptions({ split = 'test', size, device, threads, batchSize }: Eval
 
 /** The thresholds stored in the run, otherwise tuned now. Both use only validation scores. */
 async function tuned(rule: ThresholdRule, model: Model, score: (split: 'val') => Promise<Scored>): Promise<number[]> {
-  return model.run?.metrics?.tuned?.[rule]?.thresholds ?? tuneThresholds(rule, await score('val'));
+  return storedThresholds(model.run?.metrics, rule) ?? tuneThresholds(rule, await score('val'));
 }
 
 async function dataOf(model: Model, target: string, options: EvaluateOptions): Promise<Dataset> {

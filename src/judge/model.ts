@@ -5,6 +5,7 @@
 import path from 'node:path';
 import { exists } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
+import { expandHome } from '../base/folders';
 import { unnamed } from '../data/labels';
 import type { Stem, StateDict, Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
@@ -34,7 +35,8 @@ export interface Model {
  * Opens a run directory (its best weights) or a .safetensors or .pth file. Throws ERR_CONFIG when it is neither,
  * ERR_WEIGHTS when the weights are not a resnet18's, ERR_DATA_CORRUPT for a damaged file of the run.
  */
-export async function openModel(target: string): Promise<Model> {
+export async function openModel(named: string): Promise<Model> {
+  const target = expandHome(named);
   const directory = path.resolve(target);
   const config = await readConfig(directory);
   if (!config && !(await exists(target))) {

@@ -9,7 +9,7 @@ import type { EvaluateOptions } from './evaluate';
 import { readImages } from '../data/pictures';
 import { decide, sigmoid } from '../metrics';
 import { hold, openModel } from './model';
-import { thresholdsOf } from './thresholds';
+import { storedThresholds, thresholdsOf } from './thresholds';
 
 export interface PredictOptions extends Pick<
   EvaluateOptions,
@@ -59,7 +59,7 @@ export async function predict(
   }
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
   const model = await openModel(target);
-  const stored = typeof rule === 'string' ? model.run?.metrics?.tuned?.[rule]?.thresholds : rule;
+  const stored = typeof rule === 'string' ? storedThresholds(model.run?.metrics, rule) : rule;
   if (stored === undefined) {
     throw new ChestMnistError('ERR_CONFIG', {
       found: `${target} has no thresholds for ${rule as string}`,

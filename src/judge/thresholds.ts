@@ -4,8 +4,9 @@
  */
 import { readText } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
+import { expandHome } from '../base/folders';
 import { parseThresholdRule, parseThresholds } from '../metrics';
-import type { ThresholdRule } from '../metrics/types';
+import type { MetricsFile, ThresholdRule } from '../metrics/types';
 
 /** One for all labels, one per label, a rule tuned on the validation split, or the path of a JSON file of thresholds. */
 export type GivenThresholds = number | readonly number[] | ThresholdRule | (string & {});
@@ -30,7 +31,14 @@ export async function fixedThresholds(given: string): Promise<number | number[]>
       },
       { cause },
     );
-  const text = await readText(given, refuse);
+  const text = await readText(expandHome(given), refuse);
   if (text === undefined) throw refuse('is neither a number nor a file that exists');
   return parseThresholds(text);
+}
+
+/** The thresholds that a run has stored for a rule, whatever the way its number is written there. */
+export function storedThresholds(metrics: MetricsFile | undefined, rule: ThresholdRule): number[] | undefined {
+  const value = (name: string): string => name.replace(/(?<==).*/, (number) => String(Number(number)));
+  const found = Object.entries(metrics?.tuned ?? {}).find(([name]) => value(name) === value(rule));
+  return found?.[1].thresholds;
 }

@@ -10,12 +10,17 @@ import { cutPoints } from './curves';
 import type { CutPoints } from './curves';
 import type { Predictions, ThresholdRule } from './types';
 
-const SENSITIVITY = /^val-sensitivity=(\d*\.?\d+)$/;
+const SENSITIVITY = /^val-sensitivity=\+?((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i;
+const sensitivityOf = (rule: string): number => Number(SENSITIVITY.exec(rule)?.[1] ?? NaN);
 
-/** Checks that `text` names a rule: `val-f1`, `val-youden` or `val-sensitivity=S` with 0 < S <= 1; else ERR_CONFIG. */
+/**
+ * The rule that `text` names: `val-f1`, `val-youden` or `val-sensitivity=S` with 0 < S <= 1, where S is written as
+ * JavaScript writes the number, so that 0.90, .9 and 9e-1 are one rule. Throws ERR_CONFIG for anything else.
+ */
 export function parseThresholdRule(text: string): ThresholdRule {
-  const sensitivity = Number(SENSITIVITY.exec(text)?.[1] ?? NaN);
-  if (text === 'val-f1' || text === 'val-youden' || (sensitivity > 0 && sensitivity <= 1)) return text as ThresholdRule;
+  if (text === 'val-f1' || text === 'val-youden') return text;
+  const sensitivity = sensitivityOf(text);
+  if (sensitivity > 0 && sensitivity <= 1) return `val-sensitivity=${sensitivity}`;
   throw new ChestMnistError('ERR_CONFIG', {
     found: `threshold rule ${JSON.stringify(text)}`,
     needed: 'val-f1, val-youden or val-sensitivity=S with S above 0 and at most 1',
@@ -63,7 +68,7 @@ function chooseCut(rule: ThresholdRule, cuts: CutPoints, positives: number, nega
   if (rule === 'val-f1') return bestCut(cuts, (tp, fp) => (2 * tp) / (tp + fp + positives));
   // Youden's J times positives times negatives: integers, so equal cuts compare equal.
   if (rule === 'val-youden') return bestCut(cuts, (tp, fp) => tp * negatives - fp * positives);
-  const wanted = Number(SENSITIVITY.exec(rule)![1]);
+  const wanted = sensitivityOf(rule);
   return cuts.truePositives.findIndex((tp) => tp / positives >= wanted);
 }
 

@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { expandHome } from '../base/folders';
 
 export interface OptionSpec<S extends z.ZodType = z.ZodType> {
   /** As commander expects it, e.g. `--lr <rate>`. */
@@ -30,6 +31,8 @@ const count = z.int().min(1);
 const side = z.int().min(28).max(1024).multipleOf(2);
 const positive = z.number().positive();
 const text = z.string().min(1);
+/** A path, or a name: `~` is written out, so that flags, JSON and programs mean the same place. */
+const place = text.transform(expandHome);
 const orNull = <S extends z.ZodType>(schema: S) => schema.nullable().default(null);
 
 const SIDE = 'an even number of pixels from 28 to 1024';
@@ -40,7 +43,7 @@ export const TRAIN_OPTIONS = {
   /** Name of a known data set (`chestmnist`), path of an .npz file, or `synthetic`. */
   data: option({
     flag: '--data <name|file>',
-    schema: text.default('chestmnist'),
+    schema: place.default('chestmnist'),
     needed: 'a data set name, an .npz file or synthetic',
     help: 'data set name, .npz file or synthetic',
     // The file may have moved: its MD5 is compared instead.
@@ -121,7 +124,7 @@ export const TRAIN_OPTIONS = {
   /** Initial weights: a .safetensors or torchvision .pth file, or `imagenet`. */
   weights: option({
     flag: '--weights <file|imagenet>',
-    schema: orNull(text),
+    schema: orNull(place),
     needed: 'a .safetensors or .pth file, or imagenet',
     help: 'initial weights: a file, or imagenet',
   }),
@@ -173,7 +176,7 @@ export const TRAIN_OPTIONS = {
   /** Folder that holds the runs. */
   out: option({
     flag: '--out <folder>',
-    schema: text.default('runs'),
+    schema: place.default('runs'),
     needed: 'a folder',
     help: 'folder that holds the runs',
     free: true,
@@ -190,7 +193,7 @@ export const TRAIN_OPTIONS = {
   /** A run directory to continue, or true for the newest unfinished one in `out`. */
   resume: option({
     flag: '--resume [run]',
-    schema: z.union([z.boolean(), text]).default(false),
+    schema: z.union([z.boolean(), place]).default(false),
     needed: 'a run directory',
     help: 'continue a run: its folder, or the newest unfinished one in --out; with more --epochs to extend it',
     free: true,

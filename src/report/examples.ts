@@ -2,9 +2,9 @@
  * The images that the report shows: for each label the most confident hit, miss and false alarm. They are kept in
  * predictions/examples.json, so that the report can be drawn again without the data set.
  */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { writeAtomically } from '../base/atomic';
+import { readInput } from '../base/input';
 import type { Split } from '../data/dataset';
 import { grayPng } from './charts/png';
 import type { Predictions } from '../metrics/types';
@@ -82,7 +82,7 @@ export async function storeExamples(directory: string, examples: Examples): Prom
 /** The stored images of an earlier drawing; undefined without them, or when they belong to other examples. */
 export async function storedExamples(directory: string, examples: readonly Example[]): Promise<Examples | undefined> {
   try {
-    const stored = storedSchema.parse(JSON.parse(await readFile(runFiles(directory).examples, 'utf8')));
+    const stored = storedSchema.parse(JSON.parse((await readInput(runFiles(directory).examples)).toString('utf8')));
     const isSame = examples.every(({ index }) => stored.images[index] !== undefined);
     return isSame && JSON.stringify(stored.examples) === JSON.stringify(examples) ? stored : undefined;
   } catch {

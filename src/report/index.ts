@@ -13,8 +13,9 @@ import { logToTensorBoard } from './tensorboard';
 import { renderPage } from './page';
 import { examplesOf } from './page/examples';
 import { drawPictures } from './charts/pictures';
-import { plotsOf } from './plots';
+import { isPlot, plotsOf } from './plots';
 import { runFiles } from '../run/directory';
+import { asInstalled, shellWord } from '../base/shell';
 import { readRun, type RunData } from '../run/open';
 import type { RunFile } from '../run/record';
 
@@ -67,11 +68,11 @@ async function write(file: string, content: string | Buffer): Promise<string> {
   return file;
 }
 
-/** Removes the pictures of an earlier drawing that were not replaced: they are out of date. */
+/** Removes the pictures of an earlier drawing that were not replaced: they are out of date. Others' files stay. */
 async function removeFormer(folder: string, files: readonly string[]): Promise<void> {
   const kept = new Set(files.map((file) => path.basename(file)));
   for (const name of await readdir(folder)) {
-    if (/\.(svg|png)$/.test(name) && !kept.has(name)) await rm(path.join(folder, name));
+    if (isPlot(name) && !kept.has(name)) await rm(path.join(folder, name), { force: true });
   }
 }
 
@@ -90,8 +91,12 @@ async function examplesFor(data: RunData, dataset: Dataset | undefined): Promise
     data.notes.push(
       dataset
         ? `The test split of ${dataset.name} is not the one that was scored: there are no example images.`
-        : 'No example images are shown: the data set was not given and no earlier drawing stored them. Draw again with npx chestmnist report RUN --data FILE.',
+        : `No example images are shown: the data set was not given and no earlier drawing stored them. To draw again: ${again(data)}`,
     );
   }
   return examples;
 }
+
+/** The command that draws a run with its images. */
+const again = ({ directory, options }: RunData): string =>
+  asInstalled(`npx chestmnist report ${shellWord(directory)} --data ${shellWord(options?.data ?? 'FILE')}`);

@@ -102,7 +102,7 @@ export async function createRunDirectory(
   dataName: string,
   now = new Date(),
 ): Promise<string> {
-  const base = path.resolve(out, name ?? `${timestamp(now)}-${dataName}`);
+  const base = path.resolve(out, name ?? `${timestamp(now)}-${inFileName(dataName)}`);
   const make = async (): Promise<string> => {
     await mkdir(path.dirname(base), { recursive: true });
     for (let copy = 1; ; copy++) {
@@ -121,6 +121,9 @@ export async function createRunDirectory(
   };
   return writing(base, make, ELSEWHERE);
 }
+
+/** A data set's name without what would need quotes in a command. */
+const inFileName = (name: string): string => name.replace(/[^\p{L}\p{M}\p{N}._-]+/gu, '-');
 
 /** Runs `work` with the run directory locked. ERR_BUSY when another run uses it, in this process or another. */
 export async function withRunLock<T>(directory: string, work: (held: StillHeld) => Promise<T>): Promise<T> {

@@ -3,11 +3,12 @@
  * logits and labels, from which every figure and curve can be recomputed.
  * Format: `{flag}{_size unless 28}_{split}_[AUC]{auc}_[ACC]{acc}@{run}.csv`, lines `index,score,...` without a header.
  */
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { exists, writeAtomically } from '../base/atomic';
 import { writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
+import { readInput } from '../base/input';
 import { readNpz, writeNpz } from '../base/npz';
 import type { SplitName } from '../data/dataset';
 import { sigmoid } from '../metrics';
@@ -142,7 +143,7 @@ export async function readMedmnistCsv(file: string): Promise<MedmnistCsv> {
       'rename the file to this form',
     );
   }
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+  const text = await readInput(file).catch((cause: unknown) => {
     throw wrong(
       'ERR_DATA_MISSING',
       `${file} cannot be read (${(cause as Error).message})`,
@@ -150,7 +151,10 @@ export async function readMedmnistCsv(file: string): Promise<MedmnistCsv> {
       'check the path',
     );
   });
-  const rows = text.split(/\r?\n/).filter((line) => line.trim() !== '');
+  const rows = text
+    .toString('utf8')
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '');
   const labelCount = (rows[0]?.split(',').length ?? 0) - 1;
   if (labelCount < 1)
     throw wrong('ERR_DATA_SHAPE', `${file} has no line of index and scores`, 'lines index,score,…', FORMAT_HELP);

@@ -20,7 +20,7 @@ import { Journal, rowOf, type Session } from './journal';
 import { ask, findRun, plan, type Resumed } from './plan';
 import { prepare } from './prepare';
 import { TrainingRun } from './training-run';
-import { shellWord } from '../base/shell';
+import { asInstalled, shellWord } from '../base/shell';
 
 /**
  * Trains ResNet-18 and writes a run directory. Returns at once: await the run for its result, iterate it for its
@@ -100,7 +100,7 @@ async function runInDirectory(
         runDirectory: directory,
         epoch,
         samples,
-        resume: `npx chestmnist train --resume ${shellWord(directory)}`,
+        resume: asInstalled(`npx chestmnist train --resume ${shellWord(directory)}`),
       });
       return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
     }
@@ -113,7 +113,9 @@ async function runInDirectory(
     } else
       emit({
         type: 'note',
-        text: `plots and report.html were not drawn; to draw them: npx chestmnist report ${shellWord(directory)}`,
+        text: asInstalled(
+          `plots and report.html were not drawn; to draw them: npx chestmnist report ${shellWord(directory)}`,
+        ),
       });
     // Written last: a finished run has all its files.
     await run.write(ending);

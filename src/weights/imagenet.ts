@@ -4,6 +4,7 @@
  */
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { expandHome } from '../base/folders';
 import { download, type DownloadOptions } from '../base/download';
 import type { StateDict } from '../engine/contract';
 import { readPth } from './pth';
@@ -29,7 +30,7 @@ export type FetchOptions = Omit<DownloadOptions, 'md5' | 'sha256' | 'size'>;
 /** torch.hub's folder for checkpoints: below TORCH_HOME, else below XDG_CACHE_HOME or ~/.cache. */
 export function hubDirectory(environment: Readonly<Record<string, string | undefined>> = process.env): string {
   const cache = environment.XDG_CACHE_HOME || path.join(homedir(), '.cache');
-  return path.join(environment.TORCH_HOME || path.join(cache, 'torch'), 'hub', 'checkpoints');
+  return path.join(expandHome(environment.TORCH_HOME || path.join(cache, 'torch')), 'hub', 'checkpoints');
 }
 
 /**

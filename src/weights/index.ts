@@ -4,6 +4,8 @@
  */
 import path from 'node:path';
 import { ChestMnistError } from '../base/errors';
+import { expandHome } from '../base/folders';
+import { outputAt } from '../base/output';
 import type { StateDict } from '../engine/contract';
 import { readBytes, withFile } from './file';
 import { readPth } from './pth';
@@ -12,7 +14,7 @@ import { readSafetensors, writeSafetensors } from './safetensors';
 
 export { fitHead } from './head';
 export { imagenetWeights } from './imagenet';
-export { readSafetensors } from './safetensors';
+export { readSafetensors, writeSafetensors } from './safetensors';
 export { recognise } from './state';
 
 /**
@@ -22,14 +24,16 @@ export { recognise } from './state';
  * F16, BF16 and F64 become F32. Names and shapes are not checked here: see checkState and fitHead.
  * ERR_CONFIG when the file cannot be opened, ERR_WEIGHTS when it cannot be used.
  */
-export async function loadWeights(file: string): Promise<StateDict> {
+export async function loadWeights(named: string): Promise<StateDict> {
+  const file = expandHome(named);
   // A safetensors header is JSON and follows its 8-byte length.
   const start = await withFile(file, (handle, size) => readBytes(handle, 0, Math.min(size, 9)));
   return start[8] === 0x7b ? (await readSafetensors(file)).state : readPth(file);
 }
 
 /**
- * Writes a state dict (F32 and I64 entries) atomically in the format of the extension: .safetensors, or .pth/.pt.
+ * Writes a state dict (F32 and I64 entries) atomically in the format of the extension: .safetensors, or .pth/.pt. Links
+ * are followed.
  * `metadata` (strings) is written to .safetensors, together with `format: pt`; .pth cannot hold it.
  * ERR_CONFIG for another extension; ERR_OUTPUT or ERR_DISK when the file cannot be written; ERR_WEIGHTS for an invalid
  * entry.
@@ -37,10 +41,10 @@ export async function loadWeights(file: string): Promise<StateDict> {
 export async function saveWeights(file: string, state: StateDict, metadata?: Record<string, string>): Promise<void> {
   switch (path.extname(file).toLowerCase()) {
     case '.safetensors':
-      return writeSafetensors(file, state, metadata);
+      return (await outputAt(file, ['.safetensors'])).write((place) => writeSafetensors(place, state, metadata));
     case '.pth':
     case '.pt':
-      return writePth(file, state);
+      return (await outputAt(file, ['.pth', '.pt'])).write((place) => writePth(place, state));
     default:
       throw new ChestMnistError('ERR_CONFIG', {
         found: `the file name ${file}`,

@@ -29,11 +29,13 @@ export function register(program: Command): void {
       async (source: string, options: { format: ExportFormat; output: string; force: boolean }, command: Command) => {
         const { openModel } = await import('../../judge/model.js');
         const { exportWeights } = await import('../../weights/export.js');
-        const done = await exportWeights(await openModel(source), options);
+        const cli = cliOf(command);
+        const waiting = (text: string): void => cli.say(text);
+        const done = await exportWeights(await openModel(source), { ...options, waiting });
         const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`].join(
           ', ',
         );
-        cliOf(command).result(done, () => `${unbroken(done.file)} (${facts})`);
+        cli.written(options.output, done, () => `${unbroken(done.file)} (${facts})`);
       },
     );
 }
