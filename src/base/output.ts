@@ -46,7 +46,7 @@ export async function outputAt(
   waiting: (text: string) => void = () => {},
 ): Promise<Output> {
   if (given === '') throw refused('an empty path', 'the path of a file to write');
-  const named = given === '-' ? given : path.resolve(expandHome(given));
+  const named = given === '-' ? '/dev/stdout' : path.resolve(expandHome(given));
   const place = await followed(named);
   const descriptor = descriptorOf(place);
   if (descriptor !== undefined) {

@@ -127,5 +127,5 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
       next: 'evaluate it on data with its own labels',
     });
   }
-  return areUnnamed(dataset.labels) ? { ...dataset, labels: model.labels } : dataset;
+  return own || areUnnamed(dataset.labels) ? { ...dataset, labels: model.labels } : dataset;
 }

@@ -2,7 +2,7 @@
  * Draws a run: plots/*.svg and *.png and report.html, only from the files of the run directory (and the images of its
  * data set, when given). It can be repeated at any time, however the run ended.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomically } from '../base/atomic';
 import { writing } from '../base/disk';
@@ -43,7 +43,7 @@ export async function drawReport(
   const files: string[] = [];
   const pictures: { name: string; png: Buffer }[] = [];
   const { plots, report: page } = runFiles(directory);
-  await writing(plots, () => mkdir(plots, { recursive: true }));
+  await writing(plots, () => ownFolder(plots));
   const drawn = drawPictures(data);
   for (const { name, title, drawing } of plotsOf(data, drawn)) {
     const svg = standalone(drawing, title);
@@ -59,6 +59,13 @@ export async function drawReport(
   const log = await logToTensorBoard(data, pictures);
   if (log) files.push(log);
   return { files, notes: data.notes };
+}
+
+/** A folder of the run's own: a link in its place goes, and what it leads to stays as it is. */
+async function ownFolder(folder: string): Promise<void> {
+  const facts = await lstat(folder).catch(() => undefined);
+  if (facts?.isSymbolicLink()) await unlink(folder);
+  await mkdir(folder, { recursive: true });
 }
 
 async function write(file: string, content: string | Buffer): Promise<string> {

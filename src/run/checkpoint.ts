@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { exists, writeAtomically } from '../base/atomic';
 import { writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
+import { shellWord } from '../base/shell';
 import type { EpochProgress, StateDict } from '../engine/contract';
 import { savedOptions, show } from '../recipe/resolve';
 import { epochSchema } from './history';
@@ -117,7 +118,7 @@ export async function loadCheckpoint(directory: string): Promise<{ checkpoint: C
         {
           found: `${directory} has no usable checkpoint: ${file}: ${foundOf(error)}; ${previous}: ${foundOf(cause)}`,
           needed: 'an undamaged checkpoint',
-          next: `start a new run; --weights ${runFiles(directory).best} starts from the best weights of this one`,
+          next: `start a new run; --weights ${shellWord(runFiles(directory).best)} starts from the best weights of this one`,
         },
         { cause },
       );

@@ -123,7 +123,7 @@ export async function createRunDirectory(
 }
 
 /** A data set's name without what would need quotes in a command. */
-const inFileName = (name: string): string => name.replace(/[^\p{L}\p{M}\p{N}._-]+/gu, '-');
+const inFileName = (name: string): string => name.replace(/[^\p{L}\p{M}\p{N}._]+/gu, '-').replace(/^-|-$/g, '');
 
 /** Runs `work` with the run directory locked. ERR_BUSY when another run uses it, in this process or another. */
 export async function withRunLock<T>(directory: string, work: (held: StillHeld) => Promise<T>): Promise<T> {

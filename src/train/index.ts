@@ -72,7 +72,7 @@ async function runInDirectory(
     await journal.begin();
     const { epoch } = journal.position;
     emit({ type: 'start', runDirectory: directory, ...facts, epochs, epoch, resumed: resumed !== undefined, options });
-    for (const text of notes) emit({ type: 'note', text });
+    for (const text of notes) emit({ type: 'note', text: asInstalled(text) });
     // Save at once: a full disk is found now, and a run that is killed early or was just extended can be resumed.
     if (!resumed || resumed.extended) await journal.save(run);
     for (const name of SPLIT_NAMES) {

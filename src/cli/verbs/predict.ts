@@ -47,7 +47,7 @@ export function register(program: Command): void {
       await place.write((file) => writeAtomically(file, (handle) => handle.writeFile(`${text}\n`)));
       if (output === undefined) return;
       const images = prediction.images.length;
-      cli.say(`${images} images: ${unbroken(output)}`);
+      cli.say(`${images} ${images === 1 ? 'image' : 'images'}: ${unbroken(output)}`);
       if (!isStdout(output)) cli.emit({ output: place.path, images });
     });
 }

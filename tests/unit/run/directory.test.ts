@@ -16,6 +16,17 @@ test('a run is named after the time and the data, and never takes a folder that 
   expect(names).toEqual(['20260102-030405-synthetic', '20260102-030405-synthetic-2', '20260102-030405-synthetic-3']);
 });
 
+test('a name from the data needs no quotes in a command', async () => {
+  const now = new Date(2026, 0, 2, 3, 4, 5);
+  for (const [data, name] of [
+    ['My data (1)', 'My-data-1'],
+    ['a\nb\x1b[2J\u202e', 'a-b-2J'],
+    ['lungs_64.v2', 'lungs_64.v2'],
+    ['肺炎', '肺炎'],
+  ])
+    expect(path.basename(await createRunDirectory(folder, null, data, now))).toBe(`20260102-030405-${name}`);
+});
+
 test('two runs that begin at once get two folders', async () => {
   const made = await Promise.all([1, 2, 3, 4].map(() => createRunDirectory(folder, null, 'x', new Date(0))));
   expect(new Set(made).size).toBe(4);
