@@ -31,8 +31,7 @@ function helpOf(name) {
   const { flag, help: text } = TRAIN_OPTIONS[name];
   // The help of a --no- flag describes the option set to false in the API.
   const help = flag.startsWith('--no-') ? `false: ${text}; default true` : text;
-  // The default of threads depends on the machine.
-  const usual = name === 'threads' ? 'all' : defaultText(name);
+  const usual = defaultText(name);
   return usual === undefined ? help : `${help}; default ${usual}`;
 }
 

@@ -5,7 +5,7 @@
 import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
+import type { EnvHttpProxyAgent, Response } from 'undici';
 import { flush } from './atomic';
 import { hashFile } from './checksum';
 import { checkRoom, isWriteError, writeError } from './disk';
@@ -60,6 +60,9 @@ function checkUrl(url: string): void {
   }
 }
 
+/** The HTTP client, loaded with the first download: it sets aside 10 GB of addresses for its WebAssembly. */
+const client = (): Promise<typeof import('undici')> => import('undici');
+
 /** An internal error that another attempt cannot fix. */
 class Permanent extends Error {}
 
@@ -106,6 +109,7 @@ export async function download(url: string, destination: string, options: Downlo
 async function complete(url: string, part: Part, options: DownloadOptions): Promise<void> {
   checkUrl(url);
   const { attempts = 5, retryDelayMs = 1000, signal } = options;
+  const { EnvHttpProxyAgent } = await client();
   const agent = new EnvHttpProxyAgent();
   const file = await open(part.path, 'a+');
   try {
@@ -157,6 +161,7 @@ async function fetchRest(
     stallTimeoutMs,
   );
   try {
+    const { fetch } = await client();
     const response = await fetch(withoutCredentials(url), {
       dispatcher: agent,
       signal: signal ? AbortSignal.any([signal, stalled.signal]) : stalled.signal,

@@ -28,6 +28,7 @@ import { oneLine, printable } from './text';
  * | `ERR_BUILD` | 4 | the addon could not be built: a compiler or CMake failed or is missing |
  * | `ERR_CUDA_UNAVAILABLE` | 4 | CUDA was asked for and cannot be used; see `reason` |
  * | `ERR_CUDA_OUT_OF_MEMORY` | 4 | the memory of the device is full |
+ * | `ERR_RESOURCES` | 4 | a limit of the machine or of this process is reached: memory, threads, processes or open files |
  * | `ERR_NON_FINITE_LOSS` | 5 | the loss became infinite or NaN |
  * | `ERR_DISK` | 6 | the disk is full, read-only or broken, or a file is too large or its name too long for it |
  */
@@ -50,6 +51,7 @@ export type ErrorCode =
   | 'ERR_BUILD'
   | 'ERR_CUDA_UNAVAILABLE'
   | 'ERR_CUDA_OUT_OF_MEMORY'
+  | 'ERR_RESOURCES'
   | 'ERR_NON_FINITE_LOSS'
   | 'ERR_DISK';
 
@@ -73,6 +75,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   ERR_BUILD: 4,
   ERR_CUDA_UNAVAILABLE: 4,
   ERR_CUDA_OUT_OF_MEMORY: 4,
+  ERR_RESOURCES: 4,
   ERR_NON_FINITE_LOSS: 5,
   ERR_DISK: 6,
 };

@@ -4,6 +4,7 @@
  * loaded, so that help is quick and LibTorch stays unloaded. Not here: what a verb does (its own file).
  */
 import { CommanderError } from 'commander';
+import { systemError } from '../base/disk';
 import { ChestMnistError, exitCodeOf } from '../base/errors';
 import { jsonText, printable } from '../base/text';
 import { newProgram } from './program';
@@ -70,7 +71,7 @@ function fail(error: unknown, argv: readonly string[]): void {
 
 /** Runs a command line, without `node` and the script. What goes wrong is printed, and told by process.exitCode. */
 export async function run(argv: readonly string[]): Promise<void> {
-  await main(argv).catch((error: unknown) => fail(error, argv));
+  await main(argv).catch((error: unknown) => fail(systemError(error), argv));
 }
 
 // Loaded by the tests, it runs what they ask for instead.

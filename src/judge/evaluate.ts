@@ -34,7 +34,7 @@ export interface EvaluateOptions {
   limit?: number;
   /** `auto` (default), `cpu`, `cuda` or `cuda:N`. */
   device?: string;
-  /** CPU threads; default all. */
+  /** CPU threads; default as many as this machine allows (see `--threads`). */
   threads?: number;
   /** Images per batch; default 128. It does not change the result. */
   batchSize?: number;

@@ -12,6 +12,7 @@ import { resolveDevice } from '../engine/device';
 import { makeTrainer } from '../engine/trainer';
 import type { MetricsFile } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
+import { threadsOf } from '../recipe/resolve';
 import { readConfig } from '../run/config';
 import { runFiles } from '../run/directory';
 import { readMetrics } from '../run/metrics-file';
@@ -65,7 +66,7 @@ export async function openModel(named: string): Promise<Model> {
 export async function hold(
   model: Model,
   imageSize: number,
-  options: { device: string; threads: number },
+  options: { device: string; threads: number | null },
 ): Promise<Trainer> {
   const trainer = makeTrainer({
     stem: model.stem,
@@ -73,7 +74,7 @@ export async function hold(
     imageSize,
     inputSize: model.inputSize ?? imageSize,
     device: resolveDevice(options.device).device,
-    threads: options.threads,
+    threads: threadsOf(options),
   });
   try {
     await trainer.loadStateDict(model.state);

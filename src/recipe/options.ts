@@ -3,9 +3,9 @@
  * config.json, what may differ on resume and the native configuration all come from it. Defaults are the MedMNIST
  * protocol.
  */
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { expandHome } from '../base/folders';
+import { MOST_THREADS } from '../base/processors';
 
 export interface OptionSpec<S extends z.ZodType = z.ZodType> {
   /** As commander expects it, e.g. `--lr <rate>`. */
@@ -153,15 +153,12 @@ export const TRAIN_OPTIONS = {
     help: 'plain LibTorch operators, without the faster execution of the same network',
     native: 'exact',
   }),
+  /** Not set, it is what this machine allows (base/processors.ts), in each process anew: it is no part of the run. */
   threads: option({
     flag: '--threads <n>',
-    schema: z
-      .int()
-      .min(1)
-      .max(1024)
-      .default(() => availableParallelism()),
-    needed: 'a whole number from 1 to 1024',
-    help: 'CPU threads',
+    schema: orNull(z.int().min(1).max(MOST_THREADS)),
+    needed: `a whole number from 1 to ${MOST_THREADS}`,
+    help: 'CPU threads (default: as many as CPU affinity, CPU quota, scheduler and OMP_NUM_THREADS allow)',
     native: 'threads',
     free: true,
   }),

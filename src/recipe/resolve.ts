@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { ChestMnistError } from '../base/errors';
 import { nearest } from '../base/nearest';
+import { defaultThreads } from '../base/processors';
 import {
   OPTION_NAMES,
   TRAIN_OPTIONS,
@@ -107,19 +108,22 @@ export function defaultText(name: OptionName): string | undefined {
   return Array.isArray(value) ? value.join(',') : String(value);
 }
 
+/** The number of threads: the given one, else what this machine allows. */
+export const threadsOf = ({ threads }: Pick<ResolvedOptions, 'threads'>): number => threads ?? defaultThreads().threads;
+
 /** Whether an option may differ on resume. */
 export const isFree = (name: OptionName): boolean => specOf(name).free === true;
 
 type NativeName<K extends OptionName> = OptionTable[K] extends { readonly native: infer N extends string } ? N : never;
 /** The options of a native trainer, under its own field names. */
-export type NativeFields = { [K in OptionName as NativeName<K>]: ResolvedOptions[K] };
+export type NativeFields = { [K in OptionName as NativeName<K>]: NonNullable<ResolvedOptions[K]> };
 
 export function nativeFields(options: ResolvedOptions): NativeFields {
   const fields = OPTION_NAMES.flatMap((name) => {
     const { native } = specOf(name);
     return native === undefined ? [] : [[native, options[name]]];
   });
-  return Object.fromEntries(fields) as NativeFields;
+  return { ...(Object.fromEntries(fields) as NativeFields), threads: threadsOf(options) };
 }
 
 /**

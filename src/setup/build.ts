@@ -4,10 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { writeError, writing } from '../base/disk';
+import { processorsToUse } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
 import { findAddon, sourceHash, type Addon } from './addon';
 import type { LibTorch } from './inspect';
@@ -55,7 +55,7 @@ async function build({ root, libtorch, verbose, signal }: BuildOptions): Promise
   const common = ['--directory', root, '--out', work, '--config', 'Release'];
   rmSync(log, { force: true });
   await cmakeJs(['configure', ...common, ...settings], { root, log, verbose, signal });
-  await cmakeJs(['build', ...common, '--parallel', String(availableParallelism())], { root, log, verbose, signal });
+  await cmakeJs(['build', ...common, '--parallel', String(processorsToUse())], { root, log, verbose, signal });
 
   const addon = findAddon(root);
   if (!addon) throw failed('the build ended without build/Release/chestmnist.node', log);

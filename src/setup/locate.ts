@@ -8,7 +8,7 @@ import path from 'node:path';
 import { ChestMnistError } from '../base/errors';
 import { absolute, expandHome } from '../base/folders';
 import { inspectLibTorch, type LibTorch } from './inspect';
-import { libtorchCache, libtorchLink, MANIFEST, SETUP_COMMAND } from './versions';
+import { libtorchCache, libtorchCacheText, libtorchLink, MANIFEST, SETUP_COMMAND } from './versions';
 
 /** Whether two paths are the same place. Links are followed; a path that does not exist is compared as written. */
 export function isSame(a: string, b: string): boolean {
@@ -60,7 +60,10 @@ export function locateSetUp({ root, env, refuse }: Wanted, failures: Failure[]):
       [libtorchLink(root), 'set up for this package'],
       ...cached().map((directory): [string, string] => [directory, 'user cache']),
     ],
-    { refuse, none: { source: 'set up before', reason: `nothing at ${libtorchLink(root)} or in ${libtorchCache()}` } },
+    {
+      refuse,
+      none: { source: 'set up before', reason: `nothing at ${libtorchLink(root)} or in ${libtorchCacheText()}` },
+    },
     failures,
   );
 }

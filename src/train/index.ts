@@ -10,6 +10,7 @@ import type { StillHeld } from '../base/lock';
 import { scoreRun, scoreSplit } from '../judge/score';
 import type { ResolvedOptions, TrainOptions } from '../recipe/options';
 import { order } from '../recipe/order';
+import { threadsOf } from '../recipe/resolve';
 import { learningRate } from '../recipe/schedule';
 import { advance, type Position } from '../run/checkpoint';
 import { createRunDirectory, withRunLock, writeErrorOf, type ScoredSplit } from '../run/directory';
@@ -60,8 +61,8 @@ async function runInDirectory(
   const { directory, held, options, dataset, trainer, emit, signal } = session;
   const journal = new Journal(session, resumed?.checkpoint);
   const { history } = journal;
-  const { threads, epochs } = options;
-  const facts = { device: trainer.device, threads, data: factsOf(dataset) };
+  const { epochs } = options;
+  const facts = { device: trainer.device, threads: threadsOf(options), data: factsOf(dataset) };
   const begun = { ...facts, path: dataset.path, ...journal.progress };
   const run = await startRunFile(directory, begun, resumed !== undefined).catch(async (cause: unknown) => {
     throw await writeErrorOf(cause, directory);

@@ -10,7 +10,7 @@ import { ChestMnistError } from '../base/errors';
 import type { DataFacts } from '../data/dataset';
 import type { Trainer } from '../engine/contract';
 import type { OptionName, ResolvedOptions, TrainOptions } from '../recipe/options';
-import { isFree, resolveOptions, show } from '../recipe/resolve';
+import { isFree, resolveOptions, show, threadsOf } from '../recipe/resolve';
 import { learningRate, milestoneEpochs } from '../recipe/schedule';
 import { checkpointError, loadCheckpoint, type Checkpoint } from '../run/checkpoint';
 import { runFiles } from '../run/directory';
@@ -38,6 +38,8 @@ export interface Resumed {
   checkpoint: Checkpoint;
   /** Whether the number of epochs differs from before. */
   extended: boolean;
+  /** Of the process before, by run.json; undefined when that is missing. */
+  threads: number | undefined;
   notes: string[];
 }
 
@@ -76,7 +78,7 @@ export async function plan(asked: Asked, directory: string | undefined): Promise
       throw finished(directory, `patience ${kept.patience} ended it after ${history.length} epochs`);
   }
   if (extended) notes.push(extensionNote(kept, options));
-  return { options, resumed: { directory, checkpoint, extended, notes } };
+  return { options, resumed: { directory, checkpoint, extended, threads: record?.threads, notes } };
 }
 
 /** The run's own options, updated with the given ones that may differ. */
@@ -143,14 +145,15 @@ export async function restore(
 
 /** Another device or number of threads sums in another order: allowed, and reported. */
 export function roundingNote(
-  { checkpoint }: Resumed,
+  { checkpoint, threads: former }: Resumed,
   device: string,
-  { threads }: ResolvedOptions,
+  options: ResolvedOptions,
   execution: Trainer['execution'],
 ): string | undefined {
   // In the fast execution no sum depends on the number of threads.
   if (execution === 'fast' && checkpoint.device === device) return undefined;
-  const before = `${checkpoint.device}, ${checkpoint.options.threads} threads`;
+  const threads = threadsOf(options);
+  const before = `${checkpoint.device}, ${former ?? checkpoint.options.threads ?? threads} threads`;
   const now = `${device}, ${threads} threads`;
   return before === now
     ? undefined

@@ -2,10 +2,9 @@
  * torchvision's ResNet18_Weights.IMAGENET1K_V1, kept in torch.hub's folder, so that Python and this package share one
  * download. Downloading, resuming and checking are in base/download.ts.
  */
-import { homedir } from 'node:os';
 import path from 'node:path';
-import { expandHome } from '../base/folders';
 import { download, type DownloadOptions } from '../base/download';
+import { expandHome, homeFolder, toWriteTo } from '../base/folders';
 import type { StateDict } from '../engine/contract';
 import { readPth } from './pth';
 
@@ -29,8 +28,10 @@ export type FetchOptions = Omit<DownloadOptions, 'md5' | 'sha256' | 'size'>;
 
 /** torch.hub's folder for checkpoints: below TORCH_HOME, else below XDG_CACHE_HOME or ~/.cache. */
 export function hubDirectory(environment: Readonly<Record<string, string | undefined>> = process.env): string {
-  const cache = environment.XDG_CACHE_HOME || path.join(homedir(), '.cache');
-  return path.join(expandHome(environment.TORCH_HOME || path.join(cache, 'torch')), 'hub', 'checkpoints');
+  const home = homeFolder();
+  const cache = environment.XDG_CACHE_HOME || (home && path.join(home, '.cache'));
+  const torch = environment.TORCH_HOME || (cache && path.join(cache, 'torch'));
+  return path.join(expandHome(toWriteTo(torch)), 'hub', 'checkpoints');
 }
 
 /**

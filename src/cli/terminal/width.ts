@@ -5,9 +5,9 @@
  * (0: some containers and serial lines) has those of the variable COLUMNS, else 80. A pipe or a file has no width: it
  * gets every line whole and every table complete, whatever COLUMNS says.
  */
-import { homedir } from 'node:os';
 import { asInstalled } from '../../base/shell';
 import { oneLine, printable } from '../../base/text';
+import { currentFolder, homeFolder } from '../../base/folders';
 
 /** Columns of stdout for results, of stderr for progress, notes and errors. Infinity when it is not a terminal. */
 export function columnsOf(stream: NodeJS.WriteStream): number {
@@ -44,15 +44,9 @@ export const fit = (text: string, columns: number): string => printable(wrap(tex
 
 /** Marks the paths that this process was given or stands in, and those in quotes. */
 function withPathsUnbroken(text: string): string {
-  const places: string[] = [...process.argv.slice(2), homedir()];
-  try {
-    places.push(process.cwd());
-  } catch {
-    // The folder is gone.
-  }
-  return places
-    .filter((place) => place.includes(' '))
-    .reduce((marked, place) => marked.replaceAll(place, unbroken), text)
+  return [...process.argv.slice(2), homeFolder(), currentFolder()]
+    .filter((place) => place !== undefined && place.includes(' '))
+    .reduce<string>((marked, place) => marked.replaceAll(place!, unbroken), text)
     .replace(/"[^"\n]*[/\\][^"\n]*"/g, unbroken);
 }
 
