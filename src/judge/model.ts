@@ -11,9 +11,11 @@ import { resolveDevice } from '../engine/device';
 import { makeTrainer } from '../engine/trainer';
 import type { MetricsFile } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
+import { changesOf } from '../run/agree';
 import { readConfig } from '../run/config';
 import { runFiles } from '../run/directory';
 import { readMetrics } from '../run/metrics-file';
+import { readRunFile, type RunFile } from '../run/record';
 import { loadWeights, readSafetensors, recognise } from '../weights';
 import { factsIn } from '../weights/metadata';
 import { shellWord } from '../base/shell';
@@ -27,7 +29,9 @@ export interface Model {
   imageSize: number | null;
   inputSize: number | null;
   /** Only for a run directory. */
-  run?: { directory: string; config: ResolvedOptions; metrics?: MetricsFile };
+  run?: { directory: string; config: ResolvedOptions; metrics?: MetricsFile; record?: RunFile };
+  /** What users should know of it, in sentences. */
+  notes: string[];
 }
 
 /**
@@ -55,8 +59,19 @@ export async function openModel(target: string): Promise<Model> {
   const metadata = file.endsWith('.safetensors') ? (await readSafetensors(file)).metadata : {};
   const { state, stem, labelCount } = recognise(await loadWeights(file));
   const { labels = unnamed(labelCount), imageSize, inputSize } = factsIn(metadata, labelCount);
-  const run = config && { directory, config, metrics: await readMetrics(directory) };
-  return { state, stem, labels, imageSize, inputSize, ...(run && { run }) };
+  if (!config) return { state, stem, labels, imageSize, inputSize, notes: [] };
+  const metrics = await readMetrics(directory);
+  const record = await readRunFile(directory).catch(() => undefined);
+  const expected = metrics?.labels.length ?? labelCount;
+  if (stem !== config.stem || labelCount !== expected) {
+    throw new ChestMnistError('ERR_WEIGHTS', {
+      found: `${file} has the ${stem} stem and ${labelCount} labels`,
+      needed: `the weights of the run: ${config.stem} stem, ${expected} labels`,
+      next: `put the weights of the run back, or name this file itself: ${shellWord(file)}`,
+    });
+  }
+  const run = { directory, config, metrics, record };
+  return { state, stem, labels, imageSize, inputSize, run, notes: await changesOf(directory, record) };
 }
 
 /** A trainer with the model in it, for prediction. `imageSize` is the side of the images to predict. */

@@ -4,6 +4,7 @@ import { ChestMnistError } from '../base/errors';
 import { OPTION_NAMES, type ResolvedOptions } from '../recipe/options';
 import { configOf, savedOptions } from '../recipe/resolve';
 import { damaged, runFiles } from './directory';
+import { isThere } from './entries';
 
 export const writeConfig = (directory: string, options: ResolvedOptions): Promise<void> =>
   writeJson(runFiles(directory).config, configOf(options));
@@ -14,6 +15,7 @@ export const writeConfig = (directory: string, options: ResolvedOptions): Promis
  */
 export async function readConfig(directory: string): Promise<ResolvedOptions | undefined> {
   const { config: file } = runFiles(directory);
+  if (!(await isThere(file))) return undefined;
   const value = await readJson(file, (what, cause) => damaged(file, what, cause));
   if (value === undefined) return undefined;
   try {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { readText, writeAtomically } from '../base/atomic';
 import { damaged, runFiles } from './directory';
+import { isThere } from './entries';
 
 /** One finished epoch, as in history.csv. Losses are means over images and labels. */
 export interface EpochRow {
@@ -23,13 +24,13 @@ export interface EpochRow {
 /** The same as the checkpoint keeps it. */
 export const epochSchema = z.object({
   epoch: z.int().min(1),
-  lr: z.number(),
+  lr: z.number().min(0),
   trainLoss: z.number(),
   valLoss: z.number(),
-  valAuc: z.number().nullable(),
-  valAcc: z.number(),
-  seconds: z.number(),
-  imagesPerSecond: z.number(),
+  valAuc: z.number().min(0).max(1).nullable(),
+  valAcc: z.number().min(0).max(1),
+  seconds: z.number().min(0),
+  imagesPerSecond: z.number().min(0),
 }) satisfies z.ZodType<EpochRow>;
 
 /** The columns of history.csv, in order. */
@@ -61,6 +62,7 @@ const line = (row: EpochRow): string =>
 /** The epochs in history.csv; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
 export async function readHistory(directory: string): Promise<EpochRow[] | undefined> {
   const { history: file } = runFiles(directory);
+  if (!(await isThere(file))) return undefined;
   const csv = await readText(file, (what, cause) => damaged(file, what, cause));
   return csv === undefined ? undefined : parse(csv, file);
 }

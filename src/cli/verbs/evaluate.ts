@@ -43,6 +43,7 @@ export function register(program: Command): void {
       }>();
       const { split, thresholds, limit, resamples } = own;
       const evaluation = await evaluate(target, { ...readFlags(self, SHARED), split, thresholds, limit, resamples });
+      for (const note of evaluation.notes) cli.say(note);
       if (output !== undefined) await write(output, evaluation);
       cli.result(evaluation.metrics, (columns) => renderSummary(evaluation.metrics, evaluation.labels, columns));
     });

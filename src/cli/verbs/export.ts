@@ -29,7 +29,9 @@ export function register(program: Command): void {
       async (source: string, options: { format: ExportFormat; output: string; force: boolean }, command: Command) => {
         const { openModel } = await import('../../judge/model.js');
         const { exportWeights } = await import('../../weights/export.js');
-        const done = await exportWeights(await openModel(source), options);
+        const model = await openModel(source);
+        for (const note of model.notes) cliOf(command).say(note);
+        const done = await exportWeights(model, options);
         const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`].join(
           ', ',
         );
