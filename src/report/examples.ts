@@ -83,7 +83,7 @@ export async function storeExamples(directory: string, examples: Examples): Prom
 /** The stored images of an earlier drawing; undefined without them, or when they belong to other examples. */
 export async function storedExamples(directory: string, examples: readonly Example[]): Promise<Examples | undefined> {
   try {
-    if (!(await isThere(runFiles(directory).examples))) return undefined;
+    if (!(await isThere(directory, runFiles(directory).examples))) return undefined;
     const stored = storedSchema.parse(JSON.parse(await readFile(runFiles(directory).examples, 'utf8')));
     const isSame = examples.every(({ index }) => stored.images[index] !== undefined);
     return isSame && JSON.stringify(stored.examples) === JSON.stringify(examples) ? stored : undefined;

@@ -3,6 +3,7 @@
  * written again. A whole one that says something else belongs to another run or was changed by hand, and nothing is
  * written before the user has decided. Not here: whether a checkpoint agrees with itself (checkpoint.ts).
  */
+import { exists } from '../base/atomic';
 import { hashFile } from '../base/checksum';
 import { ChestMnistError } from '../base/errors';
 import { shellWord } from '../base/shell';
@@ -11,7 +12,7 @@ import type { OptionName, ResolvedOptions } from '../recipe/options';
 import { differingOptions, show } from '../recipe/resolve';
 import type { Checkpoint, CheckpointFacts } from './checkpoint';
 import { readConfig } from './config';
-import { resumeCommand, runFiles } from './directory';
+import { resumeCommand, runFiles, SCORED_SPLITS } from './directory';
 import { isThere } from './entries';
 import { outOfPatience } from './history';
 import { readRunFile, type RunFile } from './record';
@@ -19,6 +20,14 @@ import { readRunFile, type RunFile } from './record';
 /** Whether all epochs are trained, or patience ended. */
 export const isComplete = ({ history, options }: Pick<CheckpointFacts, 'history' | 'options'>): boolean =>
   history.length >= options.epochs || outOfPatience(history, options.patience);
+
+/** Whether a finished run still has what it wrote: what is missing is written again by resuming it. */
+export async function isWhole(directory: string): Promise<boolean> {
+  const { config, run, history, metrics, best, last, scored } = runFiles(directory);
+  const files = [config, run, history, metrics, best, last, ...SCORED_SPLITS.map(scored)];
+  const there = await Promise.all(files.map(exists));
+  return there.every(Boolean);
+}
 
 /** How run.json contradicts the facts of the newest checkpoint; undefined when it does not. */
 export function contradictionOf(record: RunFile, facts: CheckpointFacts): string | undefined {
@@ -82,7 +91,7 @@ export async function changesOf(
   const notes: string[] = [];
   const { best } = runFiles(directory);
   const before = record?.best_sha256;
-  if (before !== undefined && (await isThere(best)) && (await hashFile(best, 'sha256')) !== before)
+  if (before !== undefined && (await isThere(directory, best)) && (await hashFile(best, 'sha256')) !== before)
     notes.push(`${best} is not the file that the run wrote: its figures are not those of the run`);
   // Synthetic data are made anew, as many as are needed.
   if (!data || data.name === 'synthetic') return notes;

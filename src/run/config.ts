@@ -15,14 +15,14 @@ export const writeConfig = (directory: string, options: ResolvedOptions): Promis
  */
 export async function readConfig(directory: string): Promise<ResolvedOptions | undefined> {
   const { config: file } = runFiles(directory);
-  if (!(await isThere(file))) return undefined;
-  const value = await readJson(file, (what, cause) => damaged(file, what, cause));
+  if (!(await isThere(directory, file))) return undefined;
+  const value = await readJson(file, (what, cause) => damaged(directory, file, what, cause));
   if (value === undefined) return undefined;
   try {
     return savedOptions(
       Object.fromEntries(OPTION_NAMES.flatMap((name) => (name in value ? [[name, value[name]]] : []))),
     );
   } catch (cause) {
-    throw damaged(file, `is not as expected: ${(cause as ChestMnistError).found}`, cause);
+    throw damaged(directory, file, `is not as expected: ${(cause as ChestMnistError).found}`, cause);
   }
 }

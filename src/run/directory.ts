@@ -38,14 +38,14 @@ export const runFiles = (directory: string) => {
 export const SCORED_SPLITS = ['val', 'test'] as const;
 export type ScoredSplit = (typeof SCORED_SPLITS)[number];
 
-/** The error for a file whose content the run cannot have written. */
-export const damaged = (file: string, what: string, cause?: unknown): ChestMnistError =>
+/** The error for a file whose content the run cannot have written. A run writes again what is missing. */
+export const damaged = (directory: string, file: string, what: string, cause?: unknown): ChestMnistError =>
   new ChestMnistError(
     'ERR_DATA_CORRUPT',
     {
       found: `${file} ${what}`,
       needed: 'the file as the run wrote it',
-      next: 'restore it from a copy, or remove it to continue without it',
+      next: `restore it from a copy; or remove it, and ${resumeCommand(directory)} writes it again`,
     },
     { cause },
   );

@@ -61,15 +61,16 @@ export async function checkEntries(
 /** Behind the directory's own name, which is the user's and may be a link: with `/.` it is followed. */
 const placeOf = (directory: string, folder: Folder): string => `${directory}${path.sep}${folder}`;
 
-const strange = (place: string, what: string, needed: string, command: string): ChestMnistError =>
-  new ChestMnistError('ERR_OUTPUT', {
-    found: `${place} is ${what}`,
+function strange(place: string, what: string, needed: string, command: string): ChestMnistError {
+  const isLink = what === 'a link';
+  // Without its checkpoint there is no run: only the folder itself helps.
+  const orNothing = path.basename(place) === 'checkpoint' ? '' : ', or remove it';
+  return new ChestMnistError('ERR_OUTPUT', {
+    found: `${path.normalize(place)} is ${what}`,
     needed: `${needed} there that belongs to the run: nothing is written through a link or in place of something else`,
-    next:
-      what === 'a link'
-        ? `put a copy of what it leads to in its place, then ${command}`
-        : `move it away, then ${command}`,
+    next: `${isLink ? `replace the link by what it leads to${orNothing}` : 'move it away'}, then ${command}`,
   });
+}
 
 /** Removes the temporary files of a process that was killed while writing: those of the run's own names. */
 export async function removeLeftovers(directory: string): Promise<void> {
@@ -98,15 +99,15 @@ export async function filesIn(folder: string): Promise<string[]> {
  * Whether a file of the run is there to be read. Throws ERR_DATA_CORRUPT where something else is, such as a pipe, which
  * would be waited for without end.
  */
-export async function isThere(file: string): Promise<boolean> {
+export async function isThere(directory: string, file: string): Promise<boolean> {
   try {
     const facts = await stat(file);
     if (facts.isFile()) return true;
-    throw damaged(file, `is ${kindOf(facts)}`);
+    throw damaged(directory, file, `is ${kindOf(facts)}`);
   } catch (cause) {
     if (isAbsent(cause)) return false;
     throw cause instanceof ChestMnistError
       ? cause
-      : damaged(file, `cannot be read (${(cause as Error).message})`, cause);
+      : damaged(directory, file, `cannot be read (${(cause as Error).message})`, cause);
   }
 }

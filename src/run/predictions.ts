@@ -88,7 +88,7 @@ export async function writePredictions(
  */
 export async function readScored(directory: string, split: ScoredSplit): Promise<Predictions | undefined> {
   const file = runFiles(directory).scored(split);
-  if (!(await isThere(file))) return undefined;
+  if (!(await isThere(directory, file))) return undefined;
   const arrays = await readNpz(file, { keys: ['labels', 'logits'] });
   const [truth, logits] = [arrays.get('labels'), arrays.get('logits')];
   const isWhole =
@@ -98,7 +98,8 @@ export async function readScored(directory: string, split: ScoredSplit): Promise
     truth.shape.join() === logits.shape.join() &&
     truth.data.every((value) => value <= 1) &&
     logits.data.every(Number.isFinite);
-  if (!isWhole) throw damaged(file, 'does not hold labels [N, L] of 0 and 1 (|u1) and finite logits [N, L] (<f4)');
+  if (!isWhole)
+    throw damaged(directory, file, 'does not hold labels [N, L] of 0 and 1 (|u1) and finite logits [N, L] (<f4)');
   return { labelCount: truth.shape[1], truth: truth.data, scores: sigmoid(logits.data), logits: logits.data };
 }
 

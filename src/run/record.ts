@@ -122,10 +122,14 @@ export async function startRunFile(
 /** run.json; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
 export async function readRunFile(directory: string): Promise<RunFile | undefined> {
   const { run: file } = runFiles(directory);
-  if (!(await isThere(file))) return undefined;
-  const value = await readJson(file, (what, cause) => damaged(file, what, cause));
+  if (!(await isThere(directory, file))) return undefined;
+  const value = await readJson(file, (what, cause) => damaged(directory, file, what, cause));
   if (value === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw damaged(file, `is not as expected: ${z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, 400)}`);
+  throw damaged(
+    directory,
+    file,
+    `is not as expected: ${z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, 400)}`,
+  );
 }

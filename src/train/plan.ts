@@ -13,7 +13,7 @@ import type { Trainer } from '../engine/contract';
 import type { OptionName, ResolvedOptions, TrainOptions } from '../recipe/options';
 import { isFree, resolveOptions, sameOptions, show } from '../recipe/resolve';
 import { learningRate, milestoneEpochs } from '../recipe/schedule';
-import { checkAgreement, contradictionOf } from '../run/agree';
+import { checkAgreement, contradictionOf, isWhole } from '../run/agree';
 import { checkpointError, loadCheckpoint, peekFacts, type Checkpoint, type CheckpointFacts } from '../run/checkpoint';
 import { checkDepth } from '../run/create';
 import { hasCheckpoint, resumeCommand, runFiles } from '../run/directory';
@@ -76,8 +76,8 @@ export async function plan(asked: Asked, directory: string | undefined): Promise
   const { options: kept, history } = checkpoint;
   const options = merge(asked, checkpoint, directory);
   const extended = options.epochs !== kept.epochs;
-  if (record?.status === 'finished' && (options.epochs <= history.length || outOfPatience(history, kept.patience)))
-    throw finished(directory, checkpoint);
+  const isOver = options.epochs <= history.length || outOfPatience(history, kept.patience);
+  if (record?.status === 'finished' && isOver && (await isWhole(directory))) throw finished(directory, checkpoint);
   if (extended) notes.push(extensionNote(kept, options));
   return { options, resumed: { directory, checkpoint, extended, changed: !sameOptions(kept, options), notes } };
 }
@@ -174,7 +174,7 @@ async function namedRun(resume: string, out: string, extend: boolean): Promise<s
   const candidates = [path.resolve(resume), path.resolve(out, resume)];
   for (const directory of candidates) {
     if (!(await hasCheckpoint(directory))) continue;
-    const end = extend ? undefined : await endOf(directory);
+    const end = extend || !(await isWhole(directory)) ? undefined : await endOf(directory);
     if (!end) return directory;
     throw finished(directory, end.facts);
   }
