@@ -2,16 +2,10 @@
  * Opening what a user named as an input, so that nothing waits for ever: opening a named pipe that nobody writes to would
  * block, and a device may have no end. Not here: what the bytes mean.
  */
-import { constants, type Stats } from 'node:fs';
+import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-
-/** What a path leads to when that is not a file. */
-export function kindOf(facts: Stats): string {
-  if (facts.isDirectory()) return 'a folder';
-  if (facts.isFIFO()) return 'a pipe';
-  return facts.isSocket() ? 'a socket' : 'a device';
-}
+import { kindOf } from './entry';
 
 /** Windows does not know the flag, nor such pipes. */
 const WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);

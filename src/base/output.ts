@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { writeError } from './disk';
 import { ChestMnistError } from './errors';
 import { expandHome } from './folders';
-import { kindOf } from './input';
+import { kindOf } from './entry';
 
 export interface Output {
   /** Absolute, links followed. */

@@ -12,6 +12,7 @@ import { computeMetrics, tuneThresholds } from '../metrics';
 import type { Metrics, ThresholdRule } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import { resolveOptions, show } from '../recipe/resolve';
+import { changesOf } from '../run/agree';
 import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
 import { hold, openModel, type Model } from './model';
 import { scoreSplit, type Scored } from './score';
@@ -51,6 +52,8 @@ export interface Evaluation extends Scored {
   /** L label names in column order; `label_0`, `label_1`, ... where neither the data nor the model has names. */
   labels: readonly string[];
   metrics: Metrics;
+  /** What the reader of the figures should know: weights or data that changed since the run was trained. */
+  notes: string[];
 }
 
 /**
@@ -80,7 +83,8 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
     const scored = await score(split);
     const confidence = options.resamples ? { resamples: options.resamples } : undefined;
     const metrics = computeMetrics({ ...scored, threshold, confidence });
-    return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics };
+    const notes = await notesOf(model, dataset, options);
+    return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics, notes };
   } finally {
     signal?.removeEventListener('abort', cancel);
     await trainer.dispose();
@@ -100,6 +104,12 @@ function checkOptions({ split = 'test', size, device, threads, batchSize }: Eval
 /** The thresholds stored in the run, otherwise tuned now. Both use only validation scores. */
 async function tuned(rule: ThresholdRule, model: Model, score: (split: 'val') => Promise<Scored>): Promise<number[]> {
   return storedThresholds(model.run?.metrics, rule) ?? tuneThresholds(rule, await score('val'));
+}
+
+/** Data that the user names are compared with the run's only where they are in the same place. */
+async function notesOf({ run, notes }: Model, dataset: Dataset, { data }: EvaluateOptions): Promise<string[]> {
+  const isOwn = run && (data === undefined || dataset.path === run.config.data || data === run.config.data);
+  return isOwn ? changesOf(run.directory, run.record, dataset) : notes;
 }
 
 async function dataOf(model: Model, target: string, options: EvaluateOptions): Promise<Dataset> {

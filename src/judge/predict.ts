@@ -30,6 +30,8 @@ export interface Prediction {
   decisions: Uint8Array;
   /** One per label. */
   thresholds: number[];
+  /** What the reader should know: weights that changed since the run was trained. */
+  notes: string[];
 }
 
 /**
@@ -85,7 +87,8 @@ export async function predict(
     const { logits, cancelled } = await trainer.predict({ images: expandView(pixels, images.length, side), batchSize });
     if (cancelled) signal?.throwIfAborted();
     const scores = sigmoid(logits);
-    return { labels: model.labels, images, scores, decisions: decide(scores, labelCount, thresholds), thresholds };
+    const decisions = decide(scores, labelCount, thresholds);
+    return { labels: model.labels, images, scores, decisions, thresholds, notes: model.notes };
   } finally {
     signal?.removeEventListener('abort', cancel);
     await trainer.dispose();

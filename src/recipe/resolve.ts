@@ -2,6 +2,7 @@
  * Resolves options: fills in defaults, refuses wrong values, reads flags, and selects the fields for config.json and
  * for a native trainer. Not here: the options themselves (options.ts).
  */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ChestMnistError } from '../base/errors';
 import { nearest } from '../base/nearest';
@@ -133,3 +134,9 @@ export function configOf(options: ResolvedOptions): Partial<ResolvedOptions> {
   const kept = OPTION_NAMES.filter((name) => specOf(name).runOnly !== true);
   return Object.fromEntries(kept.map((name) => [name, options[name]]));
 }
+
+/** The options that config.json keeps and that differ. */
+export const differingOptions = (a: ResolvedOptions, b: ResolvedOptions): OptionName[] =>
+  (Object.keys(configOf(a)) as OptionName[]).filter((name) => !isDeepStrictEqual(a[name], b[name]));
+
+export const sameOptions = (a: ResolvedOptions, b: ResolvedOptions): boolean => differingOptions(a, b).length === 0;

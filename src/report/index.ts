@@ -2,10 +2,11 @@
  * Draws a run: plots/*.svg and *.png and report.html, only from the files of the run directory (and the images of its
  * data set, when given). It can be repeated at any time, however the run ended.
  */
-import { lstat, mkdir, readdir, rm, unlink } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomically } from '../base/atomic';
 import { writing } from '../base/disk';
+import { asInstalled, shellWord } from '../base/shell';
 import type { Dataset } from '../data/dataset';
 import { rasterise, standalone } from './charts/chart';
 import { illustrate, storedExamples, storeExamples, type Examples } from './examples';
@@ -13,9 +14,10 @@ import { logToTensorBoard } from './tensorboard';
 import { renderPage } from './page';
 import { examplesOf } from './page/examples';
 import { drawPictures } from './charts/pictures';
-import { isPlot, plotsOf } from './plots';
+import { plotsOf } from './plots';
 import { runFiles } from '../run/directory';
-import { asInstalled, shellWord } from '../base/shell';
+import { changesOf } from '../run/agree';
+import { checkEntries, picturesIn } from '../run/entries';
 import { readRun, type RunData } from '../run/open';
 import type { RunFile } from '../run/record';
 
@@ -39,11 +41,14 @@ export async function drawReport(
 ): Promise<Report> {
   const directory = path.resolve(runDirectory);
   const data = await readRun(directory);
+  await checkEntries(directory, `npx chestmnist report ${shellWord(runDirectory)}`, ['.', 'predictions', 'plots']);
   if (options.record) data.record = options.record;
+  else if (options.dataset && data.record)
+    data.notes.push(...(await changesOf(directory, data.record, options.dataset)));
   const files: string[] = [];
   const pictures: { name: string; png: Buffer }[] = [];
   const { plots, report: page } = runFiles(directory);
-  await writing(plots, () => ownFolder(plots));
+  await writing(plots, () => mkdir(plots, { recursive: true }));
   const drawn = drawPictures(data);
   for (const { name, title, drawing } of plotsOf(data, drawn)) {
     const svg = standalone(drawing, title);
@@ -61,13 +66,6 @@ export async function drawReport(
   return { files, notes: data.notes };
 }
 
-/** A folder of the run's own: a link in its place goes, and what it leads to stays as it is. */
-async function ownFolder(folder: string): Promise<void> {
-  const facts = await lstat(folder).catch(() => undefined);
-  if (facts?.isSymbolicLink()) await unlink(folder);
-  await mkdir(folder, { recursive: true });
-}
-
 async function write(file: string, content: string | Buffer): Promise<string> {
   await writeAtomically(file, async (handle) => {
     await handle.writeFile(content);
@@ -78,8 +76,8 @@ async function write(file: string, content: string | Buffer): Promise<string> {
 /** Removes the pictures of an earlier drawing that were not replaced: they are out of date. Others' files stay. */
 async function removeFormer(folder: string, files: readonly string[]): Promise<void> {
   const kept = new Set(files.map((file) => path.basename(file)));
-  for (const name of await readdir(folder)) {
-    if (isPlot(name) && !kept.has(name)) await rm(path.join(folder, name), { force: true });
+  for (const name of await picturesIn(folder)) {
+    if (!kept.has(name)) await rm(path.join(folder, name));
   }
 }
 

@@ -75,7 +75,3 @@ function fileNames(labels: readonly string[]): string[] {
     return own;
   });
 }
-
-/** The files that an earlier drawing may have left in plots/. */
-export const isPlot = (file: string): boolean =>
-  /^(?:loss|auc|roc|pr|reliability|confusion(?:-[a-z0-9-]+)?)\.(?:svg|png)$/.test(file);

@@ -13,7 +13,8 @@ import { order } from '../recipe/order';
 import { threadsOf } from '../recipe/resolve';
 import { learningRate } from '../recipe/schedule';
 import { advance, type Position } from '../run/checkpoint';
-import { createRunDirectory, withRunLock, writeErrorOf, type ScoredSplit } from '../run/directory';
+import { createRunDirectory } from '../run/create';
+import { withRunLock, writeErrorOf, type ScoredSplit } from '../run/directory';
 import { outOfPatience } from '../run/history';
 import { startRunFile, type RunRecord } from '../run/record';
 import type { TrainEvent, TrainResult } from './events';
@@ -75,7 +76,7 @@ async function runInDirectory(
     emit({ type: 'start', runDirectory: directory, ...facts, epochs, epoch, resumed: resumed !== undefined, options });
     for (const text of notes) emit({ type: 'note', text: asInstalled(text) });
     // Save at once: a full disk is found now, and a run that is killed early or was just extended can be resumed.
-    if (!resumed || resumed.extended) await journal.save(run);
+    if (!resumed || resumed.changed) await journal.save(run);
     for (const name of SPLIT_NAMES) {
       const { images, truth: labels, count, size } = dataset.splits[name];
       await trainer.loadSplit(name, expandView(images, count, size), labels);

@@ -11,7 +11,7 @@ import type { Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
 import { trainerOf } from '../engine/trainer';
 import type { ResolvedOptions } from '../recipe/options';
-import { checkOutput } from '../run/directory';
+import { checkOutput } from '../run/create';
 import { fitHead, imagenetWeights, loadWeights } from '../weights';
 import type { TrainEvent } from './events';
 import { checkSameData, restore, roundingNote, type Plan, type Resumed } from './plan';

@@ -47,6 +47,7 @@ export function register(program: Command): void {
       const place =
         output === undefined ? undefined : await outputAt(output, ['.json', '.npz'], (text) => cli.say(text));
       const evaluation = await evaluate(target, { ...readFlags(self, SHARED), split, thresholds, limit, resamples });
+      for (const note of evaluation.notes) cli.say(note);
       const document = { labels: evaluation.labels, ...evaluation.metrics };
       if (place?.extension === '.npz') await place.write((file) => writePredictions(file, evaluation));
       else await place?.write((file) => writeJson(file, document));

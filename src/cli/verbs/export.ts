@@ -31,7 +31,9 @@ export function register(program: Command): void {
         const { exportWeights } = await import('../../weights/export.js');
         const cli = cliOf(command);
         const waiting = (text: string): void => cli.say(text);
-        const done = await exportWeights(await openModel(source), { ...options, waiting });
+        const model = await openModel(source);
+        for (const note of model.notes) cli.say(note);
+        const done = await exportWeights(model, { ...options, waiting });
         const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`].join(
           ', ',
         );

@@ -42,6 +42,7 @@ export function register(program: Command): void {
       const { thresholds, output } = self.opts<{ thresholds: string; output?: string }>();
       const place = await outputAt(output ?? '-', ['.csv', '.json'], (text) => cli.say(text));
       const prediction = await predict(target, inputs, { ...readFlags(self, SHARED), thresholds });
+      for (const note of prediction.notes) cli.say(note);
       const asJson = place.extension === '' ? cli.json : place.extension === '.json';
       const text = asJson ? jsonText(documentOf(prediction), 2) : csvOf(prediction);
       await place.write((file) => writeAtomically(file, (handle) => handle.writeFile(`${text}\n`)));

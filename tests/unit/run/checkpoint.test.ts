@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { advance, loadCheckpoint, saveCheckpoint, UNTRAINED, type Checkpoint } from '../../../src/run/checkpoint';
+import {
+  advance,
+  loadCheckpoint,
+  restorePrevious,
+  saveCheckpoint,
+  UNTRAINED,
+  type Checkpoint,
+} from '../../../src/run/checkpoint';
 import type { StateDict } from '../../../src/engine/contract';
 import { resolveOptions } from '../../../src/recipe/resolve';
 import type { TrainOptions } from '../../../src/recipe/options';
@@ -79,7 +86,9 @@ test('every byte flipped in turn, and every length cut to, is detected: the one 
   for (let length = 0; length < whole.length; length += 7) found.add(await damaged(whole.subarray(0, length)));
   found.add(await damaged(Buffer.concat([whole, Buffer.alloc(1)])));
   expect([...found]).toEqual(['2 true']);
-  // The one before has taken its place, so that the next save does not put the damaged one in its stead.
+  // Reading writes nothing. Before the run goes on the one before takes its place, so that the next save keeps it.
+  expect((await readFile(previous)).equals(before)).toBe(true);
+  await restorePrevious(folder);
   expect((await readFile(file)).equals(before)).toBe(true);
   expect(await loadCheckpoint(folder)).toEqual({ checkpoint: checkpointAt(1) });
 });
@@ -88,7 +97,7 @@ test('cut off between its two renames, a save leaves the one before, and nothing
   await saveCheckpoint(folder, checkpointAt(1));
   await copyFile(runFiles(folder).checkpoint, runFiles(folder).previous);
   await rm(runFiles(folder).checkpoint);
-  expect(await loadCheckpoint(folder)).toEqual({ checkpoint: checkpointAt(1) });
+  expect(await loadCheckpoint(folder)).toEqual({ checkpoint: { ...checkpointAt(1), isPrevious: true } });
 });
 
 test('when both are damaged it says so', async () => {
@@ -192,7 +201,7 @@ describe('the options of a resumed run', () => {
   });
 
   test('a finished run needs more epochs than it has, and patience left', async () => {
-    await writeJson(runFiles(folder).run, RECORD);
+    await writeJson(runFiles(folder).run, { ...RECORD, data: { ...checkpointAt(4).data, path: null } });
     const nothing = { code: 'ERR_NOTHING_TO_RESUME' };
     await expect(open(4, { epochs: 4 })).rejects.toMatchObject(nothing);
     expect((await open(4, { epochs: 5 })).notes).toHaveLength(1);

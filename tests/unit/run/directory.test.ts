@@ -1,7 +1,9 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { checkOutput, createRunDirectory, removeLeftovers, withRunLock } from '../../../src/run/directory';
+import { checkOutput, createRunDirectory } from '../../../src/run/create';
+import { withRunLock } from '../../../src/run/directory';
+import { removeLeftovers } from '../../../src/run/entries';
 
 let folder: string;
 beforeEach(async () => {
@@ -74,9 +76,9 @@ describe('the lock of a run directory', () => {
       expect(held()).toBe(true);
       await rm(folder, { recursive: true });
       expect(held()).toBe(true);
-      await writeFile(path.join(folder, 'lock'), 'another');
+      await writeFile(path.join(folder, 'lock'), '1 another-host 1');
       expect(held()).toBe(false);
     });
-    expect(await readFile(path.join(folder, 'lock'), 'utf8')).toBe('another');
+    expect(await readFile(path.join(folder, 'lock'), 'utf8')).toBe('1 another-host 1');
   });
 });
