@@ -4,7 +4,7 @@
  * loaded, so that help is quick and LibTorch stays unloaded. Not here: what a verb does (its own file).
  */
 import { CommanderError } from 'commander';
-import { ChestMnistError, exitCodeOf } from '../base/errors';
+import { ChestMnistError, exitCodeOf, type ErrorParts } from '../base/errors';
 import { newProgram } from './program';
 import { columnsOf, fit, wrap, wrapHelp } from './terminal/width';
 import { VERBS } from './verbs';
@@ -51,7 +51,10 @@ function fail(error: unknown, argv: readonly string[]): void {
   }
   const interrupted = error instanceof Error && error.name === 'AbortError';
   process.exitCode = interrupted ? 130 : exitCodeOf(error);
-  const { code, found, needed, next, reason, message, stack } = error as Partial<ChestMnistError>;
+  const { code, reason, message, stack } = error as Partial<ChestMnistError>;
+  const { found, needed, next } = (
+    error instanceof ChestMnistError ? ChestMnistError.inFlags(error) : {}
+  ) as Partial<ErrorParts>;
   if (argv.includes('--json')) {
     process.stdout.write(
       `${JSON.stringify({ type: 'error', code: code ?? null, found: found ?? message ?? String(error), needed, next, reason })}\n`,

@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { nameOptions } from '../base/errors';
 
 export interface OptionSpec<S extends z.ZodType = z.ZodType> {
   /** As commander expects it, e.g. `--lr <rate>`. */
@@ -273,3 +274,4 @@ export type TrainOptions = { [K in OptionName]?: z.input<OptionTable[K]['schema'
 export type ResolvedOptions = { [K in OptionName]: z.output<OptionTable[K]['schema']> };
 
 export const OPTION_NAMES = Object.keys(TRAIN_OPTIONS) as OptionName[];
+nameOptions(OPTION_NAMES);

@@ -5,12 +5,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { show } from '../base/arguments';
 import { exists } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
 import type { DataFacts } from '../data/dataset';
 import type { Trainer } from '../engine/contract';
 import type { OptionName, ResolvedOptions, TrainOptions } from '../recipe/options';
-import { isFree, resolveOptions, show } from '../recipe/resolve';
+import { isFree, resolveOptions } from '../recipe/resolve';
 import { learningRate, milestoneEpochs } from '../recipe/schedule';
 import { checkpointError, loadCheckpoint, type Checkpoint } from '../run/checkpoint';
 import { runFiles } from '../run/directory';

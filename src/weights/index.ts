@@ -3,6 +3,7 @@
  * The addon is not needed.
  */
 import path from 'node:path';
+import { checkArgument, OBJECT, rule, TEXT } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import type { StateDict } from '../engine/contract';
 import { readBytes, withFile } from './file';
@@ -15,6 +16,12 @@ export { imagenetWeights } from './imagenet';
 export { readSafetensors } from './safetensors';
 export { recognise } from './state';
 
+const FILE = rule('the path of a file of weights', TEXT.is);
+const METADATA = rule(
+  'an object of strings',
+  (value) => OBJECT.is(value) && Object.values(value as object).every((text) => typeof text === 'string'),
+);
+
 /**
  * The state dict in a file, in the file's order: safetensors, or .pth as torch.save writes it since PyTorch 1.6 (a
  * state dict, or a dict with one under state_dict, model_state_dict, model or net; prefixes module. and _orig_mod.
@@ -23,6 +30,7 @@ export { recognise } from './state';
  * ERR_CONFIG when the file cannot be opened, ERR_WEIGHTS when it cannot be used.
  */
 export async function loadWeights(file: string): Promise<StateDict> {
+  checkArgument('file', file, FILE);
   // A safetensors header is JSON and follows its 8-byte length.
   const start = await withFile(file, (handle, size) => readBytes(handle, 0, Math.min(size, 9)));
   return start[8] === 0x7b ? (await readSafetensors(file)).state : readPth(file);
@@ -35,6 +43,8 @@ export async function loadWeights(file: string): Promise<StateDict> {
  * entry.
  */
 export async function saveWeights(file: string, state: StateDict, metadata?: Record<string, string>): Promise<void> {
+  checkArgument('file', file, FILE);
+  if (metadata !== undefined) checkArgument('metadata', metadata, METADATA);
   switch (path.extname(file).toLowerCase()) {
     case '.safetensors':
       return writeSafetensors(file, state, metadata);
