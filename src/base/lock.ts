@@ -19,6 +19,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeError, type NextStep } from './disk';
+import { atExit } from './exit';
 
 const TOUCH_MS = 5_000;
 const STALE_MS = 60_000;
@@ -64,7 +65,7 @@ export async function withLock<T>(
     }
   }, TOUCH_MS);
   touch.unref();
-  process.once('exit', release);
+  const forget = atExit(release);
   const held = (): boolean => {
     if (contentOf(file) === mine) return true;
     return tryToTake(file, mine, next);
@@ -73,7 +74,7 @@ export async function withLock<T>(
     return await work(held);
   } finally {
     clearInterval(touch);
-    process.removeListener('exit', release);
+    forget();
     release();
   }
 }

@@ -6,6 +6,7 @@
 import { CommanderError } from 'commander';
 import { ChestMnistError, exitCodeOf, type ErrorParts } from '../base/errors';
 import { newProgram } from './program';
+import { tameSignals } from './signals';
 import { columnsOf, fit, wrap, wrapHelp } from './terminal/width';
 import { VERBS } from './verbs';
 
@@ -77,6 +78,7 @@ export async function run(argv: readonly string[]): Promise<void> {
 
 // Loaded by the tests, it runs what they ask for instead.
 if (require.main === module) {
+  tameSignals();
   // A reader that has left (`| head`), a terminal that was closed or a full disk behind `> file` must not end a run of
   // hours: what can no longer be printed is dropped.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

@@ -19,6 +19,7 @@ import type { RunRecord } from '../run/record';
 import { saveWeights } from '../weights';
 import { metadataOf } from '../weights/metadata';
 import type { TrainEvent } from './events';
+import type { Wishes } from './training-run';
 
 /** What all parts of a run in progress share. */
 export interface Session {
@@ -28,7 +29,7 @@ export interface Session {
   readonly dataset: Dataset;
   readonly trainer: Trainer;
   readonly emit: (event: TrainEvent) => void;
-  readonly signal: AbortSignal;
+  readonly wishes: Wishes;
 }
 
 export class Journal {
@@ -37,6 +38,8 @@ export class Journal {
   readonly history: EpochRow[];
   /** Weights of the best epoch. */
   best: StateDict | undefined;
+  /** Whether a checkpoint was asked for since the last one. */
+  isAsked = false;
   readonly #session: Session;
 
   constructor(session: Session, from?: Checkpoint) {
@@ -44,6 +47,7 @@ export class Journal {
     this.position = from?.position ?? { epoch: 1, ...UNTRAINED };
     this.history = [...(from?.history ?? [])];
     this.best = from?.best;
+    session.wishes.requests.on('checkpoint', () => (this.isAsked = true));
   }
 
   /** The fields of run.json. */
@@ -76,6 +80,10 @@ export class Journal {
       optimizer: await trainer.optimizerState(),
       best: this.best,
     });
+    if (!this.isAsked) return;
+    this.isAsked = false;
+    const { epoch, samples } = this.position;
+    emit({ type: 'note', text: `checkpoint written in epoch ${epoch} after ${samples} images` });
   }
 
   /** Adds a finished epoch and saves it; true when it is the best so far. */
