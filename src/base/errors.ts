@@ -100,23 +100,64 @@ export interface ErrorParts {
 const partOf = (code: ErrorCode) => (text: string) =>
   asInstalled(EXIT_CODES[code] === 4 ? printable(text) : oneLine(text));
 
+/** Flags of the command line (`batch-size`) that are options of the API, with their names there (`batchSize`). */
+const API_NAMES = new Map<string, string>();
+
+/** Makes errors name these options as the API does. */
+export function nameOptions(names: readonly string[]): void {
+  for (const name of names) {
+    API_NAMES.set(
+      name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+      name,
+    );
+  }
+}
+
+/**
+ * Every message in src/ names an option as the command line does, `--batch-size`; an error names it as the API does,
+ * `batchSize`, and the command line prints the flag. Commands and what is in quotes stay as they are. In `found`, which
+ * may hold any path, an option is only what a clause starts with.
+ */
+const COMMAND_OR_QUOTE = /chestmnist(?: (?:'[^']*'|"[^"]*"|[^\s'"]*[^\s'",;:.)]))+|'[^'\n]*'|"[^"\n]*"/;
+const OPTION = /--(?:no-)?([a-z]+(?:-[a-z]+)*)(?![\w-])/;
+const [ANYWHERE, AT_A_START] = ['(?<=^|[\\s(])', '(?<=^|; )'].map(
+  (before) => new RegExp(`${COMMAND_OR_QUOTE.source}|${before}${OPTION.source}`, 'g'),
+);
+const inApi = (text: string, where: RegExp): string =>
+  text.replace(where, (all, flag?: string) => API_NAMES.get(flag ?? '') ?? all);
+
 export class ChestMnistError extends Error {
   override readonly name = 'ChestMnistError';
+  /** One of the codes of ErrorCode. */
   readonly code: ErrorCode;
+  /** What was found. */
   readonly found: string;
+  /** What is needed instead. */
   readonly needed: string;
+  /** The next command or step. */
   readonly next: string;
   /** Only on ERR_CUDA_UNAVAILABLE. */
   readonly reason?: CudaUnavailableReason;
+  readonly #parts: ErrorParts;
 
   constructor(code: ErrorCode, parts: ErrorParts, options: { cause?: unknown; reason?: CudaUnavailableReason } = {}) {
     const [found, needed, next] = [parts.found, parts.needed, parts.next].map(partOf(code));
-    super(`${found}. Needed: ${needed}. Next: ${next}`, { cause: options.cause });
+    const api = { found: inApi(found, AT_A_START), needed: inApi(needed, ANYWHERE), next: inApi(next, ANYWHERE) };
+    super(`${api.found}. Needed: ${api.needed}. Next: ${api.next}`, { cause: options.cause });
     this.code = code;
-    this.found = found;
-    this.needed = needed;
-    this.next = next;
+    this.found = api.found;
+    this.needed = api.needed;
+    this.next = api.next;
+    this.#parts = { found, needed, next };
     if (options.reason !== undefined) this.reason = options.reason;
+  }
+
+  /**
+   * The parts with the options as flags, for the command line.
+   * @internal
+   */
+  static inFlags(error: ChestMnistError): ErrorParts {
+    return error.#parts;
   }
 }
 

@@ -23,6 +23,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { writeError, type NextStep } from './disk';
 import { isAbsent, kindOf } from './entry';
 import { ChestMnistError } from './errors';
+import { atExit } from './exit';
 
 const TOUCH_MS = 5_000;
 const STALE_MS = 60_000;
@@ -73,13 +74,13 @@ export async function withLock<T>(
     }
   }, TOUCH_MS);
   touch.unref();
-  process.once('exit', release);
+  const forget = atExit(release);
   const held = (): boolean => isMine() || tryToTake(file, mine, next);
   try {
     return await work(held);
   } finally {
     clearInterval(touch);
-    process.removeListener('exit', release);
+    forget();
     release();
   }
 }

@@ -3,6 +3,8 @@
  * (medmnist.ts), synthetic images (synthetic/).
  */
 import { basename } from 'node:path';
+import { ownSignal } from '../base/abort';
+import { ANY, checkArgument, checkFields, FUNCTION, OBJECT, rule, SIGNAL, TEXT, type Rule } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import { absolute } from '../base/folders';
 import { oneLine } from '../base/text';
@@ -23,8 +25,19 @@ export interface LoadOptions {
   counts?: Readonly<Record<SplitName, number>>;
   /** Called with the images done and their total while synthetic data are made. */
   onProgress?: (done: number, total?: number) => void;
+  /** Aborting it ends the work soon and rejects with its reason. */
   signal?: AbortSignal;
 }
+
+/** ANY: checked where the data are made or found. */
+const OPTIONS: Readonly<Record<keyof LoadOptions, Rule>> = {
+  size: ANY,
+  seed: ANY,
+  counts: OBJECT,
+  onProgress: FUNCTION,
+  signal: SIGNAL,
+};
+const SOURCE = rule(`${CHESTMNIST.name}, synthetic, or the path of an .npz file`, TEXT.is);
 
 /** Side of the images in pixels when no size is given. */
 const DEFAULT_SIZE = 28;
@@ -38,9 +51,12 @@ const DEFAULT_SIZE = 28;
  *   ERR_CONFIG.
  */
 export async function loadDataset(source: string, options: LoadOptions = {}): Promise<Dataset> {
-  options.signal?.throwIfAborted();
-  if (source === 'synthetic') return synthesizeAsync(options);
-  if (source === CHESTMNIST.name) return loadCatalogue(options.size ?? DEFAULT_SIZE, options.signal);
+  checkArgument('source', source, SOURCE);
+  checkFields('options', options, OPTIONS);
+  const signal = ownSignal(options.signal);
+  signal.throwIfAborted();
+  if (source === 'synthetic') return synthesizeAsync({ ...options, signal });
+  if (source === CHESTMNIST.name) return loadCatalogue(options.size ?? DEFAULT_SIZE, signal);
   if (!/[\\/.]/.test(source)) {
     throw new ChestMnistError('ERR_DATA_MISSING', {
       found: `no data set is called ${JSON.stringify(source)}`,
@@ -50,7 +66,7 @@ export async function loadDataset(source: string, options: LoadOptions = {}): Pr
   }
   const path = absolute(source);
   const splits = await readMedmnist(path);
-  const md5 = await hashFile(path, 'md5', options.signal);
+  const md5 = await hashFile(path, 'md5', signal);
   return datasetOf(basename(path).replace(/\.npz$/i, ''), path, md5, splits);
 }
 

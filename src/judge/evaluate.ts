@@ -7,16 +7,18 @@ import type { Dataset } from '../data/dataset';
 import { expandView } from '../data/expand';
 import { loadData } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
+import { ownSignal } from '../base/abort';
+import { ANY, checkArgument, checkFields, FUNCTION, integer, rule, SIGNAL, TEXT, type Rule } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import { computeMetrics, tuneThresholds } from '../metrics';
 import type { Metrics, ThresholdRule } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
-import { resolveOptions, show } from '../recipe/resolve';
+import { resolveOptions } from '../recipe/resolve';
 import { changesOf } from '../run/agree';
 import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
 import { hold, openModel, type Model } from './model';
 import { scoreSplit, type Scored } from './score';
-import { storedThresholds, thresholdsOf, type GivenThresholds } from './thresholds';
+import { storedThresholds, THRESHOLDS, thresholdsOf, type GivenThresholds } from './thresholds';
 import { shellWord } from '../base/shell';
 
 export interface EvaluateOptions {
@@ -41,9 +43,27 @@ export interface EvaluateOptions {
   batchSize?: number;
   /** Bootstrap resamples of the confidence intervals; default 0, none. */
   resamples?: number;
+  /** Called with the images done and their total while the split is predicted. */
   onProgress?: (done: number, total: number) => void;
+  /** Aborting it ends the work at the next batch and rejects with its reason. */
   signal?: AbortSignal;
 }
+
+/** What the options of evaluate and predict may be; ANY: as in training, checked by resolveOptions. */
+export const JUDGE_OPTIONS: Readonly<Record<keyof EvaluateOptions, Rule>> = {
+  split: rule('val or test', (value) => SCORED_SPLITS.includes(value as ScoredSplit)),
+  data: ANY,
+  size: ANY,
+  thresholds: THRESHOLDS,
+  limit: integer(1),
+  device: ANY,
+  threads: ANY,
+  batchSize: ANY,
+  resamples: ANY,
+  onProgress: FUNCTION,
+  signal: SIGNAL,
+};
+export const TARGET = rule('the path of a run directory or of a file of weights', TEXT.is);
 
 /** The predictions of one split, with their metrics. */
 export interface Evaluation extends Scored {
@@ -61,22 +81,24 @@ export interface Evaluation extends Scored {
  * ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those of loading the addon.
  */
 export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation> {
-  const { split = 'test', onProgress, signal } = options;
+  checkArgument('target', target, TARGET);
   const { device, threads, batchSize } = checkOptions(options);
+  const { split = 'test', onProgress } = options;
+  const signal = ownSignal(options.signal);
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
   const model = await openModel(target);
-  const dataset = await dataOf(model, target, options);
+  const dataset = await dataOf(model, target, { ...options, signal });
   const trainer = await hold(model, dataset.size, { device, threads });
   const cancel = (): void => trainer.cancel();
-  signal?.addEventListener('abort', cancel);
+  signal.addEventListener('abort', cancel);
   try {
     const score = async (name: ScoredSplit): Promise<Scored> => {
       const { images, truth, count, size } = dataset.splits[name];
       await trainer.loadSplit(name, expandView(images, count, size), truth);
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       const report = ({ samples }: { samples: number }): void => onProgress?.(samples, count);
       const scored = await scoreSplit(trainer, name, dataset.splits[name], batchSize, report);
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       return scored!;
     };
     const threshold = typeof rule === 'string' ? await tuned(rule, model, score) : rule;
@@ -86,19 +108,16 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
     const notes = await notesOf(model, dataset, options);
     return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics, notes };
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    signal.removeEventListener('abort', cancel);
     await trainer.dispose();
   }
 }
 
-/** Checks the split and the options shared with training, which have the same rules and defaults. */
-function checkOptions({ split = 'test', size, device, threads, batchSize }: EvaluateOptions): ResolvedOptions {
-  if (SCORED_SPLITS.includes(split)) return resolveOptions({ size, device, threads, batchSize });
-  throw new ChestMnistError('ERR_CONFIG', {
-    found: `split is ${show(split)}`,
-    needed: 'val or test',
-    next: 'choose one of them',
-  });
+/** Checks the options; those shared with training have the same rules and defaults. */
+function checkOptions(options: EvaluateOptions): ResolvedOptions {
+  checkFields('options', options, JUDGE_OPTIONS);
+  const { data, size, device, threads, batchSize, resamples } = options;
+  return resolveOptions({ data, size, device, threads, batchSize, resamples });
 }
 
 /** The thresholds stored in the run, otherwise tuned now. Both use only validation scores. */

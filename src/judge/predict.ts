@@ -4,8 +4,10 @@
  */
 import { resolveOptions } from '../recipe/resolve';
 import { expandView } from '../data/expand';
+import { ownSignal } from '../base/abort';
+import { checkArgument, checkFields, rule, TEXT, type Rule } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
-import type { EvaluateOptions } from './evaluate';
+import { JUDGE_OPTIONS, TARGET, type EvaluateOptions } from './evaluate';
 import { readImages } from '../data/pictures';
 import { decide, sigmoid } from '../metrics';
 import { hold, openModel } from './model';
@@ -34,6 +36,10 @@ export interface Prediction {
   notes: string[];
 }
 
+const INPUTS = rule('an array of paths', (value) => Array.isArray(value) && value.every(TEXT.is));
+const { thresholds, device, threads, batchSize, signal, size } = JUDGE_OPTIONS;
+const OPTIONS: Readonly<Record<keyof PredictOptions, Rule>> = { thresholds, device, threads, batchSize, signal, size };
+
 /**
  * Predicts PNG, JPEG, .npy ([H, W] or [N, H, W] uint8) and .npz (arrays `images` or `*_images`) files with `target`, a
  * run directory or a file of weights. Colour becomes gray, the central square is resized to the model's size. A rule
@@ -45,7 +51,10 @@ export async function predict(
   inputs: readonly string[],
   options: PredictOptions = {},
 ): Promise<Prediction> {
-  const { signal } = options;
+  checkArgument('target', target, TARGET);
+  checkArgument('inputs', inputs, INPUTS);
+  checkFields('options', options, OPTIONS);
+  const signal = ownSignal(options.signal);
   const { device, threads, batchSize, size } = resolveOptions({
     device: options.device,
     threads: options.threads,
@@ -74,23 +83,23 @@ export async function predict(
   const side = size ?? model.imageSize ?? 28;
   const files = [];
   for (const file of inputs) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     files.push(await readImages(file, side));
   }
   const images = files.flatMap((file) => file.names);
   const pixels = Buffer.concat(files.map((file) => file.images));
   const trainer = await hold(model, side, { device, threads });
   const cancel = (): void => trainer.cancel();
-  signal?.addEventListener('abort', cancel);
+  signal.addEventListener('abort', cancel);
   try {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const { logits, cancelled } = await trainer.predict({ images: expandView(pixels, images.length, side), batchSize });
-    if (cancelled) signal?.throwIfAborted();
+    if (cancelled) signal.throwIfAborted();
     const scores = sigmoid(logits);
     const decisions = decide(scores, labelCount, thresholds);
     return { labels: model.labels, images, scores, decisions, thresholds, notes: model.notes };
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    signal.removeEventListener('abort', cancel);
     await trainer.dispose();
   }
 }

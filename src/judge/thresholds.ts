@@ -2,6 +2,7 @@
  * Decision thresholds as a user gives them: numbers, a JSON file, or the name of a rule. All verbs read them here. Does
  * not load LibTorch. Not here: how a rule finds its thresholds (metrics/thresholds.ts).
  */
+import { isNumbers, rule } from '../base/arguments';
 import { readText } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
 import { expandHome } from '../base/folders';
@@ -10,6 +11,12 @@ import type { MetricsFile, ThresholdRule } from '../metrics/types';
 
 /** One for all labels, one per label, a rule tuned on the validation split, or the path of a JSON file of thresholds. */
 export type GivenThresholds = number | readonly number[] | ThresholdRule | (string & {});
+
+const isShare = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= 1;
+export const THRESHOLDS = rule(
+  'a number from 0 to 1, an array of them, a rule such as val-f1, or the path of a JSON file',
+  (value) => typeof value === 'string' || isShare(value) || (isNumbers(value) && Array.from(value).every(isShare)),
+);
 
 /** Thresholds as numbers, or the rule that finds them; text that is neither is a file. Throws ERR_CONFIG. */
 export async function thresholdsOf(given: GivenThresholds): Promise<number | number[] | ThresholdRule> {

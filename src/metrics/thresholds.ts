@@ -4,8 +4,18 @@
  * Candidates run from "nothing" (above the highest score) down. Among equally good cuts the highest threshold wins: it
  * predicts the fewest positives.
  */
+import { show } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
-import { checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
+import {
+  checkFinite,
+  checkInput,
+  checkNumbers,
+  checkProbabilities,
+  checkRows,
+  checkThresholds,
+  checkTruth,
+  DEFAULT_THRESHOLD,
+} from './check';
 import { cutPoints } from './curves';
 import type { CutPoints } from './curves';
 import type { Predictions, ThresholdRule } from './types';
@@ -19,10 +29,10 @@ const sensitivityOf = (rule: string): number => Number(SENSITIVITY.exec(rule)?.[
  */
 export function parseThresholdRule(text: string): ThresholdRule {
   if (text === 'val-f1' || text === 'val-youden') return text;
-  const sensitivity = sensitivityOf(text);
+  const sensitivity = typeof text === 'string' ? sensitivityOf(text) : NaN;
   if (sensitivity > 0 && sensitivity <= 1) return `val-sensitivity=${sensitivity}`;
   throw new ChestMnistError('ERR_CONFIG', {
-    found: `threshold rule ${JSON.stringify(text)}`,
+    found: `threshold rule ${show(text)}`,
     needed: 'val-f1, val-youden or val-sensitivity=S with S above 0 and at most 1',
     next: 'for example val-sensitivity=0.9',
   });
@@ -106,21 +116,34 @@ export function tuneThresholds(rule: ThresholdRule, input: Predictions): number[
   });
 }
 
-/** Indices of the labels that tuneThresholds leaves at 0.5, for lack of positives or negatives. */
+/**
+ * Indices of the labels that tuneThresholds leaves at 0.5, for lack of positives or negatives. Throws ERR_CONFIG for
+ * another rule, ERR_DATA_SHAPE for the truth.
+ */
 export function untunedLabels(rule: ThresholdRule, input: Pick<Predictions, 'truth' | 'labelCount'>): number[] {
+  parseThresholdRule(rule);
+  checkInput(input);
   const { truth, labelCount } = input;
+  checkTruth(truth, truth, 'truth', labelCount);
+  checkRows(truth, labelCount, 'truth');
   const positives = new Float64Array(labelCount);
   for (let i = 0; i < truth.length; i++) positives[i % labelCount] += truth[i];
   const count = truth.length / labelCount;
   return [...positives.keys()].filter((label) => !isTunable(rule, positives[label], count - positives[label]));
 }
 
-/** The decisions score > threshold (strict), [N, L] of 0 or 1. Throws ERR_CONFIG for wrong thresholds. */
+/**
+ * The decisions score > threshold (strict), [N, L] of 0 or 1. Throws ERR_CONFIG for wrong thresholds, ERR_DATA_SHAPE for
+ * scores that are no [N, L], ERR_DATA_CORRUPT for scores that are not finite.
+ */
 export function decide(
   scores: Float64Array | Float32Array,
   labelCount: number,
   threshold: number | ArrayLike<number> = DEFAULT_THRESHOLD,
 ): Uint8Array {
+  checkNumbers('scores', scores);
+  checkRows(scores, labelCount, 'scores');
+  checkFinite(scores, 'scores', labelCount);
   const thresholds = checkThresholds(threshold, labelCount);
   return Uint8Array.from(scores, (score, i) => Number(score > thresholds[i % labelCount]));
 }

@@ -4,6 +4,7 @@
  * protocol.
  */
 import { z } from 'zod';
+import { nameOptions } from '../base/errors';
 import { expandHome } from '../base/folders';
 import { MOST_THREADS } from '../base/processors';
 
@@ -273,3 +274,4 @@ export type TrainOptions = { [K in OptionName]?: z.input<OptionTable[K]['schema'
 export type ResolvedOptions = { [K in OptionName]: z.output<OptionTable[K]['schema']> };
 
 export const OPTION_NAMES = Object.keys(TRAIN_OPTIONS) as OptionName[];
+nameOptions(OPTION_NAMES);

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { show } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import { nearest } from '../base/nearest';
 import { defaultThreads } from '../base/processors';
@@ -25,21 +26,6 @@ const schema = z.strictObject(
   },
 );
 
-/** A value as an error shows it: short, and NaN stays NaN. */
-export function show(value: unknown): string {
-  const shown = typeof value === 'number' || value === undefined ? String(value) : (jsonOf(value) ?? typeof value);
-  return shown.length > 80 ? `${shown.slice(0, 77)}...` : shown;
-}
-
-/** Undefined for what JSON cannot hold: a function, a BigInt, a cycle, an array nested ten thousand deep. */
-function jsonOf(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
-}
-
 /** Fills in the defaults. Throws ERR_CONFIG, which names each wrong option, its value and what it needs. */
 export function resolveOptions(input: unknown): ResolvedOptions {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) {
@@ -54,23 +40,28 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   if (parsed.success) return parsed.data;
   const found: string[] = [];
   const needed: string[] = [];
+  const next: string[] = [];
   const faults = new Set(
     parsed.error.issues.flatMap((i) => (i.code === 'unrecognized_keys' ? i.keys : [String(i.path[0])])),
   );
   for (const name of faults) {
     if (Object.hasOwn(TRAIN_OPTIONS, name)) {
-      found.push(`${name} is ${show(given[name])}`);
-      needed.push(`${name}: ${TRAIN_OPTIONS[name as OptionName].needed}`);
+      const { flag, needed: what } = specOf(name as OptionName);
+      const word = flag.startsWith('--no-') ? name : flag.split(' ')[0];
+      found.push(`${word} is ${show(given[name])}`);
+      needed.push(`${word}: ${what}`);
+      next.push(`correct ${word}`);
     } else {
       const near = nearest(name, OPTION_NAMES);
       found.push(`unknown option ${show(name)}`);
       needed.push(near ? `perhaps ${near}` : 'an option of the training run');
+      next.push(`leave ${show(name)} out, or correct its name`);
     }
   }
   throw new ChestMnistError('ERR_CONFIG', {
     found: found.join('; '),
     needed: needed.join('; '),
-    next: 'see the options: npx chestmnist train --help',
+    next: next.join('; '),
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import os from 'node:os';
 import { z } from 'zod';
-import { readJson, writeJson } from '../base/json';
+import { readJson, writeJson, writeJsonNow } from '../base/json';
 import { version } from '../base/version';
 import type { DataFacts } from '../data/dataset';
 import { native } from '../engine/addon';
@@ -66,6 +66,8 @@ export interface RunRecord {
   /** The content of run.json for a run that ends like this. */
   ending(status: RunStatus, more: Partial<RunFile>): RunFile;
   write(file?: RunFile): Promise<void>;
+  /** Without waiting, for a process that exits. What cannot be written then stays as it is. */
+  writeNow(file: RunFile): void;
 }
 
 /** Writes run.json with status `running`. */
@@ -114,6 +116,7 @@ export async function startRunFile(
       ...more,
     }),
     write: (file = run) => writeJson(runFiles(directory).run, file),
+    writeNow: (file) => writeJsonNow(runFiles(directory).run, file),
   };
   await record.write();
   return record;

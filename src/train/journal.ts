@@ -23,6 +23,7 @@ import { writeSafetensors } from '../weights';
 import type { RunFile, RunRecord } from '../run/record';
 import { metadataOf } from '../weights/metadata';
 import type { TrainEvent } from './events';
+import type { Wishes } from './training-run';
 
 /** What all parts of a run in progress share. */
 export interface Session {
@@ -32,7 +33,7 @@ export interface Session {
   readonly dataset: Dataset;
   readonly trainer: Trainer;
   readonly emit: (event: TrainEvent) => void;
-  readonly signal: AbortSignal;
+  readonly wishes: Wishes;
 }
 
 export class Journal {
@@ -41,6 +42,8 @@ export class Journal {
   readonly history: EpochRow[];
   /** Weights of the best epoch. */
   best: StateDict | undefined;
+  /** Whether a checkpoint was asked for since the last one. */
+  isAsked = false;
   readonly #session: Session;
   readonly #from: Checkpoint | undefined;
   /** Names the run, in run.json and in its checkpoints. */
@@ -60,6 +63,7 @@ export class Journal {
     this.history = [...(from?.history ?? [])];
     this.#finished = this.history.length;
     this.best = from?.best;
+    session.wishes.requests.on('checkpoint', () => (this.isAsked = true));
   }
 
   /** The fields of run.json: as the other files, it never knows more than the checkpoint. */
@@ -102,6 +106,10 @@ export class Journal {
     this.#saved = options;
     this.#finished = this.history.length;
     if (isChanged) await writeConfig(directory, options);
+    if (!this.isAsked) return;
+    this.isAsked = false;
+    const { epoch, samples } = this.position;
+    emit({ type: 'note', text: `checkpoint written in epoch ${epoch} after ${samples} images` });
   }
 
   /** Adds a finished epoch and saves it; true when it is the best so far. */

@@ -5,13 +5,14 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { show } from '../base/arguments';
 import { exists } from '../base/atomic';
 import { shellWord } from '../base/shell';
 import { ChestMnistError } from '../base/errors';
 import type { DataFacts } from '../data/dataset';
 import type { Trainer } from '../engine/contract';
 import type { OptionName, ResolvedOptions, TrainOptions } from '../recipe/options';
-import { isFree, resolveOptions, sameOptions, show, threadsOf } from '../recipe/resolve';
+import { isFree, resolveOptions, sameOptions, threadsOf } from '../recipe/resolve';
 import { learningRate, milestoneEpochs } from '../recipe/schedule';
 import { checkAgreement, contradictionOf, isWhole } from '../run/agree';
 import { checkpointError, loadCheckpoint, peekFacts, type Checkpoint, type CheckpointFacts } from '../run/checkpoint';

@@ -3,6 +3,7 @@
  * The addon is not needed.
  */
 import path from 'node:path';
+import { checkArgument, OBJECT, rule, TEXT } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import { expandHome } from '../base/folders';
 import { outputAt } from '../base/output';
@@ -17,6 +18,12 @@ export { imagenetWeights } from './imagenet';
 export { readSafetensors, writeSafetensors } from './safetensors';
 export { recognise } from './state';
 
+const FILE = rule('the path of a file of weights', TEXT.is);
+const METADATA = rule(
+  'an object of strings',
+  (value) => OBJECT.is(value) && Object.values(value as object).every((text) => typeof text === 'string'),
+);
+
 /**
  * The state dict in a file, in the file's order: safetensors, or .pth as torch.save writes it since PyTorch 1.6 (a
  * state dict, or a dict with one under state_dict, model_state_dict, model or net; prefixes module. and _orig_mod.
@@ -25,6 +32,7 @@ export { recognise } from './state';
  * ERR_CONFIG when the file cannot be opened, ERR_WEIGHTS when it cannot be used.
  */
 export async function loadWeights(named: string): Promise<StateDict> {
+  checkArgument('file', named, FILE);
   const file = expandHome(named);
   // A safetensors header is JSON and follows its 8-byte length.
   const start = await withFile(file, (handle, size) => readBytes(handle, 0, Math.min(size, 9)));
@@ -39,6 +47,8 @@ export async function loadWeights(named: string): Promise<StateDict> {
  * entry.
  */
 export async function saveWeights(file: string, state: StateDict, metadata?: Record<string, string>): Promise<void> {
+  checkArgument('file', file, FILE);
+  if (metadata !== undefined) checkArgument('metadata', metadata, METADATA);
   switch (path.extname(file).toLowerCase()) {
     case '.safetensors':
       return (await outputAt(file, ['.safetensors'])).write((place) => writeSafetensors(place, state, metadata));

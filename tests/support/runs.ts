@@ -27,12 +27,11 @@ export function runsIn(folder: () => string) {
     expect(await history(run)).toEqual(await history(whole));
   }
 
-  /** Trains until `when` accepts an event, then sends `signal`, `times` times, or does what a function says. */
+  /** Trains until `when` accepts an event, then sends `signal`, or does what a function says. */
   async function interrupt(
     args: readonly string[],
     signal: NodeJS.Signals | ((pid: number) => Promise<void>),
     when: (event: Json) => boolean,
-    times = 1,
   ) {
     const { child, done } = start([MAIN, 'train', '--json', '--out', folder(), ...args]);
     let text = '';
@@ -44,10 +43,7 @@ export function runsIn(folder: () => string) {
       if (sent || !lines.filter(Boolean).some((line) => when(JSON.parse(line)))) return;
       sent = true;
       if (typeof signal === 'function') acted = signal(child.pid!);
-      else {
-        child.kill(signal);
-        for (let i = 1; i < times; i++) setTimeout(() => child.kill(signal), 100 * i);
-      }
+      else child.kill(signal);
     });
     const finished = await done;
     await acted;

@@ -39,7 +39,11 @@ export function showProgress(cli: Cli): Progress {
       if (event.type === 'epoch') watch.note(epochLine(event, epochs));
       if (event.type === 'stop') {
         watch.end();
-        watch.note(`stopped in epoch ${event.epoch} after ${event.samples} images; go on with\n  ${event.resume}`);
+        watch.note(
+          event.resume === null
+            ? 'stopped before the run directory was made: nothing to resume'
+            : `stopped in epoch ${event.epoch} after ${event.samples} images; go on with\n  ${event.resume}`,
+        );
       }
     },
   };

@@ -8,6 +8,7 @@ import { ChestMnistError } from '../../base/errors';
 import { outputAt } from '../../base/output';
 import { listed } from '../../base/text';
 import { cliOf, type Cli } from '../context';
+import { onSignals } from '../signals';
 import { missing, table, type Column } from '../terminal/table';
 import { cells, unbroken, wrap } from '../terminal/width';
 
@@ -168,11 +169,11 @@ async function fetchFile(cli: Cli, name: string, options: { size: string; out?: 
   cli.say(`${url}\n-> ${unbroken(path)}`);
   const progress = watchDownload(cli, file);
   const abort = new AbortController();
-  const interrupt = () => {
+  const stop = (): void => {
     progress.note('interrupted: what has arrived is kept, and the same command resumes it');
     abort.abort();
   };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const unlisten = onSignals({ stop });
   try {
     await download(url, path, {
       md5,
@@ -182,7 +183,7 @@ async function fetchFile(cli: Cli, name: string, options: { size: string; out?: 
     });
   } finally {
     progress.end();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    unlisten();
   }
   cli.result({ path, size, md5, url }, () => unbroken(path));
 }
