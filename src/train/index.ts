@@ -42,7 +42,8 @@ export function train(options: TrainOptions = {}, control: TrainControl = {}): T
   try {
     checkFields('the second argument', control, { signal: SIGNAL });
   } catch (error) {
-    return new TrainingRun(() => Promise.reject(error as Error));
+    const refused = error as ChestMnistError;
+    return new TrainingRun(() => Promise.reject(refused));
   }
   return new TrainingRun((emit, wishes) => start(options, emit, wishes), control.signal);
 }
