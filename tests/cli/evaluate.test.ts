@@ -217,7 +217,7 @@ describe('predict', () => {
     expect(stderr).toMatch(/^\/dev\/stdout \(pth, /);
   });
 
-  onPosix('a result that could not be printed is a failure', async () => {
+  onPosix('a result that could not be printed is a failure', () => {
     const full = process.platform === 'linux' ? '/dev/full' : '/dev/null';
     const metricsOf = ['metrics', path.join(run, 'predictions', 'test.npz'), '--json'];
     for (const args of [metricsOf, ['predict', run, path.join(folder(), 'a.png'), '--device', 'cpu']]) {

@@ -17,7 +17,7 @@ export async function chestmnist(args: readonly string[]): Promise<Finished> {
     stream.isTTY = false;
     const write = jest.spyOn(stream, 'write').mockImplementation((text, ...rest) => {
       out[name] += typeof text === 'string' ? text : Buffer.from(text).toString();
-      const told = rest.at(-1) as unknown;
+      const told = rest.at(-1) as (() => void) | string | undefined;
       if (typeof told === 'function') told();
       return true;
     });

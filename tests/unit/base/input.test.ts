@@ -28,7 +28,7 @@ onPosix('pipes and devices (not on Windows)', () => {
     await expect(readInput(at('pipe'))).rejects.toThrow('it is a pipe, and nothing writes to it');
     await expect(readInput('/dev/zero')).rejects.toThrow('it is a device');
     for (const read of [openRegular, (file: string) => hashFile(file, 'md5')]) {
-      await expect(read(at('pipe'))).rejects.toThrow('it is a pipe');
+      await expect(read(at('pipe'))).rejects.toThrow('it is a named pipe');
       await expect(read('/dev/zero')).rejects.toThrow('it is a device');
     }
   });
