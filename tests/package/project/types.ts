@@ -42,7 +42,7 @@ export function describe(event: TrainEvent): string {
     case 'epoch':
       return `${event.epoch} ${event.best}`;
     case 'stop':
-      return event.resume;
+      return event.resume ?? 'nothing to resume yet';
     case 'finish':
       return `${event.metrics.best_epoch}`;
   }
