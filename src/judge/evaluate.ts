@@ -13,18 +13,16 @@ import type { Metrics, ThresholdRule } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import { resolveOptions, show } from '../recipe/resolve';
 import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
-import { hold, openModel, type Model } from './model';
-import { scoreSplit, type Scored } from './score';
+import { assumptions, hold, openModel, type Model, type ModelOptions } from './model';
+import { checkLogits, scoreSplit, type Scored } from './score';
 import { thresholdsOf, type GivenThresholds } from './thresholds';
 import { shellWord } from '../base/shell';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends ModelOptions {
   /** Which split; default `test`. */
   split?: ScoredSplit;
   /** Data set name, .npz file or `synthetic`; default the run's own data. Needed for a file of weights. */
   data?: string;
-  /** Side of the images in pixels, for a known data set; default the model's. */
-  size?: number;
   /**
    * One for all labels (default 0.5), one per label, a rule tuned on the validation split, or the path of a JSON file
    * of thresholds.
@@ -51,6 +49,8 @@ export interface Evaluation extends Scored {
   /** L label names in column order; `label_0`, `label_1`, ... where neither the data nor the model has names. */
   labels: readonly string[];
   metrics: Metrics;
+  /** What the reader of the figures should know: what the weights did not state and was assumed. */
+  notes: string[];
 }
 
 /**
@@ -61,8 +61,8 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
   const { split = 'test', onProgress, signal } = options;
   const { device, threads, batchSize } = checkOptions(options);
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
-  const model = await openModel(target);
-  const dataset = await dataOf(model, target, options);
+  const model = await openModel(target, options);
+  const { dataset, notes } = await dataOf(model, target, options);
   const trainer = await hold(model, dataset.size, { device, threads });
   const cancel = (): void => trainer.cancel();
   signal?.addEventListener('abort', cancel);
@@ -74,13 +74,14 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
       const report = ({ samples }: { samples: number }): void => onProgress?.(samples, count);
       const scored = await scoreSplit(trainer, name, dataset.splits[name], batchSize, report);
       signal?.throwIfAborted();
+      checkLogits(scored!.logits, model.labels, target);
       return scored!;
     };
     const threshold = typeof rule === 'string' ? await tuned(rule, model, score) : rule;
     const scored = await score(split);
     const confidence = options.resamples ? { resamples: options.resamples } : undefined;
     const metrics = computeMetrics({ ...scored, threshold, confidence });
-    return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics };
+    return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics, notes };
   } finally {
     signal?.removeEventListener('abort', cancel);
     await trainer.dispose();
@@ -88,7 +89,8 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
 }
 
 /** Checks the split and the options shared with training, which have the same rules and defaults. */
-function checkOptions({ split = 'test', size, device, threads, batchSize }: EvaluateOptions): ResolvedOptions {
+function checkOptions(options: EvaluateOptions): ResolvedOptions {
+  const { split = 'test', size, device, threads, batchSize } = options;
   if (SCORED_SPLITS.includes(split)) return resolveOptions({ size, device, threads, batchSize });
   throw new ChestMnistError('ERR_CONFIG', {
     found: `split is ${show(split)}`,
@@ -102,7 +104,12 @@ async function tuned(rule: ThresholdRule, model: Model, score: (split: 'val') =>
   return model.run?.metrics?.tuned?.[rule]?.thresholds ?? tuneThresholds(rule, await score('val'));
 }
 
-async function dataOf(model: Model, target: string, options: EvaluateOptions): Promise<Dataset> {
+/** The data, and what was assumed of the model for them. */
+async function dataOf(
+  model: Model,
+  target: string,
+  options: EvaluateOptions,
+): Promise<{ dataset: Dataset; notes: string[] }> {
   const { split = 'test', limit, signal } = options;
   const config = model.run?.config;
   const data = options.data ?? config?.data;
@@ -117,7 +124,8 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
   const size = options.size ?? (data === 'chestmnist' || data === 'synthetic' ? model.imageSize : null);
   // The training split is not used: synthetic data have only one image in it.
   const limits = { train: 1, val: own?.limitVal, test: own?.limitTest };
-  const { dataset: all } = await loadData({ data, size, limits, signal });
+  const labelNames = options.labelNames ?? own?.labelNames;
+  const { dataset: all } = await loadData({ data, size, labelNames, limits, signal });
   const cut = limit === undefined ? all.splits[split] : limitSplit(all.splits[split], limit);
   const dataset = { ...all, splits: { ...all.splits, [split]: cut } };
   if (dataset.labels.length !== model.labels.length) {
@@ -127,5 +135,13 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
       next: 'evaluate it on data with its own labels',
     });
   }
-  return areUnnamed(dataset.labels) ? { ...dataset, labels: model.labels } : dataset;
+  const notes = [...model.notes, ...assumptions(target, model, dataset.size, dataset.labels)];
+  if (areUnnamed(dataset.labels)) return { dataset: { ...dataset, labels: model.labels }, notes };
+  const at = areUnnamed(model.labels) ? -1 : model.labels.findIndex((label, i) => label !== dataset.labels[i]);
+  if (at < 0) return { dataset, notes };
+  throw new ChestMnistError('ERR_WEIGHTS', {
+    found: `label ${at} of ${target} is ${model.labels[at]}, that of ${dataset.name} is ${dataset.labels[at]}`,
+    needed: 'the same labels in the same order: each column is compared with its own label',
+    next: 'evaluate it on data with its own labels, or name the labels of both with --label-names',
+  });
 }

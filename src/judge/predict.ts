@@ -8,16 +8,14 @@ import { ChestMnistError } from '../base/errors';
 import type { EvaluateOptions } from './evaluate';
 import { readImages } from '../data/pictures';
 import { decide, sigmoid } from '../metrics';
-import { hold, openModel } from './model';
+import { assumptions, hold, openModel, type ModelOptions } from './model';
+import { checkLogits } from './score';
 import { thresholdsOf } from './thresholds';
 
-export interface PredictOptions extends Pick<
+export type PredictOptions = Pick<
   EvaluateOptions,
-  'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal'
-> {
-  /** Side the images are resized to, in pixels; default the model's, or 28 for weights that do not record one. */
-  size?: number;
-}
+  'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal' | keyof ModelOptions
+>;
 
 export interface Prediction {
   /** L label names in column order. */
@@ -30,6 +28,8 @@ export interface Prediction {
   decisions: Uint8Array;
   /** One per label. */
   thresholds: number[];
+  /** What the reader should know: what the weights did not state and was assumed. */
+  notes: string[];
 }
 
 /**
@@ -58,7 +58,7 @@ export async function predict(
     });
   }
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
-  const model = await openModel(target);
+  const model = await openModel(target, options);
   const stored = typeof rule === 'string' ? model.run?.metrics?.tuned?.[rule]?.thresholds : rule;
   if (stored === undefined) {
     throw new ChestMnistError('ERR_CONFIG', {
@@ -84,8 +84,11 @@ export async function predict(
     signal?.throwIfAborted();
     const { logits, cancelled } = await trainer.predict({ images: expandView(pixels, images.length, side), batchSize });
     if (cancelled) signal?.throwIfAborted();
+    checkLogits(logits, model.labels, target);
     const scores = sigmoid(logits);
-    return { labels: model.labels, images, scores, decisions: decide(scores, labelCount, thresholds), thresholds };
+    const decisions = decide(scores, labelCount, thresholds);
+    const notes = [...model.notes, ...assumptions(target, model, side)];
+    return { labels: model.labels, images, scores, decisions, thresholds, notes };
   } finally {
     signal?.removeEventListener('abort', cancel);
     await trainer.dispose();

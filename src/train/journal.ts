@@ -16,7 +16,7 @@ import { writeConfig } from '../run/config';
 import { busy, removeLeftovers, runFiles } from '../run/directory';
 import { bestOf, writeHistory, type EpochRow } from '../run/history';
 import type { RunRecord } from '../run/record';
-import { saveWeights } from '../weights';
+import { writeWeights } from '../weights';
 import { metadataOf } from '../weights/metadata';
 import type { TrainEvent } from './events';
 
@@ -108,7 +108,8 @@ export class Journal {
   #writeWeights(file: string, weights: StateDict): Promise<void> {
     const { options, dataset } = this.#session;
     const { labels, size } = dataset;
-    return saveWeights(file, weights, metadataOf({ labels, imageSize: size, inputSize: options.resize ?? size }));
+    const facts = { labels, imageSize: size, inputSize: options.resize ?? size };
+    return writeWeights(file, weights, metadataOf(facts, options.stem));
   }
 }
 

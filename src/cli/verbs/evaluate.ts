@@ -7,7 +7,7 @@ import type { Evaluation } from '../../judge/evaluate';
 import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 
-const SHARED = ['data', 'size', 'device', 'threads'] as const;
+const SHARED = ['data', 'size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
@@ -43,6 +43,7 @@ export function register(program: Command): void {
       }>();
       const { split, thresholds, limit, resamples } = own;
       const evaluation = await evaluate(target, { ...readFlags(self, SHARED), split, thresholds, limit, resamples });
+      for (const note of evaluation.notes) cli.say(note);
       if (output !== undefined) await write(output, evaluation);
       cli.result(evaluation.metrics, (columns) => renderSummary(evaluation.metrics, evaluation.labels, columns));
     });

@@ -7,7 +7,7 @@ import type { Prediction } from '../../judge/predict';
 import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 
-const SHARED = ['device', 'threads'] as const;
+const SHARED = ['size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
@@ -33,6 +33,7 @@ export function register(program: Command): void {
       const cli = cliOf(self);
       const { thresholds, output } = self.opts<{ thresholds: string; output?: string }>();
       const prediction = await predict(target, inputs, { ...readFlags(self, SHARED), thresholds });
+      for (const note of prediction.notes) cli.say(note);
       const asJson = cli.json || output?.endsWith('.json') === true;
       const text = asJson ? JSON.stringify(documentOf(prediction), null, 2) : csvOf(prediction);
       if (output === undefined) return void process.stdout.write(`${text}\n`);
