@@ -5,9 +5,10 @@
  */
 import type { TensorDict } from './contents';
 import { unpickleAt, type PickleContext } from './pickle';
-import { Tensors, type Storage } from './unpickled';
+import { Storage, Tensors } from './unpickled';
 
-const MAGIC = 0x1950a86a20f9469cfc6cn;
+/** The integer that the first pickle is, as its bytes. */
+const MAGIC = Buffer.from('6cfc9c46f9206aa85019', 'hex');
 
 /** A pickle of something else than torch.save. */
 export class NotTorch extends Error {}
@@ -20,15 +21,17 @@ export function readLegacy(bytes: Uint8Array, context: PickleContext): TensorDic
     const { value, end } = unpickleAt(bytes, at, {
       ...context,
       persistent: (id) => {
-        const storage = context.persistent(id) as Storage;
-        storages.set(storage.key, storage);
-        return storage;
+        const value = context.persistent(id);
+        if (value instanceof Storage) storages.set(value.key, value);
+        return value;
       },
     });
     at = end;
     return value;
   };
-  if (next() !== MAGIC) throw new NotTorch('it is a pickle that torch.save did not write');
+  if (!Buffer.from(bytes.subarray(0, 32)).includes(MAGIC))
+    throw new NotTorch('it is a pickle that torch.save did not write');
+  next();
   next(); // the version of the layout, 1001 ever since
   const system = next();
   if (system instanceof Map && system.get('little_endian') === false) throw new Error('its byte order is big');

@@ -14,9 +14,6 @@ import { inPython, TORCH_LOAD, TORCH_LOAD_ALL } from './python';
 import { ITEM_BYTES, MAX_BYTES, isReadDtype } from './tensor';
 import { NoTensors, Tensors, TORCH_PICKLE, type Storage } from './unpickled';
 
-/** data.pkl of a resnet18 has 15 kB, with Adam's state 60 kB; arrays may lie beside them. */
-const MAX_PICKLE_BYTES = 2 ** 24;
-
 /** The records of a zip, below its one folder. */
 class Records {
   private readonly storages = new Map<string, Promise<Uint8Array>>();
@@ -43,7 +40,7 @@ class Records {
       if (order !== 'little') throw new Error(`its byte order is ${shown(order)}`);
     }
     this.sizeOf('data.pkl');
-    const pickle = await this.zip.read(`${this.prefix}data.pkl`, { maxBytes: MAX_PICKLE_BYTES });
+    const pickle = await this.zip.read(`${this.prefix}data.pkl`, { maxBytes: MAX_BYTES });
     return unpickle(pickle, context);
   }
 

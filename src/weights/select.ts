@@ -51,7 +51,7 @@ export function select(file: string, contents: Contents, key: string | undefined
   const ranked = [...candidates].sort((a, b) => rank(a) - rank(b));
   const chosen = key === undefined ? ranked[0] : ranked.find(({ label }) => isNamed(label, key));
   if (!chosen) {
-    if (key !== undefined) throw noKey(file, key, candidates);
+    if (key !== undefined) throw noKey(file, key, ranked);
     return asItIs(contents);
   }
   const { dict, prefix, trunk, head, rest, label } = chosen;

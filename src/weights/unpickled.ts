@@ -87,7 +87,9 @@ function storageType(type: unknown): StorageType | undefined {
     : undefined;
 }
 
-function persistent([tag, given, key, , count, view = null]: readonly unknown[]): Storage {
+function persistent([tag, given, key, , count, view = null]: readonly unknown[]): unknown {
+  // Before 1.6 a class of torch.nn came with its source.
+  if (tag === 'module' && given instanceof Opaque) return given;
   const type = storageType(given);
   const sound = tag === 'storage' && type && typeof key === 'string' && /^\d{1,20}$/.test(key) && view === null;
   if (!sound || elementCount([count]) === undefined) throw new Error('it describes a storage in an unknown form');
