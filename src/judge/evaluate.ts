@@ -16,18 +16,16 @@ import type { ResolvedOptions } from '../recipe/options';
 import { resolveOptions } from '../recipe/resolve';
 import { changesOf } from '../run/agree';
 import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
-import { hold, openModel, type Model } from './model';
-import { scoreSplit, type Scored } from './score';
+import { assumptions, hold, openModel, type Model, type ModelOptions } from './model';
+import { checkLogits, scoreSplit, type Scored } from './score';
 import { storedThresholds, THRESHOLDS, thresholdsOf, type GivenThresholds } from './thresholds';
 import { shellWord } from '../base/shell';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends ModelOptions {
   /** Which split; default `test`. */
   split?: ScoredSplit;
   /** Data set name, .npz file or `synthetic`; default the run's own data. Needed for a file of weights. */
   data?: string;
-  /** Side of the images in pixels, for a known data set; default the model's. */
-  size?: number;
   /**
    * One for all labels (default 0.5), one per label, a rule tuned on the validation split, or the path of a JSON file
    * of thresholds.
@@ -54,6 +52,9 @@ export const JUDGE_OPTIONS: Readonly<Record<keyof EvaluateOptions, Rule>> = {
   split: rule('val or test', (value) => SCORED_SPLITS.includes(value as ScoredSplit)),
   data: ANY,
   size: ANY,
+  resize: ANY,
+  labelNames: ANY,
+  weightsKey: ANY,
   thresholds: THRESHOLDS,
   limit: integer(1),
   device: ANY,
@@ -72,7 +73,7 @@ export interface Evaluation extends Scored {
   /** L label names in column order; `label_0`, `label_1`, ... where neither the data nor the model has names. */
   labels: readonly string[];
   metrics: Metrics;
-  /** What the reader of the figures should know: weights or data that changed since the run was trained. */
+  /** What the reader of the figures should know: what the weights did not state and was assumed. */
   notes: string[];
 }
 
@@ -86,8 +87,8 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
   const { split = 'test', onProgress } = options;
   const signal = ownSignal(options.signal);
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
-  const model = await openModel(target);
-  const dataset = await dataOf(model, target, { ...options, signal });
+  const model = await openModel(target, options);
+  const { dataset, notes } = await dataOf(model, target, { ...options, signal });
   const trainer = await hold(model, dataset.size, { device, threads });
   const cancel = (): void => trainer.cancel();
   signal.addEventListener('abort', cancel);
@@ -99,13 +100,13 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
       const report = ({ samples }: { samples: number }): void => onProgress?.(samples, count);
       const scored = await scoreSplit(trainer, name, dataset.splits[name], batchSize, report);
       signal.throwIfAborted();
+      checkLogits(scored!.logits, model.labels, target);
       return scored!;
     };
     const threshold = typeof rule === 'string' ? await tuned(rule, model, score) : rule;
     const scored = await score(split);
     const confidence = options.resamples ? { resamples: options.resamples } : undefined;
     const metrics = computeMetrics({ ...scored, threshold, confidence });
-    const notes = await notesOf(model, dataset, options);
     return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics, notes };
   } finally {
     signal.removeEventListener('abort', cancel);
@@ -126,12 +127,18 @@ async function tuned(rule: ThresholdRule, model: Model, score: (split: 'val') =>
 }
 
 /** Data that the user names are compared with the run's only where they are in the same place. */
-async function notesOf({ run, notes }: Model, dataset: Dataset, { data }: EvaluateOptions): Promise<string[]> {
-  const isOwn = run && (data === undefined || dataset.path === run.config.data || data === run.config.data);
-  return isOwn ? changesOf(run.directory, run.record, dataset) : notes;
+async function changesIn({ run }: Model, dataset: Dataset, { data }: EvaluateOptions): Promise<string[]> {
+  if (!run) return [];
+  const isOwn = data === undefined || dataset.path === run.config.data || data === run.config.data;
+  return isOwn ? changesOf(run.directory, run.record, dataset) : run.changes;
 }
 
-async function dataOf(model: Model, target: string, options: EvaluateOptions): Promise<Dataset> {
+/** The data, and what was assumed of the model for them. */
+async function dataOf(
+  model: Model,
+  target: string,
+  options: EvaluateOptions,
+): Promise<{ dataset: Dataset; notes: string[] }> {
   const { split = 'test', limit, signal } = options;
   const config = model.run?.config;
   const data = options.data ?? config?.data;
@@ -146,7 +153,8 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
   const size = options.size ?? (data === 'chestmnist' || data === 'synthetic' ? model.imageSize : null);
   // The training split is not used: synthetic data have only one image in it.
   const limits = { train: 1, val: own?.limitVal, test: own?.limitTest };
-  const { dataset: all } = await loadData({ data, size, limits, signal });
+  const labelNames = options.labelNames ?? own?.labelNames;
+  const { dataset: all } = await loadData({ data, size, labelNames, limits, signal });
   const cut = limit === undefined ? all.splits[split] : limitSplit(all.splits[split], limit);
   const dataset = { ...all, splits: { ...all.splits, [split]: cut } };
   if (dataset.labels.length !== model.labels.length) {
@@ -156,5 +164,17 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
       next: 'evaluate it on data with its own labels',
     });
   }
-  return own || areUnnamed(dataset.labels) ? { ...dataset, labels: model.labels } : dataset;
+  const notes = [
+    ...model.notes,
+    ...(await changesIn(model, dataset, options)),
+    ...assumptions(target, model, dataset.size, dataset.labels),
+  ];
+  if (areUnnamed(dataset.labels)) return { dataset: { ...dataset, labels: model.labels }, notes };
+  const at = areUnnamed(model.labels) ? -1 : model.labels.findIndex((label, i) => label !== dataset.labels[i]);
+  if (at < 0) return { dataset, notes };
+  throw new ChestMnistError('ERR_WEIGHTS', {
+    found: `label ${at} of ${target} is ${model.labels[at]}, that of ${dataset.name} is ${dataset.labels[at]}`,
+    needed: 'the same labels in the same order: each column is compared with its own label',
+    next: 'evaluate it on data with its own labels, or name the labels of both with --label-names',
+  });
 }

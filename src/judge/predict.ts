@@ -10,16 +10,14 @@ import { ChestMnistError } from '../base/errors';
 import { JUDGE_OPTIONS, TARGET, type EvaluateOptions } from './evaluate';
 import { readImages } from '../data/pictures';
 import { decide, sigmoid } from '../metrics';
-import { hold, openModel } from './model';
+import { assumptions, hold, openModel, type ModelOptions } from './model';
+import { checkLogits } from './score';
 import { storedThresholds, thresholdsOf } from './thresholds';
 
-export interface PredictOptions extends Pick<
+export type PredictOptions = Pick<
   EvaluateOptions,
-  'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal'
-> {
-  /** Side the images are resized to, in pixels; default the model's, or 28 for weights that do not record one. */
-  size?: number;
-}
+  'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal' | keyof ModelOptions
+>;
 
 export interface Prediction {
   /** L label names in column order. */
@@ -32,13 +30,14 @@ export interface Prediction {
   decisions: Uint8Array;
   /** One per label. */
   thresholds: number[];
-  /** What the reader should know: weights that changed since the run was trained. */
+  /** What the reader should know: what the weights did not state and was assumed. */
   notes: string[];
 }
 
 const INPUTS = rule('an array of paths', (value) => Array.isArray(value) && value.every(TEXT.is));
-const { thresholds, device, threads, batchSize, signal, size } = JUDGE_OPTIONS;
-const OPTIONS: Readonly<Record<keyof PredictOptions, Rule>> = { thresholds, device, threads, batchSize, signal, size };
+const { thresholds, device, threads, batchSize, signal, size, resize, labelNames, weightsKey } = JUDGE_OPTIONS;
+const JUDGED = { thresholds, device, threads, batchSize, signal };
+const OPTIONS: Readonly<Record<keyof PredictOptions, Rule>> = { ...JUDGED, size, resize, labelNames, weightsKey };
 
 /**
  * Predicts PNG, JPEG, .npy ([H, W] or [N, H, W] uint8) and .npz (arrays `images` or `*_images`) files with `target`, a
@@ -69,7 +68,7 @@ export async function predict(
     });
   }
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
-  const model = await openModel(target);
+  const model = await openModel(target, options);
   const stored = typeof rule === 'string' ? storedThresholds(model.run?.metrics, rule) : rule;
   if (stored === undefined) {
     throw new ChestMnistError('ERR_CONFIG', {
@@ -95,9 +94,11 @@ export async function predict(
     signal.throwIfAborted();
     const { logits, cancelled } = await trainer.predict({ images: expandView(pixels, images.length, side), batchSize });
     if (cancelled) signal.throwIfAborted();
+    checkLogits(logits, model.labels, target);
     const scores = sigmoid(logits);
     const decisions = decide(scores, labelCount, thresholds);
-    return { labels: model.labels, images, scores, decisions, thresholds, notes: model.notes };
+    const notes = [...model.notes, ...(model.run?.changes ?? []), ...assumptions(target, model, side)];
+    return { labels: model.labels, images, scores, decisions, thresholds, notes };
   } finally {
     signal.removeEventListener('abort', cancel);
     await trainer.dispose();

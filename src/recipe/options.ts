@@ -55,7 +55,7 @@ export const TRAIN_OPTIONS = {
     flag: '--size <pixels>',
     schema: orNull(side),
     needed: SIDE,
-    help: 'which size of a known data set (28 unless --data is a file)',
+    help: 'side of the images: which size of a known data set (28 unless --data is a file)',
   }),
   /** Side the network sees after nearest resizing, in pixels. */
   resize: option({
@@ -128,6 +128,13 @@ export const TRAIN_OPTIONS = {
     schema: orNull(place),
     needed: 'a .safetensors or .pth file, or imagenet',
     help: 'initial weights: a file, or imagenet',
+  }),
+  /** Which of several networks in the file of `weights`, for example `ema`. */
+  weightsKey: option({
+    flag: '--weights-key <name>',
+    schema: orNull(text),
+    needed: 'the name of a network in the file of weights, such as ema',
+    help: 'which of several networks in a file of weights, such as ema',
   }),
   device: option({
     flag: '--device <name>',

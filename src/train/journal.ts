@@ -150,7 +150,8 @@ export class Journal {
   #writeWeights(file: string, weights: StateDict): Promise<void> {
     const { options, dataset } = this.#session;
     const { labels, size } = dataset;
-    return writeSafetensors(file, weights, metadataOf({ labels, imageSize: size, inputSize: options.resize ?? size }));
+    const facts = { labels, imageSize: size, inputSize: options.resize ?? size };
+    return writeSafetensors(file, weights, metadataOf(facts, options.stem));
   }
 }
 

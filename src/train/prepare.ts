@@ -2,6 +2,7 @@
  * Loads the data of a run and makes a trainer with its weights. Everything that can be refused is refused here, before
  * anything is created. Not here: the options (plan.ts), the run itself (index.ts).
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Dataset } from '../data/dataset';
 import { checkBatch, factsOf, loadData, sourceOf } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
@@ -12,7 +13,8 @@ import { resolveDevice } from '../engine/device';
 import { trainerOf } from '../engine/trainer';
 import type { ResolvedOptions } from '../recipe/options';
 import { checkOutput } from '../run/create';
-import { fitHead, imagenetWeights, loadWeights } from '../weights';
+import { fitHead, imagenetWeights, openWeights } from '../weights';
+import { factsIn } from '../weights/metadata';
 import type { TrainEvent } from './events';
 import { checkSameData, restore, roundingNote, type Plan, type Resumed } from './plan';
 
@@ -58,7 +60,7 @@ export async function prepare(
       if (rounding !== undefined) notes.push(rounding);
       await restore(trainer, resumed.checkpoint);
     } else if (options.weights !== null) {
-      notes.push(...(await startFrom(trainer, options.weights, { signal, onProgress })));
+      notes.push(...(await startFrom(trainer, options, dataset, { signal, onProgress })));
     }
     if (device.startsWith('cuda') && trainer.execution === 'plain' && !options.exact) notes.push(noGraphs());
     signal.throwIfAborted();
@@ -69,16 +71,29 @@ export async function prepare(
   }
 }
 
-/** Loads `--weights` (a file, or imagenet) into a fresh trainer; returns what was replaced. */
+/** Loads `--weights` (a file, or imagenet) into a fresh trainer; returns what the user should know of them. */
 async function startFrom(
   trainer: Trainer,
-  weights: string,
+  { weights, weightsKey, resize }: ResolvedOptions,
+  dataset: Dataset,
   options: { signal: AbortSignal; onProgress: (done: number, total?: number) => void },
 ): Promise<string[]> {
-  const loaded = weights === 'imagenet' ? await imagenetWeights(options) : await loadWeights(weights);
-  const { state, notes } = fitHead(loaded, await trainer.stateDict());
+  const expected = await trainer.stateDict();
+  if (weights === 'imagenet' || weights === null) {
+    const { state, notes } = fitHead(await imagenetWeights(options), expected);
+    await trainer.loadStateDict(state);
+    return notes;
+  }
+  const opened = await openWeights(weights, weightsKey ?? undefined);
+  const { state, notes, keptHead } = fitHead(opened.state, expected, opened.source);
   await trainer.loadStateDict(state);
-  return notes;
+  const { inputSize, labels } = factsIn(opened.metadata, dataset.labels.length);
+  const side = resize ?? dataset.size;
+  if (inputSize !== null && inputSize !== side)
+    notes.push(`${weights} was trained on an input of ${inputSize} px, this run has ${side}`);
+  if (keptHead && labels && !areUnnamed(dataset.labels) && !isDeepStrictEqual(labels, [...dataset.labels]))
+    notes.push(`the head of ${weights} predicts ${labels.join(', ')}; it is kept for ${dataset.labels.join(', ')}`);
+  return [...opened.notes, ...notes];
 }
 
 const noGraphs = (): string =>

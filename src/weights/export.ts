@@ -5,10 +5,12 @@ import { stat } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
 import { outputAt } from '../base/output';
 import type { StateDict, Stem } from '../engine/contract';
+import { metadataOf } from './metadata';
 import { writeOnnx } from './onnx';
 import { writePth } from './pth-writer';
 import { writeSafetensors } from './safetensors';
 import { recognise } from './state';
+import { checkValues } from './values';
 
 export type ExportFormat = 'safetensors' | 'pth' | 'onnx';
 
@@ -38,8 +40,9 @@ export interface Exported {
 }
 
 /**
- * Writes `source` to `output`, atomically. safetensors and onnx carry the label names and sizes in their metadata.
- * ERR_CONFIG for the extension of another format; ERR_OUTPUT when the file exists (without `force`), ERR_OUTPUT or ERR_DISK when it cannot be written, ERR_WEIGHTS when
+ * Writes `source` to `output`, atomically. Every format carries the label names, the sizes and the stem in its metadata.
+ * ERR_CONFIG for the extension of another format; ERR_OUTPUT when the file exists (without `force`), ERR_OUTPUT or
+ * ERR_DISK when it cannot be written, ERR_WEIGHTS when a value is not finite or
  * the state dict is not a resnet18's.
  */
 export async function exportWeights(
@@ -55,22 +58,20 @@ export async function exportWeights(
     });
   }
   const { stem, state } = recognise(source.state);
-  const { labels, imageSize, inputSize } = source;
+  checkValues(state, 'the weights to export');
+  const { labels, inputSize } = source;
+  const metadata = metadataOf(source, stem);
   let bytes = 0;
   await output.write(async (file) => {
     switch (options.format) {
       case 'safetensors':
-        await writeSafetensors(file, state, {
-          labels: JSON.stringify(labels),
-          ...(imageSize !== null && { image_size: String(imageSize) }),
-          ...(inputSize !== null && { input_size: String(inputSize) }),
-        });
+        await writeSafetensors(file, state, metadata);
         break;
       case 'pth':
-        await writePth(file, state);
+        await writePth(file, state, metadata);
         break;
       case 'onnx':
-        await writeOnnx(file, state, { labels, inputSize: inputSize ?? undefined });
+        await writeOnnx(file, state, { metadata, inputSize: inputSize ?? undefined });
         break;
     }
     bytes = (await stat(file)).size;

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { download, type DownloadOptions } from '../base/download';
 import { expandHome, homeFolder, toWriteTo } from '../base/folders';
 import type { StateDict } from '../engine/contract';
-import { readPth } from './pth';
+import { openWeights } from './open';
 
 /** A file of published weights. */
 export interface PublishedWeights {
@@ -51,5 +51,5 @@ export async function fetchWeights(weights: PublishedWeights, options: FetchOpti
  * Errors as fetchWeights.
  */
 export async function imagenetWeights(options: FetchOptions = {}): Promise<StateDict> {
-  return readPth(await fetchWeights(IMAGENET1K_V1, options));
+  return (await openWeights(await fetchWeights(IMAGENET1K_V1, options))).state;
 }

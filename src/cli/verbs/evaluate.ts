@@ -8,7 +8,7 @@ import { writeJson } from '../../base/json';
 import { cliOf } from '../context';
 import { addFlags, numberOf, readFlags } from '../flags';
 
-const SHARED = ['data', 'size', 'device', 'threads'] as const;
+const SHARED = ['data', 'size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:

@@ -10,7 +10,7 @@ import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 import { unbroken } from '../terminal/width';
 
-const SHARED = ['device', 'threads'] as const;
+const SHARED = ['size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:

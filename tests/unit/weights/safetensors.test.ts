@@ -32,7 +32,8 @@ const tensor = (begin: number, end: number, shape: unknown = [(end - begin) / 4]
 
 describe('reading what Python wrote', () => {
   it.each(['views', 'dtypes'] as const)('%s.safetensors has the values torch reads', async (name) => {
-    const state = await loadWeights(fixture(`${name}.safetensors`));
+    // With values that are not finite, which only loadWeights refuses.
+    const { state } = await readSafetensors(fixture(`${name}.safetensors`));
     expect(byName(described(state))).toEqual(byName(withOneNan(expected[name])));
   });
 
