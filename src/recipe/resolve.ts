@@ -13,6 +13,7 @@ import {
   type OptionTable,
   type ResolvedOptions,
 } from './options';
+import { lastLearningRate } from './schedule';
 
 /** A row of the table, including the fields that not every option has. */
 const specOf = (name: OptionName): OptionSpec => TRAIN_OPTIONS[name];
@@ -49,7 +50,7 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   }
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withFiniteRates(parsed.data);
   const found: string[] = [];
   const needed: string[] = [];
   const faults = new Set(
@@ -69,6 +70,17 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     found: found.join('; '),
     needed: needed.join('; '),
     next: 'see the options: npx chestmnist train --help',
+  });
+}
+
+/** Each number may be sound, and their product infinite some epochs later. */
+function withFiniteRates(options: ResolvedOptions): ResolvedOptions {
+  const last = lastLearningRate(options);
+  if (Number.isFinite(last)) return options;
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `the learning rate of epoch ${options.epochs} is ${last}: lr is ${options.lr}, gamma is ${options.gamma}`,
+    needed: 'learning rates that stay finite',
+    next: 'use a lower gamma or fewer milestones',
   });
 }
 
