@@ -16,6 +16,7 @@ import {
   type OptionTable,
   type ResolvedOptions,
 } from './options';
+import { lastLearningRate } from './schedule';
 
 /** A row of the table, including the fields that not every option has. */
 const specOf = (name: OptionName): OptionSpec => TRAIN_OPTIONS[name];
@@ -37,7 +38,7 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   }
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withFiniteRates(parsed.data);
   const found: string[] = [];
   const needed: string[] = [];
   const next: string[] = [];
@@ -62,6 +63,17 @@ export function resolveOptions(input: unknown): ResolvedOptions {
     found: found.join('; '),
     needed: needed.join('; '),
     next: next.join('; '),
+  });
+}
+
+/** Each number may be sound, and their product infinite some epochs later. */
+function withFiniteRates(options: ResolvedOptions): ResolvedOptions {
+  const last = lastLearningRate(options);
+  if (Number.isFinite(last)) return options;
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `the learning rate of epoch ${options.epochs} is ${last}: lr is ${options.lr}, gamma is ${options.gamma}`,
+    needed: 'learning rates that stay finite',
+    next: 'use a lower gamma or fewer milestones',
   });
 }
 

@@ -2,7 +2,6 @@
  * Loads the data of a run and makes a trainer with its weights. Everything that can be refused is refused here, before
  * anything is created. Not here: the options (plan.ts), the run itself (index.ts).
  */
-import { isDeepStrictEqual } from 'node:util';
 import type { Dataset } from '../data/dataset';
 import { checkBatch, factsOf, loadData, sourceOf } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
@@ -91,8 +90,12 @@ async function startFrom(
   const side = resize ?? dataset.size;
   if (inputSize !== null && inputSize !== side)
     notes.push(`${weights} was trained on an input of ${inputSize} px, this run has ${side}`);
-  if (keptHead && labels && !areUnnamed(dataset.labels) && !isDeepStrictEqual(labels, [...dataset.labels]))
-    notes.push(`the head of ${weights} predicts ${labels.join(', ')}; it is kept for ${dataset.labels.join(', ')}`);
+  const at =
+    keptHead && labels && !areUnnamed(dataset.labels) ? labels.findIndex((l, i) => l !== dataset.labels[i]) : -1;
+  if (at >= 0) {
+    const names = `label ${at} of ${weights} is ${labels![at]}, here it is ${dataset.labels[at]}`;
+    notes.push(`${names}: the head that was trained for other labels is kept`);
+  }
   return [...opened.notes, ...notes];
 }
 

@@ -29,7 +29,7 @@ export async function openWeights(file: string, key?: string): Promise<Opened> {
   // A safetensors header is JSON and follows its 8-byte length.
   const start = await withFile(file, (handle, size) => readBytes(handle, 0, Math.min(size, 9)));
   const use = (contents: Contents): Promise<Opened> => opened(file, contents, key);
-  return start[8] === 0x7b && start[0] !== 0x80 ? use(await safetensorsContents(file)) : withPth(file, use);
+  return start[8] === 0x7b ? use(await safetensorsContents(file)) : withPth(file, use);
 }
 
 async function opened(file: string, contents: Contents, key: string | undefined): Promise<Opened> {

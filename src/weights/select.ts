@@ -73,7 +73,7 @@ export function select(file: string, contents: Contents, key: string | undefined
   const own = near.filter(
     ([name]) => isLayer(name) || (!BESIDE.test(name) && (name.startsWith(prefix) || layers.has(top(name)))),
   );
-  const outside = rest.filter((entry) => !own.includes(entry) && !/(^|\.)n_averaged$/.test(entry[0]));
+  const outside = near.filter((entry) => !own.includes(entry) && !/(^|\.)n_averaged$/.test(entry[0]));
   if (outside.length > 0) notes.push(`${file}: left out, since they are not of the network: ${listed(outside)}`);
   return {
     ...{ tensors: [...trunk, ...head, ...own], beyond: own.map(([name]) => name), notes },

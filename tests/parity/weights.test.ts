@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Stem } from '../../src/engine/contract';
-import { fitHead, loadWeights, recognise, saveWeights } from '../../src/weights';
+import { fitHead, loadWeights, openWeights, recognise, saveWeights } from '../../src/weights';
 import { resnet18State } from '../../src/weights/state';
 import { exportWeights } from '../../src/weights/export';
 import { describeWithPython, runReference, testWith } from '../support/reference';
@@ -61,6 +61,29 @@ print(json.dumps(read))`,
       folder,
     );
     expect(read).toEqual(truth);
+  });
+
+  it('our .pth states its facts, where torch.load and load_state_dict pass over them and torch.save keeps them', async () => {
+    const state = await loadWeights(at('cifar.pth'));
+    const source = { state, labels: ['ä', 'b'], imageSize: 28, inputSize: 56 };
+    await exportWeights(source, { format: 'pth', output: at('stated.pth') });
+    const read = await runReference(
+      `${PRELUDE}
+file = f"{sys.argv[1]}/stated.pth"
+state = torch.load(file, weights_only=True)
+model = resnet18("cifar", 14)
+model.load_state_dict(state, strict=True)
+assert list(state) == list(model.state_dict())
+torch.nn.DataParallel(model).module.load_state_dict(state, strict=True)
+torch.save({"state_dict": state}, f"{sys.argv[1]}/kept.pth")
+torch.save(state, f"{sys.argv[1]}/kept-legacy.pth", _use_new_zipfile_serialization=False)
+print(json.dumps([digests(model.state_dict()), state._metadata[""]["chestmnist"]]))`,
+      folder,
+    );
+    const facts = { stem: 'cifar', labels: '["ä","b"]', image_size: '28', input_size: '56' };
+    expect(read).toEqual([truth.cifar, facts]);
+    for (const name of ['stated.pth', 'kept.pth', 'kept-legacy.pth'])
+      expect((await openWeights(at(name))).metadata).toEqual(facts);
   });
 
   testWith('safetensors')('our .safetensors loads in Python with strict, bit for bit', async () => {
@@ -164,7 +187,8 @@ print(json.dumps(reports))`,
         for (const one of report.distances as number[]) expect(one).toBeLessThan(FACTOR * (report.torch as number));
         expect(report.input).toEqual(['input', 'tensor(float)', ['N', 3, inputSize ?? 'H', inputSize ?? 'W']]);
         expect(report.output).toEqual(['logits', 'tensor(float)', ['N', 14]]);
-        expect(report.metadata).toMatchObject({ stem, labels: JSON.stringify(labels) });
+        expect(report.metadata).toMatchObject({ stem, labels: JSON.stringify(labels), image_size: '28' });
+        expect((report.metadata as Record<string, string>).input_size).toBe(inputSize === null ? undefined : '28');
       });
     },
   );

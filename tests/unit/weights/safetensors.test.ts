@@ -68,6 +68,17 @@ describe('writing', () => {
     }
   });
 
+  it('is told from a pickle, which begins with 0x80, by its header alone', async () => {
+    const file = temporary('0x80.safetensors');
+    let first = 0;
+    for (let length = 0; length < 256 && first !== 0x80; length++) {
+      await saveWeights(file, state, { text: 'x'.repeat(length) });
+      first = readFileSync(file)[0];
+    }
+    expect(first).toBe(0x80);
+    expect(await loadWeights(file)).toHaveLength(state.length);
+  });
+
   it('replaces a file whole and leaves nothing beside it', async () => {
     const folder = temporary('replace');
     mkdirSync(folder);
