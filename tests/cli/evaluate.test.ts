@@ -291,7 +291,7 @@ describe('predict', () => {
         '--config',
         '/dev/stdin',
       ]);
-      expect(shell.stderr.toString()).toContain('found   epochs is 0');
+      expect(shell.stderr.toString()).toContain('found   --epochs is 0');
     });
   });
 

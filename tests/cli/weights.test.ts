@@ -16,7 +16,7 @@ import {
 } from '../../src/index';
 import { order } from '../../src/recipe/order';
 import { expandView } from '../../src/data/expand';
-import { readSafetensors, writeWeights } from '../../src/weights';
+import { readSafetensors, writeSafetensors } from '../../src/weights';
 import { scratch, type Json } from '../support/chestmnist';
 import { chestmnist } from '../support/in-process';
 import { npy, npz } from '../support/npz';
@@ -213,7 +213,7 @@ describe('what cannot be used', () => {
     expect(await readdir(folder())).toEqual(before);
     // As another tool writes it.
     const file = at('bad.safetensors');
-    await writeWeights(file, bad);
+    await writeSafetensors(file, bad);
     await refusedBy(file, 'ERR_WEIGHTS', found);
     await failure('ERR_WEIGHTS', () => loadWeights(file));
   });

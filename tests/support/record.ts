@@ -1,3 +1,7 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { exists } from '../../src/base/atomic';
+import { runFiles, SCORED_SPLITS } from '../../src/run/directory';
 import type { RunFile } from '../../src/run/record';
 
 /** run.json of a finished run. */
@@ -14,3 +18,12 @@ export const RECORD: RunFile = {
   ...{ started: '2026-01-02T03:04:05.000Z', resumed: [], ended: '2026-01-02T03:05:05.000Z', seconds: 60 },
   ...{ peak_rss_bytes: null, argv: ['node', 'chestmnist'], best_epoch: 2, epochs: 3 },
 };
+
+/** Puts an empty file where a finished run has one and `directory` does not, for tests that look only whether it is there. */
+export async function fillIn(directory: string): Promise<void> {
+  const { config, run, history, metrics, best, last, scored } = runFiles(directory);
+  for (const file of [config, run, history, metrics, best, last, ...SCORED_SPLITS.map(scored)]) {
+    await mkdir(path.dirname(file), { recursive: true });
+    if (!(await exists(file))) await writeFile(file, '');
+  }
+}

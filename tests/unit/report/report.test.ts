@@ -1,5 +1,5 @@
 /** drawReport as a user meets it: a run directory in, pictures and a page out; whole, partial, hostile and damaged. */
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { MetricsFile } from '../../../src/metrics/types';
 import { drawReport } from '../../../src/report';
@@ -163,10 +163,13 @@ test("others' files in plots/ stay, and a link in its place is not followed", as
   const run = await makeRun({ without: ['metrics', 'predictions'] });
   const elsewhere = await folder();
   await writeFile(path.join(elsewhere, 'loss.svg'), 'thesis');
-  await symlink(elsewhere, path.join(run, 'plots'));
-  await drawReport(run);
+  const plots = path.join(run, 'plots');
+  await symlink(elsewhere, plots);
+  await expect(drawReport(run)).rejects.toMatchObject({ code: 'ERR_OUTPUT', found: `${plots} is a link` });
   expect(await readdir(elsewhere)).toEqual(['loss.svg']);
   expect(await readFile(path.join(elsewhere, 'loss.svg'), 'utf8')).toBe('thesis');
+  await unlink(plots);
+  await drawReport(run);
   for (const name of ['mine.png', 'Confusion of terms.svg', 'roc.svg'])
     await writeFile(path.join(run, 'plots', name), 'mine');
   await drawReport(run);

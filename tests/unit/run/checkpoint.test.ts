@@ -17,7 +17,9 @@ import { train } from '../../../src/train';
 import { ask, plan } from '../../../src/train/plan';
 import { runFiles } from '../../../src/run/directory';
 import { writeJson } from '../../../src/base/json';
-import { RECORD } from '../../support/record';
+import { writeConfig } from '../../../src/run/config';
+import { writeHistory } from '../../../src/run/history';
+import { fillIn, RECORD } from '../../support/record';
 import { readSafetensors } from '../../../src/weights/safetensors';
 
 let folder: string;
@@ -202,9 +204,13 @@ describe('the options of a resumed run', () => {
 
   test('a finished run needs more epochs than it has, and patience left', async () => {
     await writeJson(runFiles(folder).run, { ...RECORD, data: { ...checkpointAt(4).data, path: null } });
+    await writeConfig(folder, checkpointAt(4, { epochs: 4 }).options);
+    await writeHistory(folder, checkpointAt(4).history);
+    await fillIn(folder);
     const nothing = { code: 'ERR_NOTHING_TO_RESUME' };
     await expect(open(4, { epochs: 4 })).rejects.toMatchObject(nothing);
     expect((await open(4, { epochs: 5 })).notes).toHaveLength(1);
+    await writeConfig(folder, checkpointAt(4, { epochs: 8, patience: 3 }).options);
     await expect(open(4, { epochs: 5 }, { epochs: 8, patience: 3 })).rejects.toMatchObject({
       ...nothing,
       found: expect.stringContaining('patience 3 ended it after 4 epochs'),
