@@ -64,7 +64,7 @@ export async function checkAgreement(
     throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
       found: `${files.run} ${contradiction}`,
       needed: 'run.json and the checkpoint of one run',
-      next: `put the file of the other run back; or, to continue from this checkpoint, remove ${shellWord(files.run)}, then ${resumeCommand(directory)}`,
+      next: `put back the run's own file; or, to continue from this checkpoint alone, remove ${shellWord(files.run)} and ${shellWord(files.config)}, then ${resumeCommand(directory)}`,
     });
   }
   const config = await readConfig(directory).catch((error: unknown) => error as ChestMnistError);
