@@ -8,7 +8,7 @@ export interface Layout {
   readonly conv1: string;
   readonly block: string;
   /** The name without its prefix, as torchvision has it; other names stay. */
-  rename(name: string): string;
+  readonly rename: (name: string) => string;
 }
 
 /** Names of the children of a resnet in nn.Sequential(*resnet.children()); fastai's body is one. */
