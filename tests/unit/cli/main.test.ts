@@ -125,7 +125,7 @@ test('with --json an error is one JSON line on stdout as well', async () => {
     expect.objectContaining({
       type: 'error',
       code: 'ERR_CONFIG',
-      found: 'lr is NaN',
+      found: '--lr is NaN',
       needed: expect.any(String),
       next: expect.any(String),
     }),
