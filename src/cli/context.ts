@@ -26,6 +26,9 @@ export interface Cli {
   written(place: string | undefined, value: unknown, render: (columns: number) => string): void;
 }
 
+/** The number that a flag's text says; an empty one is not 0. */
+export const numberOf = (text: string): number => (text.trim() === '' ? NaN : Number(text));
+
 /** The context of a command: globals are read from the whole chain of commands. */
 export function cliOf(command: Command): Cli {
   const globals = command.optsWithGlobals<{ json?: boolean; quiet?: boolean }>();
