@@ -119,12 +119,15 @@ export function nameOptions(names: readonly string[]): void {
  * may hold any path, an option is only what a clause starts with.
  */
 const COMMAND_OR_QUOTE = /chestmnist(?: (?:'[^']*'|"[^"]*"|[^\s'"]*[^\s'",;:.)]))+|'[^'\n]*'|"[^"\n]*"/;
-const OPTION = /--(?:no-)?([a-z]+(?:-[a-z]+)*)(?![\w-])/;
+const OPTION = /--(no-)?([a-z]+(?:-[a-z]+)*)(?![\w-])/;
 const [ANYWHERE, AT_A_START] = ['(?<=^|[\\s(])', '(?<=^|; )'].map(
   (before) => new RegExp(`${COMMAND_OR_QUOTE.source}|${before}${OPTION.source}`, 'g'),
 );
 const inApi = (text: string, where: RegExp): string =>
-  text.replace(where, (all, flag?: string) => API_NAMES.get(flag ?? '') ?? all);
+  text.replace(where, (all, no?: string, flag = '') => {
+    const name = API_NAMES.get(flag);
+    return name === undefined ? all : `${name}${no ? ': false' : ''}`;
+  });
 
 export class ChestMnistError extends Error {
   override readonly name = 'ChestMnistError';

@@ -15,7 +15,10 @@ export interface Cli {
   say(text: string, whole?: 'whole'): void;
   /** One NDJSON line on stdout; only with --json, otherwise dropped. */
   emit(value: unknown): void;
-  /** Text for people on stdout, rendered for its columns and broken to them; dropped by --json. */
+  /**
+   * Text for people on stdout, rendered for its columns and broken to them; dropped by --json. It may be lost, as what a
+   * verb has written to files is its result.
+   */
   print(render: (columns: number) => string): void;
   /** The result of a verb, on stdout: one JSON document with --json, else the rendered text. */
   result(value: unknown, render: (columns: number) => string): void;
@@ -23,15 +26,18 @@ export interface Cli {
   written(place: string | undefined, value: unknown, render: (columns: number) => string): void;
 }
 
+/** The number that a flag's text says; an empty one is not 0. */
+export const numberOf = (text: string): number => (text.trim() === '' ? NaN : Number(text));
+
 /** The context of a command: globals are read from the whole chain of commands. */
 export function cliOf(command: Command): Cli {
   const globals = command.optsWithGlobals<{ json?: boolean; quiet?: boolean }>();
   const json = globals.json === true;
   const quiet = globals.quiet === true;
-  const print = (render: (columns: number) => string): void => {
+  const print = (render: (columns: number) => string, done?: typeof lost): void => {
     if (json) return;
     const columns = columnsOf(process.stdout);
-    process.stdout.write(`${fit(render(columns), columns)}\n`, lost);
+    process.stdout.write(`${fit(render(columns), columns)}\n`, done);
   };
   const say: Cli['say'] = (text, whole) => {
     if (quiet) return;
@@ -39,7 +45,7 @@ export function cliOf(command: Command): Cli {
   };
   const result: Cli['result'] = (value, render) => {
     if (json) process.stdout.write(`${asInstalled(jsonText(value, 2))}\n`, lost);
-    else print(render);
+    else print(render, lost);
   };
   return {
     json,
@@ -48,7 +54,7 @@ export function cliOf(command: Command): Cli {
     emit: (value) => {
       if (json) process.stdout.write(`${asInstalled(jsonText(value))}\n`);
     },
-    print,
+    print: (render) => print(render),
     result,
     written: (place, value, render) => {
       if (!isStdout(place)) result(value, render);

@@ -13,9 +13,6 @@ export function addFlags(command: Command, names: readonly OptionName[]): Comman
   return command;
 }
 
-/** A number as text; an empty one is not 0. */
-export const numberOf = (text: string): number => (text.trim() === '' ? NaN : Number(text));
-
 /**
  * The values of those flags that were given, as options; validation is left to resolveOptions. Commander sets the
  * default of a `--no-` flag by itself, so the source of a value decides whether it was given.

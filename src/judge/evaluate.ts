@@ -35,7 +35,7 @@ export interface EvaluateOptions extends ModelOptions {
   limit?: number;
   /** `auto` (default), `cpu`, `cuda` or `cuda:N`. */
   device?: string;
-  /** CPU threads; default as many as this machine allows (see `--threads`). */
+  /** CPU threads; default as many as the machine allows, as in TrainOptions. */
   threads?: number;
   /** Images per batch; default 128. It does not change the result. */
   batchSize?: number;

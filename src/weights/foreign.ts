@@ -33,6 +33,7 @@ const NETWORKS: readonly [mark: RegExp, what: string][] = [
   [/(^|\.)(cls_token|class_token|patch_embed\.|embeddings\.patch_embeddings)/, 'a vision transformer'],
   [/(^|\.)(relative_position_bias_table|attention\.self)/, 'a transformer'],
   [/(^|\.)(conv_stem|_conv_stem|blocks\.\d+\.\d+\.(conv_pw|conv_dw))/, 'an EfficientNet or a MobileNet'],
+  [/(^|\.)stages\.\d+\.(blocks|downsample)\./, 'a ConvNeXt or another network of stages'],
   [/(^|\.)features\.\d+\.\d+\.(block|conv|layer_scale)/, 'an EfficientNet, a MobileNet or a ConvNeXt'],
   [/(^|\.)features\.\d+\.weight$/, 'a VGG or an AlexNet'],
   [/(^|\.)(decoder|segmentation_head|up\d)\./, 'a U-Net'],
@@ -48,6 +49,7 @@ export function originOf(state: StateDict, source: Source | undefined): Origin |
     return { what: 'a network of three-dimensional images, such as MONAI’s or MedicalNet’s', next: OTHER };
   const network = NETWORKS.find(([mark]) => names.some((name) => mark.test(name)));
   if (network && !source?.beyond.some((name) => network[0].test(name))) return { what: network[1], next: OTHER };
+  if (!names.includes('layer4.1.conv2.weight')) return undefined;
   if (names.some((name) => name.endsWith('.downsample.0.bias'))) {
     return {
       what:
@@ -60,7 +62,6 @@ export function originOf(state: StateDict, source: Source | undefined): Origin |
       ),
     };
   }
-  if (!names.includes('layer4.1.conv2.weight')) return undefined;
   if (names.includes('fc.weight') && !names.includes('fc.bias')) {
     return {
       what: 'a ResNet-18 whose head has no bias',

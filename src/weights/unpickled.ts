@@ -193,10 +193,7 @@ function ownMetadata(dict: Map<unknown, unknown>): Record<string, string> {
   let value: unknown = attributesOf(dict);
   for (const key of ['_metadata', '', 'chestmnist']) value = value instanceof Map ? value.get(key) : undefined;
   const items = value instanceof Map ? [...value] : [];
-  return Object.fromEntries(items.filter((item) => item.every((text) => typeof text === 'string'))) as Record<
-    string,
-    string
-  >;
+  return Object.fromEntries(items.filter((item): item is [string, string] => item.every((s) => typeof s === 'string')));
 }
 
 /** What stands where weights are expected, in words. */

@@ -5,8 +5,8 @@
 import { Option, type Command } from 'commander';
 import type { Evaluation } from '../../judge/evaluate';
 import { writeJson } from '../../base/json';
-import { cliOf } from '../context';
-import { addFlags, numberOf, readFlags } from '../flags';
+import { cliOf, numberOf } from '../context';
+import { addFlags, readFlags } from '../flags';
 
 const SHARED = ['data', 'size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 

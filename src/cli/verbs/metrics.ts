@@ -4,8 +4,7 @@
  * printed (terminal/summary.ts).
  */
 import { Option, type Command } from 'commander';
-import { cliOf } from '../context';
-import { numberOf } from '../flags';
+import { cliOf, numberOf } from '../context';
 
 interface Flags {
   threshold: string;

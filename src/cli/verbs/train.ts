@@ -17,7 +17,8 @@ Examples:
   chestmnist train --resume runs/first --epochs 150        more epochs for a finished run
   chestmnist train --config runs/first/config.json --seed 1
 
-The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.`;
+The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.
+SIGUSR1 writes a checkpoint and goes on. In a container or a batch job: exec node_modules/.bin/chestmnist train ...`;
 
 export function register(program: Command): void {
   const command = program

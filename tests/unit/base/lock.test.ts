@@ -41,6 +41,18 @@ test('work of several holders never overlaps, and the file is gone afterwards', 
   expect(existsSync(file)).toBe(false);
 });
 
+test('thirty at a time have one listener for the exit of the process, and none is left', async () => {
+  const before = process.listenerCount('exit');
+  const counts = Array.from({ length: 30 }, () =>
+    withLock(newLock(), async () => {
+      await sleep(20);
+      return process.listenerCount('exit') - before;
+    }),
+  );
+  expect(new Set(await Promise.all(counts))).toEqual(new Set([1]));
+  expect(process.listenerCount('exit')).toBe(before);
+});
+
 test('it is given back when the work fails', async () => {
   const file = newLock();
   await expect(withLock(file, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');

@@ -29,6 +29,12 @@ test('it is read as it was written, and the one before is kept', async () => {
   expect((await readSafetensors(runFiles(folder).previous)).metadata.facts).toContain('"epoch":2');
 });
 
+test('a stop between two batches may have taken time and trained no image', async () => {
+  const checkpoint = { ...checkpointAt(1), position: { epoch: 2, ...UNTRAINED, seconds: 0.01 } };
+  await saveCheckpoint(folder, checkpoint);
+  expect(await loadCheckpoint(folder)).toEqual({ checkpoint });
+});
+
 test('right after the best epoch its weights are there once', async () => {
   await saveCheckpoint(folder, checkpointAt(1));
   const { state } = await readSafetensors(runFiles(folder).checkpoint);
