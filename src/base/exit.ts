@@ -6,7 +6,13 @@ const acts: (() => void)[] = [];
 
 /** The newest first: what was set up last may need what was set up before. */
 function actAll(): void {
-  while (acts.length > 0) acts.pop()!();
+  while (acts.length > 0) {
+    try {
+      acts.pop()!();
+    } catch {
+      // Nobody is left to tell, and the others have to act too.
+    }
+  }
 }
 
 /** Calls `act`, which cannot wait for anything, when the process exits; returns how to take that back. */

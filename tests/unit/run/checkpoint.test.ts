@@ -2,16 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import {
-  advance,
-  loadCheckpoint,
-  restorePrevious,
-  saveCheckpoint,
-  UNTRAINED,
-  type Checkpoint,
-} from '../../../src/run/checkpoint';
-import type { StateDict } from '../../../src/engine/contract';
-import { resolveOptions } from '../../../src/recipe/resolve';
+import { advance, loadCheckpoint, restorePrevious, saveCheckpoint, UNTRAINED } from '../../../src/run/checkpoint';
 import type { TrainOptions } from '../../../src/recipe/options';
 import { train } from '../../../src/train';
 import { ask, plan } from '../../../src/train/plan';
@@ -19,6 +10,7 @@ import { runFiles } from '../../../src/run/directory';
 import { writeJson } from '../../../src/base/json';
 import { writeConfig } from '../../../src/run/config';
 import { writeHistory } from '../../../src/run/history';
+import { checkpointAt } from '../../support/checkpoint';
 import { fillIn, RECORD } from '../../support/record';
 import { readSafetensors } from '../../../src/weights/safetensors';
 
@@ -27,29 +19,6 @@ beforeEach(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'checkpoint-'));
 });
 afterEach(() => rm(folder, { recursive: true }));
-
-const weights = (value: number): StateDict => [
-  { name: 'a', dtype: 'F32', shape: [3], data: Float32Array.of(value, -0, NaN) },
-  { name: 'n', dtype: 'I64', shape: [], data: BigInt64Array.of(BigInt(value)) },
-];
-
-/** After `epochs` finished epochs, the best of them the first. */
-function checkpointAt(epochs: number, options: TrainOptions = {}): Checkpoint {
-  const model = weights(epochs);
-  return {
-    options: resolveOptions({ threads: 1, ...options }),
-    device: 'cpu',
-    data: { name: 'x', size: 28, md5: 'ab', counts: { train: 4, val: 2, test: 2 } },
-    position: { epoch: epochs + 1, ...UNTRAINED },
-    history: Array.from({ length: epochs }, (_, i) => ({
-      ...{ epoch: i + 1, lr: 0.1, trainLoss: 0.1 + 0.2, valLoss: 1 / 3, valAuc: i === 0 ? 0.9 : null },
-      ...{ valAcc: 0.5, seconds: 1, imagesPerSecond: 4 },
-    })),
-    model,
-    optimizer: [{ name: 'step', dtype: 'F32', shape: [], data: Float32Array.of(7) }],
-    best: epochs === 0 ? undefined : epochs === 1 ? model : weights(1),
-  };
-}
 
 test('it is read as it was written, and the one before is kept', async () => {
   for (const epochs of [0, 1, 2]) {
