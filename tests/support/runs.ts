@@ -30,13 +30,13 @@ export function runsIn(folder: () => string) {
   /** Trains until `when` accepts an event, then sends `signal`, or does what a function says. */
   async function interrupt(
     args: readonly string[],
-    signal: NodeJS.Signals | ((pid: number) => Promise<void>),
+    signal: NodeJS.Signals | ((pid: number) => void | Promise<void>),
     when: (event: Json) => boolean,
   ) {
     const { child, done } = start([MAIN, 'train', '--json', '--out', folder(), ...args]);
     let text = '';
     let sent = false;
-    let acted: Promise<void> | undefined;
+    let acted: void | Promise<void> = undefined;
     child.stdout!.on('data', (chunk: string) => {
       const lines = (text += chunk).split('\n');
       text = lines.pop()!;
