@@ -38,7 +38,7 @@ export const cacheDirectory = (): string => toWriteTo(knownCache());
 export function toWriteTo(folder: string | undefined): string {
   if (folder !== undefined) return folder;
   throw new ChestMnistError('ERR_CONFIG', {
-    found: 'no place for downloads: HOME is not set, and the system does not know a home of this user',
+    found: `no place for downloads: HOME ${process.env.HOME ? `is ${process.env.HOME}, which is not a whole path` : 'is not set'}, and the system names no home of this user`,
     needed: 'a folder of this user that can be written',
     next: 'set XDG_CACHE_HOME=FOLDER (or HOME=FOLDER), keep it set, and run the same command again',
   });
