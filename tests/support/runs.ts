@@ -36,13 +36,13 @@ export function runsIn(folder: () => string) {
     const { child, done } = start([MAIN, 'train', '--json', '--out', folder(), ...args]);
     let text = '';
     let sent = false;
-    let acted: void | Promise<void> = undefined;
+    let acted = Promise.resolve();
     child.stdout!.on('data', (chunk: string) => {
       const lines = (text += chunk).split('\n');
       text = lines.pop()!;
       if (sent || !lines.filter(Boolean).some((line) => when(JSON.parse(line)))) return;
       sent = true;
-      if (typeof signal === 'function') acted = signal(child.pid!);
+      if (typeof signal === 'function') acted = Promise.resolve(signal(child.pid!));
       else child.kill(signal);
     });
     const finished = await done;
