@@ -10,6 +10,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/threads.h"
 #include "js/arguments.h"
 #include "js/contract.h"
 
@@ -64,6 +65,8 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     image_size_ = integer_of(config, "imageSize", 1, 1 << 14);
     const at::Device device = parse_device(text_of(config, "device"));
     device_name_ = device.str();
+    // The work thread, and the threads that OpenMP adds to it.
+    require_threads(threads);
     session_ = std::make_shared<Session>(seed, label_count_, device, adam, options);
     // OpenMP keeps its thread count per thread, so it is set on the one that runs the operators.
     thread_ = std::make_unique<WorkThread>([threads] { at::set_num_threads(threads); });

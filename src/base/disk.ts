@@ -5,7 +5,9 @@
  */
 import { realpathSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { isAbsolute } from 'node:path';
 import { ChestMnistError } from './errors';
+import { currentFolder } from './folders';
 
 /** How the user can continue. Without either field, the next step suggests another place. */
 export interface NextStep {
@@ -161,6 +163,8 @@ const ONLY_WRITING = ['ENOSPC', 'EDQUOT', 'EROFS', 'EFBIG'];
  * system refuses, as far as the error itself tells. Returns any other error unchanged: it is unexpected.
  */
 export function systemError(error: unknown): unknown {
+  // Without a current folder nothing is found by a relative path.
+  if (currentFolder() === undefined && isRelativeAndAbsent(error)) return noCurrentFolder(error);
   if (error instanceof ChestMnistError) return error;
   const { code = '', syscall = '', path, message } = (error ?? {}) as NodeJS.ErrnoException;
   if (syscall === CURRENT_FOLDER) return noCurrentFolder(error);
@@ -187,6 +191,11 @@ export function systemError(error: unknown): unknown {
     },
     { cause: error },
   );
+}
+
+function isRelativeAndAbsent(error: unknown): boolean {
+  const { code, path } = ((error instanceof ChestMnistError ? error.cause : error) ?? {}) as NodeJS.ErrnoException;
+  return code === 'ENOENT' && path !== undefined && !isAbsolute(path);
 }
 
 /**

@@ -31,6 +31,8 @@ export interface DownloadOptions {
   retryDelayMs?: number;
   /** Longest wait for a response or the next bytes; default 30,000 ms. */
   stallTimeoutMs?: number;
+  /** How to choose another place when this one cannot be written, e.g. `pass another --out`. */
+  instead?: string;
 }
 
 /** A URL without its user and password, fit to be shown. Text that is not a URL may hold them anywhere: not shown. */
@@ -92,7 +94,8 @@ export async function download(url: string, destination: string, options: Downlo
   } catch (error) {
     options.signal?.throwIfAborted();
     if (error instanceof ChestMnistError) throw error;
-    if (isWriteError(error)) throw writeError(error, target, AGAIN);
+    if (isWriteError(error))
+      throw writeError(error, target, { ...AGAIN, ...(options.instead && { instead: options.instead }) });
     throw new ChestMnistError(
       'ERR_DATA_MISSING',
       {

@@ -124,7 +124,7 @@ const [ANYWHERE, AT_A_START] = ['(?<=^|[\\s(])', '(?<=^|; )'].map(
   (before) => new RegExp(`${COMMAND_OR_QUOTE.source}|${before}${OPTION.source}`, 'g'),
 );
 const inApi = (text: string, where: RegExp): string =>
-  text.replace(where, (all, no?: string, flag = '') => {
+  text.replace(where, (all: string, no?: string, flag: string = '') => {
     const name = API_NAMES.get(flag);
     return name === undefined ? all : `${name}${no ? ': false' : ''}`;
   });

@@ -129,10 +129,15 @@ async function runOf(directory: string, config: ResolvedOptions, record: RunFile
   };
 }
 
-/** The options that training has too, by its rules; one that was not given stays undefined. */
+/** The options that training has too, by its rules; one that was not given, or is null as there, is undefined. */
 function checked({ size, resize, labelNames, weightsKey }: ModelOptions): ModelOptions {
-  resolveOptions({ size, resize, labelNames, weightsKey });
-  return { size, resize, labelNames, weightsKey };
+  const options = resolveOptions({ size, resize, labelNames, weightsKey });
+  return {
+    size: options.size ?? undefined,
+    resize: options.resize ?? undefined,
+    labelNames: options.labelNames ?? undefined,
+    weightsKey: options.weightsKey ?? undefined,
+  };
 }
 
 /** Weights of a run that were saved again without their facts: the run has them too. */

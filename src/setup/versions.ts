@@ -25,7 +25,7 @@ export const libtorchCache = (): string => path.join(cacheDirectory(), 'libtorch
 
 /** The same for messages, which are printed without a home too. */
 export const libtorchCacheText = (): string =>
-  knownCache() === undefined ? 'the cache (there is none: HOME is not set)' : libtorchCache();
+  knownCache() === undefined ? 'the cache (none: there is no home folder)' : libtorchCache();
 
 /** The file that marks a directory of the cache as complete and records its version and source. */
 export const MANIFEST = 'libtorch.json';

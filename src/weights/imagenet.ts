@@ -42,7 +42,7 @@ export function hubDirectory(environment: Readonly<Record<string, string | undef
 export async function fetchWeights(weights: PublishedWeights, options: FetchOptions = {}): Promise<string> {
   const { url, sha256, size } = weights;
   const file = path.join(hubDirectory(), path.posix.basename(new URL(url).pathname));
-  await download(url, file, { ...options, sha256, size });
+  await download(url, file, { instead: 'name another folder with TORCH_HOME=FOLDER', ...options, sha256, size });
   return file;
 }
 

@@ -11,6 +11,7 @@ import type { StateDict } from '../engine/contract';
 import { openWeights } from './open';
 import { writePth } from './pth-writer';
 import { writeSafetensors } from './safetensors';
+import { checkSavable } from './tensor';
 import { checkValues } from './values';
 
 export { fitHead } from './head';
@@ -20,8 +21,6 @@ export { readSafetensors, writeSafetensors } from './safetensors';
 export { recognise } from './state';
 
 const FILE = rule('the path of a file of weights', TEXT.is);
-const isEntry = (value: unknown): boolean => OBJECT.is(value) && TEXT.is((value as { name?: unknown }).name);
-const STATE = rule('a state dict: an array of entries', (value) => Array.isArray(value) && value.every(isEntry));
 const METADATA = rule(
   'an object of strings',
   (value) => OBJECT.is(value) && Object.values(value as object).every((text) => typeof text === 'string'),
@@ -52,8 +51,8 @@ export async function loadWeights(file: string, options: { key?: string } = {}):
  */
 export async function saveWeights(file: string, state: StateDict, metadata?: Record<string, string>): Promise<void> {
   checkArgument('file', file, FILE);
-  checkArgument('state', state, STATE);
   if (metadata !== undefined) checkArgument('metadata', metadata, METADATA);
+  checkSavable(state);
   checkValues(state, `weights for ${file}`);
   switch (path.extname(file).toLowerCase()) {
     case '.safetensors':

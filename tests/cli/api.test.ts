@@ -145,9 +145,7 @@ test('two runs under one signal: each AbortError has the run directory of its ow
     }));`);
   const own = (i: number): string => path.join(folder(), `many${i}`);
   expect(directories).toEqual(Array.from({ length: 2 }, (_, i) => ['AbortError', own(i), own(i)]));
-  expect(await Promise.all(directories.map((_: unknown, i: number) => status(`many${i}`)))).toEqual(
-    Array(2).fill('stopped'),
-  );
+  expect([await status('many0'), await status('many1')]).toEqual(['stopped', 'stopped']);
 });
 
 test('two runs at once are as two runs one after the other', async () => {
@@ -172,7 +170,8 @@ test('errors carry a code, whether awaited or iterated', async () => {
 test('evaluate and predict give typed arrays', async () => {
   const found = await script(`
     const { evaluate, predict } = api; const { join } = require('path'); const run = join(process.argv[1], 'await');
-    const e = await evaluate(run, { split: 'val', device: 'cpu' });
+    const nothing = { size: null, resize: null, labelNames: null, weightsKey: null };
+    const e = await evaluate(run, { split: 'val', device: 'cpu', ...nothing });
     const d = await api.loadDataset('synthetic', { counts: { train: 1, val: 1, test: 1 } });
     const reasons = [];
     const signal = AbortSignal.abort(new Error('enough'));

@@ -29,16 +29,21 @@ const settings: ts.CompilerOptions = {
   ...{ module: ts.ModuleKind.NodeNext, moduleResolution: ts.ModuleResolutionKind.NodeNext, strict: true },
   ...{ target: ts.ScriptTarget.ES2023, types: ['node'] },
 };
+const { sys } = ts;
 const service = ts.createLanguageService({
-  ...{ getScriptFileNames: () => [file], getCompilationSettings: () => settings },
+  getScriptFileNames: () => [file],
+  getCompilationSettings: () => settings,
   getScriptVersion: (name) => (name === file ? String(version) : '0'),
   getScriptSnapshot: (name) => {
-    const content = name === file ? text : ts.sys.readFile(name);
+    const content = name === file ? text : sys.readFile(name);
     return content === undefined ? undefined : ts.ScriptSnapshot.fromString(content);
   },
-  ...{ getCurrentDirectory: () => REPOSITORY, getDefaultLibFileName: ts.getDefaultLibFilePath },
-  ...{ fileExists: (name) => name === file || ts.sys.fileExists(name), readFile: ts.sys.readFile },
-  ...{ directoryExists: ts.sys.directoryExists, getDirectories: ts.sys.getDirectories, realpath: ts.sys.realpath },
+  getCurrentDirectory: () => REPOSITORY,
+  getDefaultLibFileName: (options) => ts.getDefaultLibFilePath(options),
+  fileExists: (name) => name === file || sys.fileExists(name),
+  readFile: (name) => sys.readFile(name),
+  directoryExists: (name) => sys.directoryExists(name),
+  getDirectories: (name) => sys.getDirectories(name),
 });
 
 function show(program: string): void {

@@ -20,7 +20,7 @@ const { file, history, expectSame, interrupt: interruptRun, killAtCheckpoint } =
 const train = (...args: string[]): Promise<Finished> => chestmnist(['train', '--quiet', '--out', folder(), ...args]);
 const interrupt = (
   run: string,
-  signal: NodeJS.Signals | ((pid: number) => Promise<void>),
+  signal: NodeJS.Signals | ((pid: number) => void | Promise<void>),
   when: (event: Json) => boolean,
   extra: string[] = [],
 ) => interruptRun(['--name', run, ...ARGS, ...extra], signal, when);
@@ -57,7 +57,7 @@ describe('stopped again and again', () => {
       const args = epoch === 1 ? ['--name', 'often', ...ARGS] : ['--resume', run()];
       const training = (event: Json): boolean =>
         event.type === 'progress' && event.phase === 'train' && event.epoch === epoch;
-      const send = async (pid: number): Promise<void> => signals.forEach((signal) => process.kill(pid, signal));
+      const send = (pid: number): void => signals.forEach((signal) => process.kill(pid, signal));
       const stopped = await interruptRun(args, send, training);
       expect(stopped.code).toBe(130);
       const event = stopped.events.at(-1);
@@ -181,7 +181,7 @@ test('a second Ctrl-C after a second leaves at once, and run.json says so', asyn
 });
 
 test('SIGUSR1 and SIGUSR2 write a checkpoint and go on, without a debugger, and SIGHUP does nothing without a terminal', async () => {
-  const send = async (pid: number): Promise<void> => {
+  const send = (pid: number): void => {
     for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) process.kill(pid, signal);
   };
   const { code, events, stderr } = await interrupt('asked', send, (event) => event.type === 'start', TINY);

@@ -30,19 +30,19 @@ export function runsIn(folder: () => string) {
   /** Trains until `when` accepts an event, then sends `signal`, or does what a function says. */
   async function interrupt(
     args: readonly string[],
-    signal: NodeJS.Signals | ((pid: number) => Promise<void>),
+    signal: NodeJS.Signals | ((pid: number) => void | Promise<void>),
     when: (event: Json) => boolean,
   ) {
     const { child, done } = start([MAIN, 'train', '--json', '--out', folder(), ...args]);
     let text = '';
     let sent = false;
-    let acted: Promise<void> | undefined;
+    let acted = Promise.resolve();
     child.stdout!.on('data', (chunk: string) => {
       const lines = (text += chunk).split('\n');
       text = lines.pop()!;
       if (sent || !lines.filter(Boolean).some((line) => when(JSON.parse(line)))) return;
       sent = true;
-      if (typeof signal === 'function') acted = signal(child.pid!);
+      if (typeof signal === 'function') acted = Promise.resolve(signal(child.pid!));
       else child.kill(signal);
     });
     const finished = await done;

@@ -6,7 +6,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { inspect } from 'node:util';
 import * as api from '../../src';
+import { ChestMnistError } from '../../src/base/errors';
 import * as metrics from '../../src/metrics';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-api-'));
@@ -32,16 +34,16 @@ const CALLS: Record<string, unknown[]> = {
     at('none'),
     {
       ...{ split: 'val', data: 'synthetic', size: 28, thresholds: [0.5], limit: 3, device: 'cpu', threads: 1 },
-      ...{ batchSize: 4, resamples: 5, onProgress, signal },
+      ...{ batchSize: 4, resamples: 5, onProgress, signal, resize: 28, labelNames: ['a'], weightsKey: 'ema' },
     },
   ],
   predict: [
     at('none'),
     [at('a.png')],
-    { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28 },
+    { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28, resize: 56 },
   ],
   loadDataset: ['synthetic', { size: 28, seed: 1, counts: { train: 1, val: 1, test: 1 }, onProgress, signal }],
-  loadWeights: [at('none.pth')],
+  loadWeights: [at('none.pth'), { key: 'ema' }],
   saveWeights: [at('a.pth'), [entry, { ...entry, name: 'b' }], { a: 'b' }],
   expandToRgb: [new Uint8Array(8), 2, 2, 2],
   bceWithLogits: [scores, truth],
@@ -117,7 +119,7 @@ test.each(functions)('%s: a wrong argument or field is a ChestMnistError', async
   for (const { place, by, args } of [...wrong, ...mayLack.map((args) => ({ place: [], by: 'nothing', args }))]) {
     const error = await outcome(act, args);
     if (error !== undefined && !(error instanceof api.ChestMnistError))
-      raw.push(`${place.join('.')} = ${typeof by} ${String(by?.toString?.())}: ${String(error)}`);
+      raw.push(`${place.join('.')} = ${inspect(by)}: ${inspect(error)}`);
   }
   expect(raw).toEqual([]);
   // What is in order is not refused for its arguments.
@@ -196,7 +198,7 @@ test('what is documented of empty, infinite and extreme values', () => {
 });
 
 describe('errors name options as the API does, and flags on the command line', () => {
-  const { inFlags } = api.ChestMnistError as unknown as typeof import('../../src/base/errors').ChestMnistError;
+  const flagsOf = (error: unknown) => ChestMnistError.inFlags(error as ChestMnistError);
   test.each<[options: object, found: string, flag: string]>([
     [{ lr: NaN }, 'lr is NaN', '--lr is NaN'],
     [
@@ -210,7 +212,7 @@ describe('errors name options as the API does, and flags on the command line', (
     const error = (await outcome(() => api.train(options), [])) as api.ChestMnistError;
     expect(error.found).toBe(found);
     expect(error.message).not.toMatch(/--|help/);
-    expect(inFlags(error as never).found).toBe(flag);
+    expect(flagsOf(error).found).toBe(flag);
   });
 
   test('commands, what is in quotes, and paths in what was found stay as they are', () => {
@@ -225,6 +227,6 @@ describe('errors name options as the API does, and flags on the command line', (
       needed: 'more epochs; esbuild --external:chestmnist; --cuda',
       next: "use a lower lr; npx chestmnist train --resume 'a --lr b' --epochs 3, or report: false (batchSize)",
     });
-    expect(inFlags(error as never).next).toBe(next);
+    expect(flagsOf(error).next).toBe(next);
   });
 });

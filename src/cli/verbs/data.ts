@@ -180,6 +180,7 @@ async function fetchFile(cli: Cli, name: string, options: { size: string; out?: 
       onProgress: progress.update,
       onRetry: (reason, delay) => progress.note(`${reason}; trying again in ${delay / 1000} s`),
       signal: abort.signal,
+      instead: 'name another folder with --out FOLDER or CHESTMNIST_DATA=FOLDER',
     });
   } finally {
     progress.end();
