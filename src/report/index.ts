@@ -6,6 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomically } from '../base/atomic';
 import { writing } from '../base/disk';
+import { ChestMnistError } from '../base/errors';
 import { asInstalled, shellWord } from '../base/shell';
 import type { Dataset } from '../data/dataset';
 import { rasterise, standalone } from './charts/chart';
@@ -64,6 +65,26 @@ export async function drawReport(
   const log = await logToTensorBoard(data, pictures);
   if (log) files.push(log);
   return { files, notes: data.notes };
+}
+
+/**
+ * Whether a report can be drawn here, found out before hours of training: the packages that draw are loaded and used. They
+ * stay loaded, so that an update of the package during the run changes nothing. Throws ERR_CONFIG.
+ */
+export async function checkDrawing(): Promise<void> {
+  try {
+    await rasterise('<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>', 1);
+  } catch (cause) {
+    throw new ChestMnistError(
+      'ERR_CONFIG',
+      {
+        found: `plots cannot be drawn here: ${(cause as Error).message.split('\n')[0]}`,
+        needed: '@resvg/resvg-js and @expo-google-fonts/arimo, as npm installs them with chestmnist',
+        next: 'install chestmnist again, without --omit=optional; or train with --no-report',
+      },
+      { cause },
+    );
+  }
 }
 
 async function write(file: string, content: string | Buffer): Promise<string> {

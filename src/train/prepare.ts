@@ -34,6 +34,7 @@ export async function prepare(
   signal: AbortSignal,
 ): Promise<Prepared> {
   if (!resumed) await checkOutput(wanted.out, wanted.name);
+  if (wanted.report) await (await import('../report/index.js')).checkDrawing();
   const { device, note } = resolveDevice(wanted.device);
   const onProgress = (done: number, total?: number): void =>
     emit({ type: 'progress', phase: 'data', epoch: 0, done, total });

@@ -157,7 +157,8 @@ describe('whoever reads a run does not wait', () => {
 
 test('--resume alone looks at folders of runs, not at what links lead to, and at nothing that would be waited for', async () => {
   const runs = path.dirname(run);
-  symlinkSync(others, path.join(runs, 'others'));
+  await saveCheckpoint(path.join(folder, 'elsewhere'), checkpointAt(1)); // newer, and somebody else's
+  symlinkSync(path.join(folder, 'elsewhere'), path.join(runs, 'others'));
   symlinkSync('loop', path.join(runs, 'loop'));
   for (const [name, file] of [
     ['pipe', 'state.safetensors'],
