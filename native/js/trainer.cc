@@ -66,8 +66,8 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     image_size_ = integer_of(config, "imageSize", 1, 1 << 14);
     const at::Device device = parse_device(text_of(config, "device"));
     device_name_ = device.str();
-    // The work thread, and those that OpenMP adds to it.
-    require_threads(threads);
+    // The work thread, those that OpenMP adds to it, and as many in LibTorch's second pool (set_num_threads makes it).
+    require_threads(2 * threads - 1);
     // OpenMP keeps its thread count and its threads per thread: all operators run on the one where they are set.
     thread_ = std::make_unique<WorkThread>([threads] { at::set_num_threads(threads); });
     std::promise<std::shared_ptr<Session>> made;
