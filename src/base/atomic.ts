@@ -7,8 +7,8 @@ import { fsync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { writeError } from './disk';
-import type { ChestMnistError } from './errors';
+import { readRemedy, writeError } from './disk';
+import { ChestMnistError } from './errors';
 
 /** The names of temporary files. A process that is killed while it writes leaves one behind. */
 export const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
@@ -86,6 +86,12 @@ export async function readText(
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw refuse(`cannot be read (${message})`, cause);
+    const error = refuse(`cannot be read (${message})`, cause);
+    // Permissions, links and limits have a remedy of their own, whatever the file is.
+    throw new ChestMnistError(
+      error.code,
+      { found: error.found, needed: error.needed, next: error.next, ...readRemedy(cause) },
+      { cause },
+    );
   }
 }
