@@ -4,18 +4,19 @@
  */
 import { randomBytes } from 'node:crypto';
 import { fsync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { readRemedy, writeError } from './disk';
 import { ChestMnistError } from './errors';
+import { readInput } from './input';
 
 /** The names of temporary files. A process that is killed while it writes leaves one behind. */
 export const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
 
 /**
- * Calls `write` with a handle of a temporary file, which becomes `path` when `write` resolves. Missing folders are
- * created. The previous file is kept at `former`, if given. Throws ERR_DISK or ERR_OUTPUT when the place cannot be
+ * Calls `write` with a handle of a temporary file, which becomes `path` when `write` resolves, with the permissions of
+ * the file that it replaces. Missing folders are created. The previous file is kept at `former`, if given. Throws ERR_DISK or ERR_OUTPUT when the place cannot be
  * written.
  */
 export async function writeAtomically(
@@ -36,6 +37,8 @@ export async function writeAtomically(
     } finally {
       await handle.close();
     }
+    const replaced = await lstat(destination).catch(() => undefined);
+    if (replaced?.isFile()) await chmod(temporary, replaced.mode & 0o777);
     if (former !== undefined) {
       await rename(destination, former).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
@@ -82,16 +85,12 @@ export async function readText(
   refuse: (what: string, cause: unknown) => ChestMnistError,
 ): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8');
+    return (await readInput(file)).toString('utf8');
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     const error = refuse(`cannot be read (${message})`, cause);
     // Permissions, links and limits have a remedy of their own, whatever the file is.
-    throw new ChestMnistError(
-      error.code,
-      { found: error.found, needed: error.needed, next: error.next, ...readRemedy(cause) },
-      { cause },
-    );
+    throw new ChestMnistError(error.code, { ...ChestMnistError.inFlags(error), ...readRemedy(cause) }, { cause });
   }
 }

@@ -187,6 +187,12 @@ export function systemError(error: unknown): unknown {
   return new ChestMnistError(ours, { found: `${place} cannot be opened (${message})`, ...remedy }, { cause: error });
 }
 
+/** The same for what a promise rejects with. */
+export const explained = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    throw systemError(error);
+  });
+
 /** What is needed where the system does not let a file be read, and the next step; undefined for other errors. */
 export function readRemedy(error: unknown): Pick<ErrorParts, 'needed' | 'next'> | undefined {
   const refusal = refusalOf(error);

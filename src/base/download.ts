@@ -10,6 +10,7 @@ import { flush } from './atomic';
 import { hashFile } from './checksum';
 import { checkRoom, isWriteError, writeError } from './disk';
 import { ChestMnistError } from './errors';
+import { followed } from './output';
 import { claimPart, type Part } from './part-file';
 
 export interface DownloadOptions {
@@ -78,7 +79,7 @@ const AGAIN = { then: 'run the same command again' };
  * file cannot be written), or the signal's reason.
  */
 export async function download(url: string, destination: string, options: DownloadOptions = {}): Promise<void> {
-  const target = resolve(destination);
+  const target = await followed(resolve(destination));
   options.signal?.throwIfAborted();
   if (hasChecksum(options) && (await wrongChecksum(target, options).catch(() => 'absent')) === undefined) return;
   try {

@@ -5,8 +5,10 @@
  */
 import { CommanderError } from 'commander';
 import { systemError } from '../base/disk';
-import { ChestMnistError, exitCodeOf } from '../base/errors';
+import { ChestMnistError, exitCodeOf, type ErrorParts } from '../base/errors';
+import { jsonText, printable } from '../base/text';
 import { newProgram } from './program';
+import { tameSignals } from './signals';
 import { columnsOf, fit, wrap, wrapHelp } from './terminal/width';
 import { VERBS } from './verbs';
 
@@ -52,10 +54,13 @@ function fail(error: unknown, argv: readonly string[]): void {
   }
   const interrupted = error instanceof Error && error.name === 'AbortError';
   process.exitCode = interrupted ? 130 : exitCodeOf(error);
-  const { code, found, needed, next, reason, message, stack } = error as Partial<ChestMnistError>;
+  const { code, reason, message, stack } = error as Partial<ChestMnistError>;
+  const { found, needed, next } = (
+    error instanceof ChestMnistError ? ChestMnistError.inFlags(error) : {}
+  ) as Partial<ErrorParts>;
   if (argv.includes('--json')) {
     process.stdout.write(
-      `${JSON.stringify({ type: 'error', code: code ?? null, found: found ?? message ?? String(error), needed, next, reason })}\n`,
+      `${jsonText({ type: 'error', code: code ?? null, found: found ?? message ?? String(error), needed, next, reason })}\n`,
     );
   }
   if (interrupted) process.stderr.write('interrupted\n');
@@ -65,7 +70,7 @@ function fail(error: unknown, argv: readonly string[]): void {
       wrap(text, columns, `  ${name.padEnd(7)} `),
     );
     process.stderr.write(`${fit([`error ${code}`, ...parts].join('\n'), columns)}\n`);
-  } else process.stderr.write(`unexpected error: ${stack ?? String(error)}\n`);
+  } else process.stderr.write(`unexpected error: ${printable(stack ?? String(error))}\n`);
 }
 
 /** Runs a command line, without `node` and the script. What goes wrong is printed, and told by process.exitCode. */
@@ -75,6 +80,7 @@ export async function run(argv: readonly string[]): Promise<void> {
 
 // Loaded by the tests, it runs what they ask for instead.
 if (require.main === module) {
+  tameSignals();
   // A reader that has left (`| head`), a terminal that was closed or a full disk behind `> file` must not end a run of
   // hours: what can no longer be printed is dropped.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

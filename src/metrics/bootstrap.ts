@@ -6,7 +6,7 @@
  */
 import { Random } from '../base/random';
 import { firstAbove, quantile } from './calibration';
-import { checkConfidence, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
+import { checkConfidence, checkInput, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
 import type { ConfidenceOptions } from './check';
 import { balancedAccuracy, definedMean, f1, figure, mcc, precision, recall, specificity } from './figures';
 import { sortColumn } from './ranking';
@@ -212,12 +212,15 @@ export function confidence(input: Predictions, thresholds: Float64Array, options
 export interface ComparisonInput {
   /** 0 or 1, [N, L] row-major; the truth of both models. */
   truth: Uint8Array;
-  /** Probabilities of model a and of model b for the same images, [N, L] each. */
+  /** Probabilities of model a, [N, L] row-major. */
   a: Float64Array | Float32Array;
+  /** Probabilities of model b for the same images, [N, L] row-major. */
   b: Float64Array | Float32Array;
+  /** L: number of labels (columns), at least 1. */
   labelCount: number;
   /** As in computeMetrics, for both models. */
   threshold?: number | ArrayLike<number>;
+  /** Bootstrap settings. */
   confidence?: ConfidenceOptions;
 }
 
@@ -226,13 +229,13 @@ export interface ComparisonInput {
  * share of resamples in which a is better. Errors as computeMetrics.
  */
 export function comparePredictions(input: ComparisonInput): Comparison {
-  const { truth, labelCount, threshold = DEFAULT_THRESHOLD } = input;
-  const settings = checkConfidence(input.confidence ?? {});
+  checkInput(input);
+  const { truth, a: scoresA, b: scoresB, labelCount, threshold = DEFAULT_THRESHOLD, confidence = {} } = input;
+  const settings = checkConfidence(confidence);
+  checkProbabilities({ truth, scores: scoresA, labelCount }, 'a');
+  checkProbabilities({ truth, scores: scoresB, labelCount }, 'b');
   const thresholds = checkThresholds(threshold, labelCount);
-  const models = [input.a, input.b].map((scores) => {
-    checkProbabilities({ truth, scores, labelCount });
-    return binModel({ truth, scores, labelCount }, thresholds);
-  });
+  const models = [scoresA, scoresB].map((scores) => binModel({ truth, scores, labelCount }, thresholds));
   // Counting each image once gives the figures themselves.
   const everyImage = new Uint8Array(models[0].squaredError.length).fill(1);
   const [a, b] = models.map((model) => scoreResample(model, everyImage)) as [number[], number[]];

@@ -81,8 +81,8 @@ const labelFigures = (values: number[]): LabelFigures => ({
  * 0..1) or ERR_CONFIG (thresholds, bootstrap settings).
  */
 export function computeMetrics(input: MetricsInput): Metrics {
-  const { truth, scores, labelCount, threshold = DEFAULT_THRESHOLD } = input;
   const n = checkProbabilities(input);
+  const { truth, scores, labelCount, threshold = DEFAULT_THRESHOLD } = input;
   const thresholds = checkThresholds(threshold, labelCount);
   const { cells, squaredError, correctRows, emptyRows, samples } = countRows(input, thresholds);
   const columns = Array.from({ length: labelCount }, (_, label) => sortColumn(truth, scores, labelCount, label));
@@ -152,7 +152,7 @@ export function computeMetrics(input: MetricsInput): Metrics {
     const missing = metrics[name].per_label.flatMap((value, label) => (value === null ? [label] : []));
     if (missing.length > 0) metrics.undefined[name] = missing;
   }
-  if (input.confidence) metrics.confidence = confidence(input, thresholds, input.confidence);
+  if (input.confidence !== undefined) metrics.confidence = confidence(input, thresholds, input.confidence);
   return metrics;
 }
 

@@ -2,13 +2,14 @@
  * The images that the report shows: for each label the most confident hit, miss and false alarm. They are kept in
  * predictions/examples.json, so that the report can be drawn again without the data set.
  */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { writeAtomically } from '../base/atomic';
+import { readFile } from 'node:fs/promises';
 import type { Split } from '../data/dataset';
 import { grayPng } from './charts/png';
 import type { Predictions } from '../metrics/types';
 import { runFiles } from '../run/directory';
+import { isThere } from '../run/entries';
 
 /** The label is present and decided (hit), present and not decided (miss), absent and decided (false alarm). */
 export const EXAMPLE_KINDS = ['hit', 'miss', 'false alarm'] as const;
@@ -82,6 +83,7 @@ export async function storeExamples(directory: string, examples: Examples): Prom
 /** The stored images of an earlier drawing; undefined without them, or when they belong to other examples. */
 export async function storedExamples(directory: string, examples: readonly Example[]): Promise<Examples | undefined> {
   try {
+    if (!(await isThere(directory, runFiles(directory).examples))) return undefined;
     const stored = storedSchema.parse(JSON.parse(await readFile(runFiles(directory).examples, 'utf8')));
     const isSame = examples.every(({ index }) => stored.images[index] !== undefined);
     return isSame && JSON.stringify(stored.examples) === JSON.stringify(examples) ? stored : undefined;

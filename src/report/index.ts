@@ -2,11 +2,11 @@
  * Draws a run: plots/*.svg and *.png and report.html, only from the files of the run directory (and the images of its
  * data set, when given). It can be repeated at any time, however the run ended.
  */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomically } from '../base/atomic';
 import { isWriteError, writeError, writing } from '../base/disk';
-import { shellWord } from '../base/shell';
+import { asInstalled, shellWord } from '../base/shell';
 import type { Dataset } from '../data/dataset';
 import { rasterise, standalone } from './charts/chart';
 import { illustrate, storedExamples, storeExamples, type Examples } from './examples';
@@ -16,6 +16,8 @@ import { examplesOf } from './page/examples';
 import { drawPictures } from './charts/pictures';
 import { plotsOf } from './plots';
 import { runFiles } from '../run/directory';
+import { changesOf } from '../run/agree';
+import { checkEntries, picturesIn } from '../run/entries';
 import { readRun, type RunData } from '../run/open';
 import type { RunFile } from '../run/record';
 
@@ -53,7 +55,10 @@ interface ReportOptions {
 
 async function draw(directory: string, options: ReportOptions): Promise<Report> {
   const data = await readRun(directory);
+  await checkEntries(directory, `npx chestmnist report ${shellWord(directory)}`, ['.', 'predictions', 'plots']);
   if (options.record) data.record = options.record;
+  else if (options.dataset && data.record)
+    data.notes.push(...(await changesOf(directory, data.record, options.dataset)));
   const files: string[] = [];
   const pictures: { name: string; png: Buffer }[] = [];
   const { plots, report: page } = runFiles(directory);
@@ -82,11 +87,11 @@ async function write(file: string, content: string | Buffer): Promise<string> {
   return file;
 }
 
-/** Removes the pictures of an earlier drawing that were not replaced: they are out of date. */
+/** Removes the pictures of an earlier drawing that were not replaced: they are out of date. Others' files stay. */
 async function removeFormer(folder: string, files: readonly string[]): Promise<void> {
   const kept = new Set(files.map((file) => path.basename(file)));
-  for (const name of await readdir(folder)) {
-    if (/\.(svg|png)$/.test(name) && !kept.has(name)) await rm(path.join(folder, name));
+  for (const name of await picturesIn(folder)) {
+    if (!kept.has(name)) await rm(path.join(folder, name));
   }
 }
 
@@ -105,8 +110,12 @@ async function examplesFor(data: RunData, dataset: Dataset | undefined): Promise
     data.notes.push(
       dataset
         ? `The test split of ${dataset.name} is not the one that was scored: there are no example images.`
-        : 'No example images are shown: the data set was not given and no earlier drawing stored them. Draw again with npx chestmnist report RUN --data FILE.',
+        : `No example images are shown: the data set was not given and no earlier drawing stored them. To draw again: ${again(data)}`,
     );
   }
   return examples;
 }
+
+/** The command that draws a run with its images. */
+const again = ({ directory, options }: RunData): string =>
+  asInstalled(`npx chestmnist report ${shellWord(directory)} --data ${shellWord(options?.data ?? 'FILE')}`);

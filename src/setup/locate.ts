@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { ChestMnistError } from '../base/errors';
+import { absolute, expandHome } from '../base/folders';
 import { inspectLibTorch, type LibTorch } from './inspect';
 import { libtorchCache, libtorchCacheText, libtorchLink, MANIFEST, SETUP_COMMAND } from './versions';
 
@@ -43,7 +44,7 @@ export interface Wanted {
 export function locateSetUp({ root, env, refuse }: Wanted, failures: Failure[]): LibTorch | undefined {
   const named = env.CHESTMNIST_LIBTORCH;
   if (named) {
-    const found = inspectLibTorch(path.resolve(named), 'CHESTMNIST_LIBTORCH');
+    const found = inspectLibTorch(absolute(named), 'CHESTMNIST_LIBTORCH');
     const refusal = typeof found === 'string' ? undefined : refuse?.(found);
     if (typeof found !== 'string' && refusal === undefined) return found;
     throw new ChestMnistError(refusal === undefined ? 'ERR_LIBTORCH_NOT_FOUND' : 'ERR_LIBTORCH_MISMATCH', {
@@ -109,7 +110,7 @@ sys.stdout.write(list(spec.submodule_search_locations)[0] if spec and spec.submo
 /** The Pythons to try: the one named by CHESTMNIST_PYTHON, else those on the path. */
 export const pythons = (env: NodeJS.ProcessEnv): string[] =>
   env.CHESTMNIST_PYTHON
-    ? [env.CHESTMNIST_PYTHON]
+    ? [expandHome(env.CHESTMNIST_PYTHON)]
     : process.platform === 'win32'
       ? ['python', 'py']
       : ['python3', 'python'];

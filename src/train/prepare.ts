@@ -11,8 +11,9 @@ import type { Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
 import { trainerOf } from '../engine/trainer';
 import type { ResolvedOptions } from '../recipe/options';
-import { checkOutput } from '../run/directory';
-import { fitHead, imagenetWeights, loadWeights } from '../weights';
+import { checkOutput } from '../run/create';
+import { fitHead, imagenetWeights, openWeights } from '../weights';
+import { factsIn } from '../weights/metadata';
 import type { TrainEvent } from './events';
 import { checkSameData, restore, roundingNote, type Plan, type Resumed } from './plan';
 
@@ -58,7 +59,7 @@ export async function prepare(
       if (rounding !== undefined) notes.push(rounding);
       await restore(trainer, resumed.checkpoint);
     } else if (options.weights !== null) {
-      notes.push(...(await startFrom(trainer, options.weights, { signal, onProgress })));
+      notes.push(...(await startFrom(trainer, options, dataset, { signal, onProgress })));
     }
     if (device.startsWith('cuda') && trainer.execution === 'plain' && !options.exact) notes.push(noGraphs());
     signal.throwIfAborted();
@@ -69,16 +70,33 @@ export async function prepare(
   }
 }
 
-/** Loads `--weights` (a file, or imagenet) into a fresh trainer; returns what was replaced. */
+/** Loads `--weights` (a file, or imagenet) into a fresh trainer; returns what the user should know of them. */
 async function startFrom(
   trainer: Trainer,
-  weights: string,
+  { weights, weightsKey, resize }: ResolvedOptions,
+  dataset: Dataset,
   options: { signal: AbortSignal; onProgress: (done: number, total?: number) => void },
 ): Promise<string[]> {
-  const loaded = weights === 'imagenet' ? await imagenetWeights(options) : await loadWeights(weights);
-  const { state, notes } = fitHead(loaded, await trainer.stateDict());
+  const expected = await trainer.stateDict();
+  if (weights === 'imagenet' || weights === null) {
+    const { state, notes } = fitHead(await imagenetWeights(options), expected);
+    await trainer.loadStateDict(state);
+    return notes;
+  }
+  const opened = await openWeights(weights, weightsKey ?? undefined);
+  const { state, notes, keptHead } = fitHead(opened.state, expected, opened.source);
   await trainer.loadStateDict(state);
-  return notes;
+  const { inputSize, labels } = factsIn(opened.metadata, dataset.labels.length);
+  const side = resize ?? dataset.size;
+  if (inputSize !== null && inputSize !== side)
+    notes.push(`${weights} was trained on an input of ${inputSize} px, this run has ${side}`);
+  const at =
+    keptHead && labels && !areUnnamed(dataset.labels) ? labels.findIndex((l, i) => l !== dataset.labels[i]) : -1;
+  if (at >= 0) {
+    const names = `label ${at} of ${weights} is ${labels![at]}, here it is ${dataset.labels[at]}`;
+    notes.push(`${names}: the head that was trained for other labels is kept`);
+  }
+  return [...opened.notes, ...notes];
 }
 
 const noGraphs = (): string =>

@@ -4,9 +4,9 @@
  */
 import path from 'node:path';
 import { download, type DownloadOptions } from '../base/download';
-import { homeFolder, toWriteTo } from '../base/folders';
+import { expandHome, homeFolder, toWriteTo } from '../base/folders';
 import type { StateDict } from '../engine/contract';
-import { readPth } from './pth';
+import { openWeights } from './open';
 
 /** A file of published weights. */
 export interface PublishedWeights {
@@ -31,7 +31,7 @@ export function hubDirectory(environment: Readonly<Record<string, string | undef
   const home = homeFolder();
   const cache = environment.XDG_CACHE_HOME || (home && path.join(home, '.cache'));
   const torch = environment.TORCH_HOME || (cache && path.join(cache, 'torch'));
-  return path.join(toWriteTo(torch), 'hub', 'checkpoints');
+  return path.join(expandHome(toWriteTo(torch)), 'hub', 'checkpoints');
 }
 
 /**
@@ -51,5 +51,5 @@ export async function fetchWeights(weights: PublishedWeights, options: FetchOpti
  * Errors as fetchWeights.
  */
 export async function imagenetWeights(options: FetchOptions = {}): Promise<StateDict> {
-  return readPth(await fetchWeights(IMAGENET1K_V1, options));
+  return (await openWeights(await fetchWeights(IMAGENET1K_V1, options))).state;
 }

@@ -4,7 +4,7 @@
  * printed (terminal/summary.ts).
  */
 import { Option, type Command } from 'commander';
-import { cliOf } from '../context';
+import { cliOf, numberOf } from '../context';
 
 interface Flags {
   threshold: string;
@@ -37,8 +37,8 @@ export function register(program: Command): void {
     .option('--threshold <value>', 'a number, or a JSON file with one per label; decision: score > threshold', '0.5')
     .option('--confidence', '95 % bootstrap intervals over images')
     .option('--compare <file>', 'a second file of predictions for the same images: paired bootstrap of the differences')
-    .addOption(new Option('--resamples <n>', 'bootstrap resamples').default(2000).argParser(Number))
-    .addOption(new Option('--seed <n>', 'seed of the resamples').default(0).argParser(Number))
+    .addOption(new Option('--resamples <n>', 'bootstrap resamples').default(2000).argParser(numberOf))
+    .addOption(new Option('--seed <n>', 'seed of the resamples').default(0).argParser(numberOf))
     .option('--labels <file>', 'for a .csv: .npz with the true labels, `labels` or MedMNIST’s `{split}_labels`')
     .option('--label-names <names>', 'separated by commas; `chestmnist` means its 14 labels')
     .addHelpText('after', EXAMPLES)
@@ -66,7 +66,7 @@ export function register(program: Command): void {
         const models = { labelCount, truth, a: scores, b: theirs.scores };
         metrics.comparison = comparePredictions({ ...models, threshold, confidence: settings });
       }
-      cli.result(metrics, (columns) => {
+      cli.result({ labels: names, ...metrics }, (columns) => {
         const parts = [summary.renderSummary(metrics, names, columns)];
         if (metrics.comparison) {
           parts.push(summary.renderComparison(metrics.comparison, names, file, flags.compare!, columns));

@@ -9,7 +9,7 @@ import { download } from '../../../src/base/download';
 import { ChestMnistError } from '../../../src/base/errors';
 import { withLock } from '../../../src/base/lock';
 import { writeNpz } from '../../../src/base/npz';
-import { checkOutput, createRunDirectory } from '../../../src/run/directory';
+import { checkOutput, createRunDirectory } from '../../../src/run/create';
 import { TensorBoardWriter } from '../../../src/run/tensorboard';
 import { saveWeights } from '../../../src/weights';
 import { scratch } from '../../support/data-files';

@@ -28,6 +28,7 @@ test('the defaults are the MedMNIST protocol', () => {
     gamma: 0.1,
     stem: 'torchvision',
     weights: null,
+    weightsKey: null,
     device: 'auto',
     precision: 'fp32',
     exact: false,

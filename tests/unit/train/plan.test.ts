@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { writeJson } from '../../../src/base/json';
 import { ask, findRun } from '../../../src/train/plan';
-import { RECORD } from '../../support/record';
+import { fillIn, RECORD } from '../../support/record';
 
 let folder: string;
 beforeEach(async () => {
@@ -28,6 +28,9 @@ describe('nothing to resume', () => {
     await writeFile(path.join(run, 'checkpoint', 'state.safetensors'), 'x');
     expect(await findRun(ask({ resume: true, out: folder }))).toBe(run);
     await writeJson(path.join(run, 'run.json'), RECORD);
+    // What a finished run lost is written again by resuming it.
+    expect(await findRun(ask({ resume: run }))).toBe(run);
+    await fillIn(run);
     await expect(findRun(ask({ resume: run }))).rejects.toMatchObject(nothing);
     await expect(findRun(ask({ resume: true, out: folder }))).rejects.toMatchObject(nothing);
     expect(await findRun(ask({ resume: run, epochs: 9 }))).toBe(run);
