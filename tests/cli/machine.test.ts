@@ -205,8 +205,11 @@ describe('little memory', () => {
     return Number(execFileSync(process.execPath, ['-p', line], { encoding: 'utf8' }));
   };
 
+  const at = (...names: string[]): string => JSON.stringify(path.join(path.dirname(MAIN), '..', ...names));
+  const LOADED = `require(${at('engine', 'addon.js')}).native()`;
+
   onLinux('too few for the libraries of LibTorch: train and doctor say so', () => {
-    const limit = `ulimit -v ${addresses('0') + 300_000}`;
+    const limit = `ulimit -v ${addresses(LOADED) - 150_000}`;
     const problem = { code: 'ERR_RESOURCES', found: expect.stringContaining('no more memory') };
     const { stdout } = inShell(limit, ['train', ...QUICK, '--out', folder(), '--json']);
     expect(JSON.parse(stdout.trim().split('\n').at(-1)!)).toMatchObject(problem);
@@ -214,12 +217,10 @@ describe('little memory', () => {
   });
 
   onLinux('too few for a tensor: an error of the trainer, with a next step', () => {
-    const at = (...names: string[]): string => JSON.stringify(path.join(path.dirname(MAIN), '..', ...names));
-    const loaded = `require(${at('engine', 'addon.js')}).native()`;
     // Its last layer alone has 130 MB.
     const large = `require(${at('engine', 'trainer.js')}).makeTrainer({ labelCount: 65536, imageSize: 28, threads: 1 })`;
-    const program = `${loaded}; try { ${large} } catch ({ code, found }) { console.log(JSON.stringify({ code, found })) }`;
-    const limit = addresses(loaded) + 90_000;
+    const program = `${LOADED}; try { ${large} } catch ({ code, found }) { console.log(JSON.stringify({ code, found })) }`;
+    const limit = addresses(LOADED) + 90_000;
     const line = `ulimit -v ${limit}; "$0" -e "$1"`;
     const { stdout } = spawnSync('bash', ['-c', line, process.execPath, program], { encoding: 'utf8' });
     expect(JSON.parse(stdout)).toEqual({
