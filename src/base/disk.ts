@@ -123,7 +123,7 @@ const NO_MEMORY = /cannot allocate memory(?! in static TLS)|cannot allocate \w+ 
 const NO_THREADS = /resource temporarily unavailable|uv_thread_create|pthread_create/i;
 
 /** What V8 says when the system gives no memory for an array or for WebAssembly. */
-const OUT_OF_MEMORY = /allocation failed|out of memory/i;
+const OUT_OF_MEMORY = /allocation failed|out of memory|could not allocate/i;
 
 /** The system call that fails once the current folder is removed. */
 const CURRENT_FOLDER = 'uv_cwd';

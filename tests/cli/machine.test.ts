@@ -199,6 +199,11 @@ describe('little memory', () => {
     expect(inShell('ulimit -v 4000000', args)).toMatchObject({ code: 0 });
   });
 
+  onLinux('a download takes more, and says so', () => {
+    const { stdout } = inShell('ulimit -v 4000000', ['data', 'fetch', 'chestmnist', '--out', 'fetched', '--json']);
+    expect(JSON.parse(stdout)).toMatchObject({ code: 'ERR_RESOURCES', next: expect.stringContaining('ulimit -v') });
+  });
+
   /** The most addresses that a Node process takes which runs this, in kB. */
   const addresses = (program: string): number => {
     const line = `${program}; require('fs').readFileSync('/proc/self/status', 'utf8').match(/^VmPeak:\\s+(\\d+)/m)[1]`;
