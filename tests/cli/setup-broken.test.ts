@@ -61,7 +61,9 @@ describe('one that does not load', () => {
     const env = nothing({ CHESTMNIST_PYTHON: fakePython(folder, { torch: hollow }) });
     const before = chestmnist(root, ['setup'], env);
     expect(before.status).toBe(4);
-    expect(before.stderr).toMatch(/it does not load here: .*libtorch_cpu\.so(.*\n)*LibTorch 2\.13\.0 \(CPU\): downloading/);
+    expect(before.stderr).toMatch(
+      /it does not load here: .*libtorch_cpu\.so(.*\n)*LibTorch 2\.13\.0 \(CPU\): downloading/,
+    );
     expect(before.stderr).toMatch(/error ERR_LIBTORCH_NOT_FOUND\n +found +.*libtorch_cpu\.so/);
     expect(existsSync(path.join(root, 'libtorch'))).toBe(false);
 
