@@ -7,8 +7,8 @@ import { fsync } from 'node:fs';
 import { chmod, lstat, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { writeError } from './disk';
-import type { ChestMnistError } from './errors';
+import { readRemedy, writeError } from './disk';
+import { ChestMnistError } from './errors';
 import { readInput } from './input';
 
 /** The names of temporary files. A process that is killed while it writes leaves one behind. */
@@ -89,6 +89,8 @@ export async function readText(
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw refuse(`cannot be read (${message})`, cause);
+    const error = refuse(`cannot be read (${message})`, cause);
+    // Permissions, links and limits have a remedy of their own, whatever the file is.
+    throw new ChestMnistError(error.code, { ...ChestMnistError.inFlags(error), ...readRemedy(cause) }, { cause });
   }
 }

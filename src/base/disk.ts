@@ -6,7 +6,7 @@
 import { realpathSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
-import { ChestMnistError } from './errors';
+import { ChestMnistError, type ErrorParts } from './errors';
 import { currentFolder } from './folders';
 
 /** How the user can continue. Without either field, the next step suggests another place. */
@@ -123,7 +123,7 @@ const NO_MEMORY = /cannot allocate memory(?! in static TLS)|cannot allocate \w+ 
 const NO_THREADS = /resource temporarily unavailable|uv_thread_create|pthread_create/i;
 
 /** What V8 says when the system gives no memory for an array or for WebAssembly. */
-const OUT_OF_MEMORY = /allocation failed|out of memory/i;
+const OUT_OF_MEMORY = /allocation failed|out of memory|could not allocate/i;
 
 /** The system call that fails once the current folder is removed. */
 const CURRENT_FOLDER = 'uv_cwd';
@@ -181,17 +181,36 @@ export function systemError(error: unknown): unknown {
   if (path === undefined && !WRITES.test(syscall)) return error;
   const place = path ?? 'the output';
   if (WRITES.test(syscall) || ONLY_WRITING.includes(code)) return writeError(error, place, AGAIN);
-  const { what, needed, repair, instead } = refusal;
-  return new ChestMnistError(
-    code === 'EIO' ? 'ERR_DISK' : 'ERR_DATA_MISSING',
-    {
-      found: `${place} cannot be opened: ${what} (${message})`,
-      needed,
-      next: repair ?? instead ?? 'name another file',
-    },
-    { cause: error },
-  );
+  const remedy = readRemedy(error);
+  if (remedy === undefined) return error;
+  const ours = refusal.code === 'ERR_DISK' ? 'ERR_DISK' : 'ERR_DATA_MISSING';
+  return new ChestMnistError(ours, { found: `${place} cannot be opened (${message})`, ...remedy }, { cause: error });
 }
+
+/** The same for what a promise rejects with. */
+export const explained = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    throw systemError(error);
+  });
+
+/** What is needed where the system does not let a file be read, and the next step; undefined for other errors. */
+export function readRemedy(error: unknown): Pick<ErrorParts, 'needed' | 'next'> | undefined {
+  const refusal = refusalOf(error);
+  if (refusal === undefined) return undefined;
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (Object.hasOwn(READING, code)) return { needed: READING[code][0], next: READING[code][1] };
+  return ['ENOENT', 'ENOTDIR', 'EEXIST', 'EINVAL', 'EBUSY'].includes(code)
+    ? undefined
+    : { needed: refusal.needed, next: nextStep(refusal, AGAIN) };
+}
+
+/** Where reading needs something else than writing. */
+const READING: Readonly<Record<string, readonly [needed: string, next: string]>> = {
+  EACCES: ['permission to read it', 'allow this user to read it, and its folders'],
+  EPERM: ['permission to read it', 'allow this user to read it, and its folders'],
+  EISDIR: ['the path of a file', 'name a file in that folder'],
+  ELOOP: ['a path that leads to a file', 'fix the links'],
+};
 
 function isRelativeAndAbsent(error: unknown): boolean {
   const { code, path } = ((error instanceof ChestMnistError ? error.cause : error) ?? {}) as NodeJS.ErrnoException;

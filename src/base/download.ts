@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EnvHttpProxyAgent, Response } from 'undici';
 import { flush } from './atomic';
 import { hashFile } from './checksum';
-import { checkRoom, isWriteError, writeError } from './disk';
+import { checkRoom, isWriteError, systemError, writeError } from './disk';
 import { ChestMnistError } from './errors';
 import { followed } from './output';
 import { claimPart, type Part } from './part-file';
@@ -62,8 +62,20 @@ function checkUrl(url: string): void {
   }
 }
 
-/** The HTTP client, loaded with the first download: it sets aside 10 GB of addresses for its WebAssembly. */
-const client = (): Promise<typeof import('undici')> => import('undici');
+/**
+ * The HTTP client, loaded with the first download: its WebAssembly sets aside 10 GB of addresses. Without them Node ends
+ * the process while the client is loaded, so they are asked for first.
+ */
+async function client(): Promise<typeof import('undici')> {
+  const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: new (size: { initial: number }) => unknown } })
+    .WebAssembly;
+  try {
+    new Memory({ initial: 1 });
+  } catch (error) {
+    throw systemError(error);
+  }
+  return import('undici');
+}
 
 /** An internal error that another attempt cannot fix. */
 class Permanent extends Error {}

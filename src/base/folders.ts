@@ -58,8 +58,9 @@ export const cacheDirectory = (): string => toWriteTo(knownCache());
 /** A place below the user's home, to write to. Throws ERR_CONFIG without a home. */
 export function toWriteTo(folder: string | undefined): string {
   if (folder !== undefined) return folder;
+  const { HOME } = process.env;
   throw new ChestMnistError('ERR_CONFIG', {
-    found: 'no home folder: HOME is not set, and the system does not know a home of this user',
+    found: `no home folder: HOME is ${HOME ? `${HOME}, which is not a whole path` : 'not set, and the system does not know a home of this user'}`,
     needed: 'a folder of this user that can be written',
     next: 'set XDG_CACHE_HOME=FOLDER (or HOME=FOLDER), keep it set, and run the same command again',
   });

@@ -43,12 +43,15 @@ export const defaultThreads = (machine = thisMachine()): ThreadLimit => least(ma
 /** The processes to start at a time, such as compilers: the variables of numeric libraries are not about them. */
 export const processorsToUse = (machine = thisMachine()): number => least(machine, SCHEDULERS).threads;
 
-/** One line on the default: which limit won, and which variables are ignored; undefined when all processors are used. */
-export function threadsNote(machine = thisMachine()): string | undefined {
+/**
+ * One line on the default, for the notes of whatever trains or predicts: which limit won, and which variables are
+ * ignored. Nothing when the number was given, or all processors are used.
+ */
+export function threadsNotes(given: number | null | undefined, machine = thisMachine()): string[] {
   const { threads, limit, ignored } = defaultThreads(machine);
-  if (threads === machine.all && ignored.length === 0) return undefined;
+  if (typeof given === 'number' || (threads === machine.all && ignored.length === 0)) return [];
   const without = ignored.length === 0 ? '' : `; ${ignored.join(' and ')} ignored: not a number from 1`;
-  return `threads: ${threads}, from ${limit}${without} (--threads sets another number)`;
+  return [`threads: ${threads}, from ${limit}${without} (--threads sets another number)`];
 }
 
 const thisMachine = (): Machine => ({

@@ -8,6 +8,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { fromRandomAccessReaderPromise, RandomAccessReader, type Entry } from 'yauzl';
+import { readRemedy } from './disk';
 import { ChestMnistError } from './errors';
 import { openRegular } from './input';
 
@@ -101,7 +102,12 @@ async function openFile(path: string): Promise<FileHandle> {
   } catch (error) {
     throw new ChestMnistError(
       'ERR_DATA_MISSING',
-      { found: `${path} cannot be opened (${reasonOf(error)})`, needed: 'a readable file', next: 'check the path' },
+      {
+        found: `${path} cannot be opened (${reasonOf(error)})`,
+        needed: 'a readable file',
+        next: 'check the path',
+        ...readRemedy(error),
+      },
       { cause: error },
     );
   }

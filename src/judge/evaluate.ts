@@ -9,6 +9,7 @@ import { loadData } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
 import { ownSignal } from '../base/abort';
 import { ANY, checkArgument, checkFields, FUNCTION, integer, rule, SIGNAL, TEXT, type Rule } from '../base/arguments';
+import { threadsNotes } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
 import { computeMetrics, tuneThresholds } from '../metrics';
 import type { Metrics, ThresholdRule } from '../metrics/types';
@@ -107,6 +108,7 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
     const scored = await score(split);
     const confidence = options.resamples ? { resamples: options.resamples } : undefined;
     const metrics = computeMetrics({ ...scored, threshold, confidence });
+    notes.push(...threadsNotes(options.threads));
     return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics, notes };
   } finally {
     signal.removeEventListener('abort', cancel);

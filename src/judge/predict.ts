@@ -6,6 +6,7 @@ import { resolveOptions } from '../recipe/resolve';
 import { expandView } from '../data/expand';
 import { ownSignal } from '../base/abort';
 import { checkArgument, checkFields, rule, TEXT, type Rule } from '../base/arguments';
+import { threadsNotes } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
 import { JUDGE_OPTIONS, TARGET, type EvaluateOptions } from './evaluate';
 import { readImages } from '../data/pictures';
@@ -98,6 +99,7 @@ export async function predict(
     const scores = sigmoid(logits);
     const decisions = decide(scores, labelCount, thresholds);
     const notes = [...model.notes, ...(model.run?.changes ?? []), ...assumptions(target, model, side)];
+    notes.push(...threadsNotes(options.threads));
     return { labels: model.labels, images, scores, decisions, thresholds, notes };
   } finally {
     signal.removeEventListener('abort', cancel);

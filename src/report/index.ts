@@ -5,7 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomically } from '../base/atomic';
-import { writing } from '../base/disk';
+import { isWriteError, writeError, writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { asInstalled, shellWord } from '../base/shell';
 import type { Dataset } from '../data/dataset';
@@ -36,13 +36,27 @@ export interface Report {
  * files, pictures and curves are also written there. Throws ERR_CONFIG (no run directory), ERR_OUTPUT or ERR_DISK (not
  * writable), ERR_DATA_CORRUPT or ERR_DATA_SHAPE (a damaged file in it).
  */
-export async function drawReport(
-  runDirectory: string,
-  options: { dataset?: Dataset; record?: RunFile } = {},
-): Promise<Report> {
+export async function drawReport(runDirectory: string, options: ReportOptions = {}): Promise<Report> {
   const directory = path.resolve(runDirectory);
+  try {
+    return await draw(directory, options);
+  } catch (cause) {
+    if (!isWriteError(cause)) throw cause;
+    throw writeError((cause as Error).cause ?? cause, directory, {
+      then: `npx chestmnist report ${shellWord(directory)}`,
+      instead: 'copy the run directory to a disk that can be written and draw it there',
+    });
+  }
+}
+
+interface ReportOptions {
+  dataset?: Dataset;
+  record?: RunFile;
+}
+
+async function draw(directory: string, options: ReportOptions): Promise<Report> {
   const data = await readRun(directory);
-  await checkEntries(directory, `npx chestmnist report ${shellWord(runDirectory)}`, ['.', 'predictions', 'plots']);
+  await checkEntries(directory, `npx chestmnist report ${shellWord(directory)}`, ['.', 'predictions', 'plots']);
   if (options.record) data.record = options.record;
   else if (options.dataset && data.record)
     data.notes.push(...(await changesOf(directory, data.record, options.dataset)));

@@ -113,7 +113,12 @@ async function cmakeJs(args: string[], { root, log, verbose, signal }: Step): Pr
   };
   signal?.addEventListener('abort', end, { once: true });
   process.once('exit', end);
-  for (const stream of [child.stdout, child.stderr]) {
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  // A process that did not start may have no streams; its error follows.
+  for (const stream of child.pid === undefined ? [] : [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
       out.write(text);
@@ -121,10 +126,7 @@ async function cmakeJs(args: string[], { root, log, verbose, signal }: Step): Pr
     });
   }
   try {
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', resolve);
-    });
+    const code = await ended;
     out.end();
     await written;
     signal?.throwIfAborted();

@@ -88,16 +88,27 @@ function checkPlace(root: string): void {
 const entryOf = ({ directory }: LibTorch): string =>
   existsSync(path.join(directory, '..', MANIFEST)) ? path.dirname(directory) : directory;
 
+/** Whether the addresses of this process are limited (ulimit -v), which LibTorch's libraries take half a gigabyte of. */
+function hasAddressLimit(): boolean {
+  try {
+    return !/^Max address space +unlimited/m.test(readFileSync('/proc/self/limits', 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
 /** An error with the dynamic linker's message, what it means and what to do. */
 export function explain(error: unknown, addon: Addon, libtorch: LibTorch): ChestMnistError {
   const message = error instanceof Error ? error.message : String(error);
   const what = `${addon.file} with LibTorch ${libtorch.version} in ${libtorch.directory} (${libtorch.source}): ${message}`;
-  const short = shortage(message, what, error);
+  // The dynamic linker has one message for a lack of addresses and for a file system without programs.
+  const isUnmapped = /failed to map segment/.test(message);
+  const short = shortage(isUnmapped && hasAddressLimit() ? `${message}: cannot allocate memory` : message, what, error);
   if (short) return short;
   const files = message.match(/\/[^\s:'"`()]+/g) ?? [];
   const inFront = files.find((file) => variableLeadingTo(file) !== undefined && !file.startsWith(libtorch.directory));
   if (inFront !== undefined) return hidden(inFront, libtorch, error);
-  if (/failed to map segment|not permitted/i.test(message)) {
+  if (isUnmapped) {
     return new ChestMnistError(
       'ERR_NATIVE_MISSING',
       {

@@ -35,10 +35,11 @@ export async function load(resolved: Resolved): Promise<Loaded> {
   });
   let answer = '';
   let chatter = '';
-  child.stdio[3]?.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-  child.stderr?.on('data', (chunk: Buffer) => (chatter = (chatter + chunk.toString()).slice(-2_000)));
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.once('error', reject);
+    if (child.pid === undefined) return; // not started: it has no streams, and the error follows
+    child.stdio[3]?.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (chatter = (chatter + chunk.toString()).slice(-2_000)));
     child.once('close', (...end) => resolve(end));
   });
   const said = (answer ? JSON.parse(answer) : { error: {} }) as

@@ -7,6 +7,7 @@ import { SPLIT_NAMES } from '../data/dataset';
 import { expandView } from '../data/expand';
 import { factsOf } from '../data/inputs';
 import { checkFields, SIGNAL } from '../base/arguments';
+import { explained } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { atExit } from '../base/exit';
 import type { StillHeld } from '../base/lock';
@@ -45,7 +46,7 @@ export function train(options: TrainOptions = {}, control: TrainControl = {}): T
     const refused = error as ChestMnistError;
     return new TrainingRun(() => Promise.reject(refused));
   }
-  return new TrainingRun((emit, wishes) => start(options, emit, wishes), control.signal);
+  return new TrainingRun((emit, wishes) => explained(start(options, emit, wishes)), control.signal);
 }
 
 async function start(options: TrainOptions, emit: Session['emit'], wishes: Wishes): Promise<TrainResult> {

@@ -5,7 +5,7 @@
 import type { Dataset } from '../data/dataset';
 import { checkBatch, factsOf, loadData, sourceOf } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
-import { threadsNote } from '../base/processors';
+import { threadsNotes } from '../base/processors';
 import { native } from '../engine/addon';
 import type { Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
@@ -46,8 +46,7 @@ export async function prepare(
     onProgress,
     signal,
   });
-  const threads = wanted.threads === null ? threadsNote() : undefined;
-  notes.push(...(resumed?.notes ?? []), ...[note, threads].filter((text) => text !== undefined));
+  notes.push(...(resumed?.notes ?? []), ...(note === undefined ? [] : [note]), ...threadsNotes(wanted.threads));
   if (areUnnamed(dataset.labels)) notes.push(unnamedNote(dataset));
   checkBatch(dataset, wanted.batchSize);
   if (resumed) checkSameData(factsOf(dataset), resumed);
