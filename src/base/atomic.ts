@@ -2,6 +2,7 @@
  * Files that appear whole or not at all: written to a temporary file in the same folder, flushed to disk, renamed. The
  * folder is flushed too, so that a written file survives even a power failure.
  */
+import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { fsync } from 'node:fs';
 import { chmod, lstat, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
@@ -79,13 +80,17 @@ export async function exists(file: string): Promise<boolean> {
   );
 }
 
-/** The text of a file; undefined when the file does not exist. `refuse` makes the error when it cannot be read. */
+/**
+ * The UTF-8 text of a file, without its byte-order mark; undefined when the file does not exist. `refuse` makes the error
+ * when it cannot be read.
+ */
 export async function readText(
   file: string,
-  refuse: (what: string, cause: unknown) => ChestMnistError,
+  refuse: (what: string, cause?: unknown) => ChestMnistError,
 ): Promise<string | undefined> {
+  let bytes;
   try {
-    return (await readInput(file)).toString('utf8');
+    bytes = await readInput(file);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
@@ -93,4 +98,13 @@ export async function readText(
     // Permissions, links and limits have a remedy of their own, whatever the file is.
     throw new ChestMnistError(error.code, { ...ChestMnistError.inFlags(error), ...readRemedy(cause) }, { cause });
   }
+  const foreign = isUtf8(bytes) ? undefined : 'is not UTF-8 text';
+  const what = isUtf16(bytes) ? 'is UTF-16 text' : foreign;
+  if (what === undefined) return bytes.toString('utf8').replace(/^\ufeff/, '');
+  const parts = { ...ChestMnistError.inFlags(refuse(what)), needed: 'UTF-8 text', next: 'save the file as UTF-8' };
+  throw new ChestMnistError(refuse(what).code, parts);
 }
+
+/** By its byte-order mark, or by the empty half of its first character. */
+const isUtf16 = ([first, second]: Buffer): boolean =>
+  (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;

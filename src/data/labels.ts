@@ -1,7 +1,15 @@
-/** Label names: the check of given names, and placeholders for unknown ones. */
+/** Labels: how often each occurs, the check of given names, and placeholders for unknown ones. */
 import { ChestMnistError } from '../base/errors';
 import { isPrintable } from '../base/text';
+import type { Split } from './dataset';
 import { CHESTMNIST, CHESTMNIST_LABELS } from './catalogue';
+
+/** The number of images with each label. */
+export function positivesOf({ truth, labelCount }: Split): number[] {
+  const positives = new Array<number>(labelCount).fill(0);
+  for (let i = 0; i < truth.length; i++) positives[i % labelCount] += truth[i];
+  return positives;
+}
 
 /** `label_0`, `label_1`, ...: columns whose names are not known. */
 export const unnamed = (count: number): string[] => Array.from({ length: count }, (_, label) => `label_${label}`);

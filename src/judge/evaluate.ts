@@ -156,7 +156,11 @@ async function dataOf(
   // The training split is not used: synthetic data have only one image in it.
   const limits = { train: 1, val: own?.limitVal, test: own?.limitTest };
   const labelNames = options.labelNames ?? own?.labelNames;
-  const { dataset: all } = await loadData({ data, size, labelNames, limits, signal });
+  const ifMissing =
+    options.data === undefined
+      ? `if it was moved: npx chestmnist evaluate ${shellWord(target)} --data FILE`
+      : undefined;
+  const { dataset: all } = await loadData({ data, size, labelNames, limits, ifMissing, signal });
   const cut = limit === undefined ? all.splits[split] : limitSplit(all.splits[split], limit);
   const dataset = { ...all, splits: { ...all.splits, [split]: cut } };
   if (dataset.labels.length !== model.labels.length) {

@@ -61,7 +61,7 @@ async function readPredictionNpz(file: string): Promise<Predictions> {
   const check = key === 'scores' ? checkProbabilities : checkPredictions;
   check({ truth, scores: values, labelCount }, `${file}: ${key}`);
   if (key === 'scores') return { labelCount, truth, scores: values, loss: bceWithScores(values, truth) };
-  return { labelCount, truth, scores: sigmoid(values), loss: bceWithLogits(values, truth) };
+  return { labelCount, truth, scores: sigmoid(values), logits: values, loss: bceWithLogits(values, truth) };
 }
 
 /** The true labels of a CSV are in another file. */

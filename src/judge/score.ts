@@ -18,7 +18,7 @@ const RULES = ['val-f1', 'val-youden', 'val-sensitivity=0.9'] as const;
 const CONFIDENCE = { seed: 0, level: 0.95 };
 
 /** A model's predictions of a split, with the truth. */
-export type Scored = Predictions & Required<Pick<Predictions, 'logits'>> & { loss: number };
+export type Scored = Predictions & { logits: Float32Array; loss: number };
 
 /** Scores a split that the trainer has loaded under its name; undefined when it was cancelled. */
 export async function scoreSplit(

@@ -3,10 +3,11 @@
  * not load LibTorch. Not here: how a rule finds its thresholds (metrics/thresholds.ts).
  */
 import { isNumbers, rule } from '../base/arguments';
-import { readText } from '../base/atomic';
+import { readJsonValue } from '../base/json';
 import { ChestMnistError } from '../base/errors';
 import { expandHome } from '../base/folders';
-import { parseThresholdRule, parseThresholds } from '../metrics';
+import { parseThresholdRule } from '../metrics';
+import { thresholdsIn } from '../metrics/thresholds';
 import type { MetricsFile, ThresholdRule } from '../metrics/types';
 
 /** One for all labels, one per label, a rule tuned on the validation split, or the path of a JSON file of thresholds. */
@@ -38,9 +39,9 @@ export async function fixedThresholds(given: string): Promise<number | number[]>
       },
       { cause },
     );
-  const text = await readText(expandHome(given), refuse);
-  if (text === undefined) throw refuse('is neither a number nor a file that exists');
-  return parseThresholds(text);
+  const value = await readJsonValue(expandHome(given), refuse);
+  if (value === undefined) throw refuse('is neither a number nor a file that exists');
+  return thresholdsIn(value);
 }
 
 /** The thresholds that a run has stored for a rule, whatever the way its number is written there. */

@@ -20,6 +20,10 @@ export interface ConfidenceOptions {
 /** The threshold where none was given or tuned. */
 export const DEFAULT_THRESHOLD = 0.5;
 const MAX_RESAMPLES = 100_000;
+/** Probabilities may have been stored with the digits of a 16-bit float. */
+const HALF_PRECISION = 1e-3;
+/** How far rounding takes a probability above 1 or below 0: some units in the last place of a 16-bit float. */
+const ROUNDED = 4e-3;
 
 const NUMBERS = rule('a typed array of numbers', isNumbers);
 const LOSS = rule('a finite number, or null when it is infinite', (value) => value === null || Number.isFinite(value));
@@ -103,17 +107,22 @@ export function checkInput(input: unknown): void {
 
 /**
  * Checks shapes, labels and finiteness; returns N. Scores may be any finite number (ranking needs no more). `name` is
- * the name of the scores in messages.
+ * the name of the scores in messages, `logitsName` that of the logits.
  */
-export function checkPredictions(input: Predictions, name = 'scores'): number {
+export function checkPredictions(input: Predictions, name = 'scores', logitsName = 'logits'): number {
   checkInput(input);
-  const { truth, scores, labelCount, loss } = input;
+  const { truth, scores, logits, labelCount, loss } = input;
   checkLabelCount(labelCount);
   checkArgument(name, scores, NUMBERS, 'ERR_DATA_SHAPE');
   checkTruth(truth, scores, name, labelCount);
   const count = checkRows(truth, labelCount, 'truth');
   if (loss !== undefined) checkArgument('loss', loss, LOSS, 'ERR_DATA_CORRUPT');
   checkFinite(scores, name, labelCount);
+  if (logits !== undefined) {
+    checkArgument(logitsName, logits, NUMBERS, 'ERR_DATA_SHAPE');
+    checkTruth(truth, logits, logitsName, labelCount);
+    checkFinite(logits, logitsName, labelCount);
+  }
   return count;
 }
 
@@ -130,10 +139,21 @@ export function checkFinite(scores: ArrayLike<number>, name: string, labelCount:
   }
 }
 
-/** Like checkPredictions; scores must also be probabilities. */
-export function checkProbabilities(input: Predictions, name = 'scores'): number {
-  const count = checkPredictions(input, name);
-  checkRange(input.scores, name, input.labelCount);
+/** Like checkPredictions; scores must also be probabilities, and those of the logits. */
+export function checkProbabilities(input: Predictions, name = 'scores', logitsName = 'logits'): number {
+  const count = checkPredictions(input, name, logitsName);
+  const { scores, logits, labelCount } = input;
+  checkRange(scores, name, labelCount);
+  for (let i = 0; logits !== undefined && i < logits.length; i++) {
+    if (Math.abs(1 / (1 + Math.exp(-logits[i])) - scores[i]) > HALF_PRECISION) {
+      fail(
+        'ERR_DATA_CORRUPT',
+        `${name} holds ${scores[i]}, ${logitsName} ${logits[i]} (${place(i, labelCount)})`,
+        `${name} that are the sigmoid of ${logitsName}`,
+        `pass ${name} alone, or the logits that belong to them`,
+      );
+    }
+  }
   return count;
 }
 
@@ -141,11 +161,14 @@ export function checkProbabilities(input: Predictions, name = 'scores'): number 
 export function checkRange(scores: ArrayLike<number>, name: string, labelCount: number): void {
   for (let i = 0; i < scores.length; i++) {
     if (!(scores[i] >= 0 && scores[i] <= 1)) {
+      const isRounded = Array.prototype.every.call(scores, (score) => score >= -ROUNDED && score <= 1 + ROUNDED);
       fail(
         'ERR_DATA_CORRUPT',
-        `${name} holds ${scores[i]} (${place(i, labelCount)})`,
+        `${name} holds ${scores[i]} (${place(i, labelCount)})${isRounded ? ', as rounding makes of probabilities' : ''}`,
         'probabilities from 0 to 1',
-        'pass logits through sigmoid(), or name the array `logits` in the file',
+        isRounded
+          ? 'cut them off at 0 and 1: numpy.clip(scores, 0, 1), or Math.min(1, Math.max(0, score))'
+          : 'pass logits through sigmoid(), or name the array `logits` in the file',
       );
     }
   }

@@ -9,16 +9,14 @@ import type { Predictions } from './types';
  */
 export function predictionsOfLabel(predictions: Predictions, label: number): Predictions {
   checkPredictions(predictions);
-  const { labelCount, truth, scores } = predictions;
+  const { labelCount, truth, scores, logits } = predictions;
   checkArgument('label', label, integer(0, labelCount - 1));
-  const column = {
+  const column = (values: ArrayLike<number>): Float64Array =>
+    Float64Array.from({ length: truth.length / labelCount }, (_, i) => values[i * labelCount + label]);
+  return {
     labelCount: 1,
-    truth: new Uint8Array(truth.length / labelCount),
-    scores: new Float64Array(truth.length / labelCount),
+    truth: Uint8Array.from(column(truth)),
+    scores: column(scores),
+    ...(logits === undefined ? {} : { logits: column(logits) }),
   };
-  for (let i = 0; i < column.truth.length; i++) {
-    column.truth[i] = truth[i * labelCount + label];
-    column.scores[i] = scores[i * labelCount + label];
-  }
-  return column;
 }

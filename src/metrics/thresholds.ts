@@ -4,7 +4,7 @@
  * Candidates run from "nothing" (above the highest score) down. Among equally good cuts the highest threshold wins: it
  * predicts the fewest positives.
  */
-import { show } from '../base/arguments';
+import { checkArgument, show, TEXT } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import {
   checkFinite,
@@ -43,21 +43,33 @@ export function parseThresholdRule(text: string): ThresholdRule {
  * Throws ERR_CONFIG; the number of labels and the range are checked where the thresholds are used.
  */
 export function parseThresholds(text: string): number | number[] {
-  let value: unknown;
+  checkArgument('text', text, TEXT);
   try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
+    return thresholdsIn(JSON.parse(text.replace(/^\ufeff/, '')));
+  } catch (cause) {
+    if (cause instanceof ChestMnistError) throw cause;
+    throw refused(`thresholds that are not JSON (${(cause as Error).message})`, cause);
   }
-  if (typeof value === 'object' && value !== null && 'thresholds' in value) value = value.thresholds;
-  if (typeof value === 'number') return value;
-  if (Array.isArray(value) && value.every((item) => typeof item === 'number')) return value;
-  throw new ChestMnistError('ERR_CONFIG', {
-    found: 'a threshold file without thresholds',
-    needed: 'JSON: a number, an array with one number per label, or {"thresholds": [...]}',
-    next: 'write for example {"thresholds": [0.1, 0.2]}',
-  });
 }
+
+/** The same for the value in such a file. */
+export function thresholdsIn(value: unknown): number | number[] {
+  const given = typeof value === 'object' && value !== null && 'thresholds' in value ? value.thresholds : value;
+  if (typeof given === 'number') return given;
+  if (Array.isArray(given) && given.every((item) => typeof item === 'number')) return given;
+  throw refused(`thresholds ${show(given)}`);
+}
+
+const refused = (found: string, cause?: unknown): ChestMnistError =>
+  new ChestMnistError(
+    'ERR_CONFIG',
+    {
+      found,
+      needed: 'JSON: a number, an array with one number per label, or {"thresholds": [...]}',
+      next: 'write for example {"thresholds": [0.1, 0.2]}',
+    },
+    { cause },
+  );
 
 /** Index of the best cut (0 is the highest score, -1 is "nothing"); gain(-1) is the gain of predicting nothing. */
 function bestCut(cuts: CutPoints, gain: (truePositives: number, falsePositives: number) => number): number {

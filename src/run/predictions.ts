@@ -5,11 +5,10 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { writeAtomically } from '../base/atomic';
+import { readText, writeAtomically } from '../base/atomic';
 import { writing } from '../base/disk';
 import { fits } from '../base/entry';
 import { ChestMnistError } from '../base/errors';
-import { readInput } from '../base/input';
 import { readNpz, writeNpz } from '../base/npz';
 import type { SplitName } from '../data/dataset';
 import { sigmoid } from '../metrics';
@@ -155,18 +154,11 @@ export async function readMedmnistCsv(file: string): Promise<MedmnistCsv> {
       'rename the file to this form',
     );
   }
-  const text = await readInput(file).catch((cause: unknown) => {
-    throw wrong(
-      'ERR_DATA_MISSING',
-      `${file} cannot be read (${(cause as Error).message})`,
-      'a result CSV',
-      'check the path',
-    );
-  });
-  const rows = text
-    .toString('utf8')
-    .split(/\r?\n/)
-    .filter((line) => line.trim() !== '');
+  const unread = (what: string): ChestMnistError =>
+    wrong('ERR_DATA_MISSING', `${file} ${what}`, 'a result CSV', 'check the path');
+  const text = await readText(file, unread);
+  if (text === undefined) throw unread('does not exist');
+  const rows = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   const labelCount = (rows[0]?.split(',').length ?? 0) - 1;
   if (labelCount < 1)
     throw wrong('ERR_DATA_SHAPE', `${file} has no line of index and scores`, 'lines index,score,…', FORMAT_HELP);

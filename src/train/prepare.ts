@@ -3,7 +3,7 @@
  * anything is created. Not here: the options (plan.ts), the run itself (index.ts).
  */
 import type { Dataset } from '../data/dataset';
-import { checkBatch, factsOf, loadData, sourceOf } from '../data/inputs';
+import { checkBatch, constantLabels, factsOf, loadData, sourceOf } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
 import { threadsNotes } from '../base/processors';
 import { native } from '../engine/addon';
@@ -12,6 +12,7 @@ import { resolveDevice } from '../engine/device';
 import { trainerOf } from '../engine/trainer';
 import type { ResolvedOptions } from '../recipe/options';
 import { checkOutput } from '../run/create';
+import { resumeCommand } from '../run/directory';
 import { fitHead, imagenetWeights, openWeights } from '../weights';
 import { factsIn } from '../weights/metadata';
 import type { TrainEvent } from './events';
@@ -43,11 +44,14 @@ export async function prepare(
     size: wanted.size,
     labelNames: wanted.labelNames,
     limits: { train: wanted.limitTrain, val: wanted.limitVal, test: wanted.limitTest },
+    // The file that a resumed run has recorded may have been moved.
+    ifMissing: resumed && `if it was moved: ${resumeCommand(resumed.directory)} --data FILE`,
     onProgress,
     signal,
   });
   notes.push(...(resumed?.notes ?? []), ...(note === undefined ? [] : [note]), ...threadsNotes(wanted.threads));
   if (areUnnamed(dataset.labels)) notes.push(unnamedNote(dataset));
+  notes.push(...constantLabels(dataset));
   checkBatch(dataset, wanted.batchSize);
   if (resumed) checkSameData(factsOf(dataset), resumed);
   const options = { ...wanted, size: dataset.size, data: sourceOf(dataset, wanted.data) };

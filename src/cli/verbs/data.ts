@@ -4,6 +4,7 @@
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset, SplitName } from '../../data/dataset';
+import { positivesOf } from '../../data/labels';
 import { ChestMnistError } from '../../base/errors';
 import { outputAt } from '../../base/output';
 import { listed } from '../../base/text';
@@ -232,18 +233,11 @@ async function verify(cli: Cli, source: string, options: { size: string }): Prom
 
 function countLabels(dataset: Dataset, name: SplitName): SplitCounts {
   const { truth: labels, labelCount, count } = dataset.splits[name];
-  const positives = new Array<number>(labelCount).fill(0);
   let unlabelled = 0;
   for (let row = 0; row < count; row++) {
-    let any = 0;
-    for (let label = 0; label < labelCount; label++) {
-      const value = labels[row * labelCount + label];
-      positives[label] += value;
-      any |= value;
-    }
-    if (!any) unlabelled++;
+    if (!labels.subarray(row * labelCount, (row + 1) * labelCount).includes(1)) unlabelled++;
   }
-  return { name, count, positives, unlabelled };
+  return { name, count, positives: positivesOf(dataset.splits[name]), unlabelled };
 }
 
 interface SynthesizeFlags {

@@ -55,7 +55,7 @@ export function register(program: Command): void {
       const flags = self.opts<Flags>();
       const threshold = await fixedThresholds(flags.threshold);
       const mine = await files.readPredictions(file, flags.labels);
-      const { labelCount, truth, scores } = mine;
+      const { labelCount, truth, scores, logits } = mine;
       const names =
         flags.labelNames === undefined ? unnamed(labelCount) : namesFor(flags.labelNames.split(','), labelCount);
       const settings = { resamples: flags.resamples, seed: flags.seed };
@@ -63,7 +63,7 @@ export function register(program: Command): void {
       if (flags.compare !== undefined) {
         const theirs = await files.readPredictions(flags.compare, flags.labels);
         files.checkSameImages(file, mine, flags.compare, theirs);
-        const models = { labelCount, truth, a: scores, b: theirs.scores };
+        const models = { labelCount, truth, a: scores, b: theirs.scores, aLogits: logits, bLogits: theirs.logits };
         metrics.comparison = comparePredictions({ ...models, threshold, confidence: settings });
       }
       cli.result({ labels: names, ...metrics }, (columns) => {

@@ -1,6 +1,9 @@
 /** `chestmnist train`: flags to options, events to the terminal, signals to a stop. Not here: the training (train/). */
 import type { Command } from 'commander';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { OPTION_NAMES, type TrainOptions } from '../../recipe/options';
+import { shellWord } from '../../base/shell';
 import { cliOf } from '../context';
 import { withoutRetired } from '../../recipe/resolve';
 import { addFlags, readFlags } from '../flags';
@@ -18,7 +21,7 @@ Examples:
   chestmnist train --config runs/first/config.json --seed 1
 
 The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.
-SIGUSR1 writes a checkpoint and goes on. In a container or a batch job: exec node_modules/.bin/chestmnist train ...`;
+SIGUSR1 writes a checkpoint and goes on. In a container or a batch job: exec node_modules/.bin/chestmnist train`;
 
 export function register(program: Command): void {
   const command = program
@@ -74,13 +77,15 @@ async function readConfig(file: string): Promise<TrainOptions> {
     import('../../base/json.js'),
     import('../../base/errors.js'),
   ]);
+  // Of a run whose folder was named.
+  const own = path.join(file, 'config.json');
   const refuse = (what: string, cause?: unknown) =>
     new ChestMnistError(
       'ERR_CONFIG',
       {
         found: `${file} ${what}`,
         needed: 'a JSON object of options',
-        next: 'correct the file, or pass another --config',
+        next: existsSync(own) ? `--config ${shellWord(own)}` : 'correct the file, or pass another --config',
       },
       { cause },
     );
