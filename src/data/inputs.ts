@@ -83,7 +83,7 @@ export function constantLabels({ name, labels, splits: { train } }: Dataset): st
   const isAll = never.length + always.length === labels.length;
   const meaning = isAll
     ? `there is nothing to learn: check the labels of ${name}`
-    : 'the model cannot learn to tell it, and its predictions say nothing';
+    : 'that cannot be learned, and predictions of it say nothing';
   return notes.map((note) => `${note}: ${meaning}`);
 }
 

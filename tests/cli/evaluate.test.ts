@@ -44,7 +44,8 @@ describe('evaluate', () => {
     }
     expect((await evaluate(run, '--thresholds', '0')).recall.macro).toBe(1);
     const file = path.join(folder(), 'thresholds.json');
-    await writeFile(file, JSON.stringify(metrics.tuned['val-youden'].thresholds));
+    // With the byte-order mark of Windows.
+    await writeFile(file, `\ufeff${JSON.stringify(metrics.tuned['val-youden'].thresholds)}`);
     expect((await evaluate(run, '--thresholds', file)).recall).toEqual(metrics.tuned['val-youden'].test.recall);
   });
 

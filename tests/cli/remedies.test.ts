@@ -6,6 +6,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { copyFile, cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { shellWord } from '../../src/base/shell';
 import { train } from '../../src/index';
 import { scratch } from '../support/chestmnist';
 import { chestmnist } from '../support/in-process';
@@ -89,7 +90,16 @@ describe('resuming', () => {
     const run = await copyOf(stopped);
     renameSync(data, at('moved.npz'));
     try {
-      expect((await failure(resume(run))).code).toBe('ERR_DATA_MISSING');
+      const { code, found, next } = await failure(resume(run));
+      expect({ code, found, next }).toEqual({
+        code: 'ERR_DATA_MISSING',
+        found: expect.stringContaining(`${data} cannot be opened`),
+        next: `if it was moved: npx chestmnist train --resume ${shellWord(run)} --data FILE`,
+      });
+      expect((await failure(['evaluate', run])).next).toBe(
+        `if it was moved: npx chestmnist evaluate ${shellWord(run)} --data FILE`,
+      );
+      await works('evaluate', run, '--data', at('moved.npz'));
       await works(...resume(run, '--data', at('moved.npz')));
     } finally {
       renameSync(at('moved.npz'), data);

@@ -270,6 +270,26 @@ test('a last batch of one is no error, and validation labels with one value only
   expect((await json(folder(), 'odd', 'metrics.json')).splits.val.auc.macro).toBeNull();
 });
 
+test.each([
+  ['all 0', () => 0, 'no training image has a label: there is nothing to learn: check the labels of constant'],
+  ['all 1', () => 1, /every training image has label_0, label_1.*there is nothing to learn/],
+  [
+    'two that never vary',
+    (value: number, i: number) => (i % 14 > 1 ? value : i % 14),
+    /no training image has label_0: that cannot be learned.*\n.*every training image has label_1: that cannot/,
+  ],
+])('training labels, %s: said before the first epoch', async (_name, change, said) => {
+  const data = arrays(32, 8, 8);
+  data.train_labels.data = data.train_labels.data.map(change);
+  const file = await npz(folder(), 'constant.npz', data);
+  const args = ['--data', file, '--batch-size', '16', '--epochs', '1', '--out', folder(), '--device', 'cpu'];
+  const { code, stderr } = await chestmnist(['train', ...args, '--no-report', '--resamples', '0']);
+  expect({ code, before: stderr.split('epoch 1/1')[0] }).toEqual({
+    code: 0,
+    before: typeof said === 'string' ? expect.stringContaining(said) : expect.stringMatching(said),
+  });
+});
+
 test('a loss that becomes NaN: exit 5, the run says so, the best weights so far stay', async () => {
   const args = [
     'train',

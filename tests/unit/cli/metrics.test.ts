@@ -39,6 +39,15 @@ test('logits are as good as scores, and labels of any dtype', async () => {
   expect((await json(file)).auc).toEqual(computeMetrics({ ...predictions, scores: sigmoid(logits) }).auc);
 });
 
+test('logits near 98 are ranked, though every probability is 1; in a comparison too', async () => {
+  const logits = Float64Array.from(scores, (score) => 98 + score);
+  const file = await write('large.npz', { labels: array(labels), logits: array(logits) });
+  const plain = computeMetrics(predictions);
+  const { auc, average_precision, comparison } = await json(file, '--compare', await good(), '--resamples', '5');
+  expect({ auc, average_precision }).toEqual({ auc: plain.auc, average_precision: plain.average_precision });
+  expect(comparison!.auc_macro).toMatchObject({ a: plain.auc.macro, b: plain.auc.macro });
+});
+
 test('the summary puts predicting nothing beside accuracy, and has a row for each label', async () => {
   const { code, stdout } = await chestmnist(['metrics', await good(), '--label-names', 'chestmnist']);
   const { accuracy, all_negative, auc } = computeMetrics(predictions);

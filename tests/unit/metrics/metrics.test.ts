@@ -217,6 +217,25 @@ describe('bad input', () => {
     expect(act).toThrow(ChestMnistError);
     expect(act).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) as string }));
   });
+  test.each([
+    ['of rounding, with how to cut it off', Float64Array.of(0.1, 0.9, 1.0000001, 0), /clip/],
+    ['of rounding below 0', Float64Array.of(0.1, 0.9, 1, -6e-8), /clip/],
+    ['of logits', Float64Array.of(0.1, 0.9, 1.0000001, -4), /sigmoid\(\)/],
+  ])('scores beyond 0 to 1 %s', (_name, scores, next) => {
+    expect(() => computeMetrics({ ...good, scores })).toThrow(
+      expect.objectContaining({ code: 'ERR_DATA_CORRUPT', next: expect.stringMatching(next) as string }),
+    );
+  });
+  test.each([
+    ['of another shape', Float32Array.of(1), 'ERR_DATA_SHAPE', /4 values.* 1\./],
+    ['not finite', Float32Array.of(1, NaN, 1, 1), 'ERR_DATA_CORRUPT', /logits holds NaN/],
+    ['of other scores', Float32Array.of(0, 0, 9, 0), 'ERR_DATA_CORRUPT', /are the sigmoid of logits/],
+  ])('logits %s', (_name, logits, code, message) => {
+    const given = { ...good, scores: Float64Array.of(0.5, 0.5, 0.5, 0.5), logits };
+    expect(() => computeMetrics(given)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) as string }),
+    );
+  });
   test('ranking takes any finite score, so logits', () => {
     expect(macroAuc({ truth, scores: Float32Array.of(-5, 3, 12, -1), labelCount: 2 })).toBe(1);
     expect(() => macroAuc({ truth, scores: Float32Array.of(-5, NaN, 12, -1), labelCount: 2 })).toThrow(ChestMnistError);
