@@ -9,6 +9,7 @@ import { chmod, lstat, mkdir, open, rename, rm, stat, type FileHandle } from 'no
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { readRemedy, writeError } from './disk';
+import { isAbsent } from './entry';
 import { ChestMnistError } from './errors';
 import { readInput } from './input';
 
@@ -72,11 +73,14 @@ export async function writeChunks(
 /** Waits until the file is on disk. Uses the descriptor, since handles of Yarn's Plug'n'Play have no sync(). */
 export const flush = (handle: FileHandle): Promise<void> => promisify(fsync)(handle.fd);
 
-/** Whether a file or folder exists at this path. */
+/** Whether a file or folder exists at this path. Rejects with the system's error where it does not let itself be known. */
 export async function exists(file: string): Promise<boolean> {
   return stat(file).then(
     () => true,
-    () => false,
+    (error: unknown) => {
+      if (isAbsent(error)) return false;
+      throw error;
+    },
   );
 }
 

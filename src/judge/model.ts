@@ -91,7 +91,9 @@ export async function openModel(named: string, given: ModelOptions = {}): Promis
     throw new ChestMnistError('ERR_CONFIG', {
       found: `${target} has no best weights${record?.epochs === 0 ? ': none of its epochs has finished' : ''}`,
       needed: 'a run with at least one finished epoch',
-      next: resumeCommand(target),
+      next: (await hasCheckpoint(directory))
+        ? resumeCommand(target)
+        : `restore ${shellWord(file)} from a copy, or pass another run or a file of weights`,
     });
   }
   const opened = await openWeights(file, options.weightsKey);

@@ -5,6 +5,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeAtomically } from '../base/atomic';
+import { entryAt } from '../base/entry';
 import { isWriteError, writeError, writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { asInstalled, shellWord } from '../base/shell';
@@ -15,10 +16,10 @@ import { logToTensorBoard } from './tensorboard';
 import { renderPage } from './page';
 import { examplesOf } from './page/examples';
 import { drawPictures } from './charts/pictures';
-import { plotsOf } from './plots';
+import { plotNames, plotsOf } from './plots';
 import { runFiles } from '../run/directory';
 import { changesOf } from '../run/agree';
-import { checkEntries, picturesIn } from '../run/entries';
+import { checkEntries } from '../run/entries';
 import { readRun, type RunData } from '../run/open';
 import type { RunFile } from '../run/record';
 
@@ -71,7 +72,7 @@ async function draw(directory: string, options: ReportOptions): Promise<Report> 
     files.push(await write(path.join(plots, `${name}.svg`), svg), await write(path.join(plots, `${name}.png`), png));
     pictures.push({ name, png });
   }
-  await writing(plots, () => removeFormer(plots, files));
+  await writing(plots, () => removeFormer(plots, files, data.metrics?.labels));
 
   const examples = await examplesFor(data, options.dataset);
   if (examples && options.dataset) files.push(await storeExamples(directory, examples));
@@ -109,10 +110,12 @@ async function write(file: string, content: string | Buffer): Promise<string> {
 }
 
 /** Removes the pictures of an earlier drawing that were not replaced: they are out of date. Others' files stay. */
-async function removeFormer(folder: string, files: readonly string[]): Promise<void> {
-  const kept = new Set(files.map((file) => path.basename(file)));
-  for (const name of await picturesIn(folder)) {
-    if (!kept.has(name)) await rm(path.join(folder, name));
+async function removeFormer(folder: string, files: readonly string[], labels?: readonly string[]): Promise<void> {
+  const former = plotNames(labels).flatMap((name) =>
+    ['svg', 'png'].map((kind) => path.join(folder, `${name}.${kind}`)),
+  );
+  for (const file of former) {
+    if (!files.includes(file) && (await entryAt(file))?.isFile()) await rm(file);
   }
 }
 

@@ -60,6 +60,12 @@ export function plotsOf({ metrics, name }: RunData, { curves, confusion, scored 
   return plots;
 }
 
+/** The names of all pictures that a run with these labels may have. */
+export const plotNames = (labels: readonly string[] = []): string[] => [
+  ...['loss', 'auc', 'confusion', 'roc', 'pr', 'reliability'],
+  ...fileNames(labels).map((name) => `confusion-${name}`),
+];
+
 /**
  * One file name per label, different for every file system: its letters and digits, and its number when these are none or
  * taken.

@@ -2,6 +2,7 @@
  * The run directory: its paths, and the lock that admits one process at a time. Not here: how it is created
  * (create.ts), what may stand in it (entries.ts), the contents of its files (the other files of this folder).
  */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { exists } from '../base/atomic';
 import { isWriteError, writeError, type NextStep } from '../base/disk';
@@ -38,17 +39,20 @@ export const runFiles = (directory: string) => {
 export const SCORED_SPLITS = ['val', 'test'] as const;
 export type ScoredSplit = (typeof SCORED_SPLITS)[number];
 
-/** The error for a file whose content the run cannot have written. A run writes again what is missing. */
-export const damaged = (directory: string, file: string, what: string, cause?: unknown): ChestMnistError =>
-  new ChestMnistError(
+/** The error for a file whose content the run cannot have written. With a checkpoint, a run writes again what is missing. */
+export function damaged(directory: string, file: string, what: string, cause?: unknown): ChestMnistError {
+  const { checkpoint, previous } = runFiles(directory);
+  const orAgain = `; or remove it, and ${resumeCommand(directory)} writes it again`;
+  return new ChestMnistError(
     'ERR_DATA_CORRUPT',
     {
       found: `${file} ${what}`,
       needed: 'the file as the run wrote it',
-      next: `restore it from a copy; or remove it, and ${resumeCommand(directory)} writes it again`,
+      next: `restore it from a copy${existsSync(checkpoint) || existsSync(previous) ? orAgain : ''}`,
     },
     { cause },
   );
+}
 
 /** Runs `work` with the run directory locked. ERR_BUSY when another run uses it, in this process or another. */
 export async function withRunLock<T>(directory: string, work: (held: StillHeld) => Promise<T>): Promise<T> {

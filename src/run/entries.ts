@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { access, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { TEMPORARY } from '../base/atomic';
-import { writeError } from '../base/disk';
+import { readRemedy, writeError } from '../base/disk';
 import { entryAt, isAbsent, kindOf } from '../base/entry';
 import { ChestMnistError } from '../base/errors';
 import { damaged } from './directory';
@@ -40,22 +40,32 @@ export async function checkEntries(
 ): Promise<void> {
   for (const folder of folders) {
     const place = placeOf(directory, folder);
-    try {
-      const facts = await entryAt(place);
-      if (!facts) continue;
-      if (!facts.isDirectory()) throw strange(place, kindOf(facts), 'a folder', command);
-      await access(place, constants.R_OK | constants.W_OK | constants.X_OK);
-      for (const entry of await readdir(place)) {
-        if (!NAMES[folder].test(entry)) continue;
-        const file = path.join(place, entry);
-        const at = await entryAt(file);
-        if (at && !at.isFile()) throw strange(file, kindOf(at), 'a file', command);
-        await access(file, constants.R_OK | constants.W_OK);
-      }
-    } catch (error) {
-      throw writeError(error, place, { then: command });
+    const facts = await entryAt(place);
+    if (!facts) continue;
+    if (!facts.isDirectory()) throw strange(place, kindOf(facts), 'a folder', command);
+    await checkAccess(place, constants.X_OK, command);
+    for (const entry of await readdir(place)) {
+      if (!NAMES[folder].test(entry)) continue;
+      const file = path.join(place, entry);
+      const at = await entryAt(file);
+      if (at && !at.isFile()) throw strange(file, kindOf(at), 'a file', command);
+      if (at) await checkAccess(file, constants.F_OK, command);
     }
   }
+}
+
+/** Throws where this user may not read or write it. */
+async function checkAccess(place: string, more: number, command: string): Promise<void> {
+  const named = path.normalize(place);
+  await access(place, constants.R_OK | more).catch((cause: Error) => {
+    const remedy = readRemedy(cause);
+    if (!remedy) throw cause;
+    const found = `${named} cannot be read (${cause.message})`;
+    throw new ChestMnistError('ERR_OUTPUT', { found, ...remedy, next: `${remedy.next}, then ${command}` }, { cause });
+  });
+  await access(place, constants.W_OK).catch((error: unknown) => {
+    throw writeError(error, named, { then: command });
+  });
 }
 
 /** Behind the directory's own name, which is the user's and may be a link: with `/.` it is followed. */
@@ -83,10 +93,6 @@ export async function removeLeftovers(directory: string): Promise<void> {
     }
   }
 }
-
-/** The names of the pictures in plots/ that a drawing wrote. */
-export const picturesIn = async (plots: string): Promise<string[]> =>
-  (await filesIn(plots)).filter((name) => NAMES.plots.test(name));
 
 /** The names of the regular files in a folder; none without the folder, or where a link stands. */
 export async function filesIn(folder: string): Promise<string[]> {

@@ -142,5 +142,7 @@ test('nothing to resume', async () => {
 });
 
 test('nothing of all this was left behind', async () => {
-  expect((await readdir(folder())).filter((name) => !/\.(npz|json|safetensors)$|^file$|^a run$/.test(name))).toEqual([]);
+  expect((await readdir(folder())).filter((name) => !/\.(npz|json|safetensors)$|^file$|^a run$/.test(name))).toEqual(
+    [],
+  );
 });
