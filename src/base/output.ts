@@ -3,7 +3,7 @@
  * Not here: the files of a run directory, which are never written through links (atomic.ts).
  */
 import { constants, createReadStream, existsSync, write, type Stats } from 'node:fs';
-import { access, mkdtemp, open as openFile, readlink, rm, stat } from 'node:fs/promises';
+import { access, mkdtemp, open as openFile, readlink, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -62,6 +62,20 @@ export async function outputAt(
     throw refused(`the file name ${path.basename(named)}`, `the extension ${extensions.join(' or ')}`);
   }
   return { path: place, extension, isFile: facts !== undefined, write: (make) => make(place) };
+}
+
+/**
+ * Refuses to replace what the same command reads: one of the files, or a file in one of the folders, such as a run's.
+ * Inputs that do not exist are none. Throws ERR_CONFIG.
+ */
+export async function checkNotRead(output: Output, inputs: readonly (string | undefined)[]): Promise<void> {
+  if (!output.isFile) return;
+  const real = await realpath(output.path);
+  for (const input of inputs) {
+    const read = input === undefined ? undefined : await realpath(expandHome(input)).catch(() => undefined);
+    if (read !== undefined && (real === read || real.startsWith(read + path.sep)))
+      throw refused(`the output ${output.path}, which this command reads`, 'a file that is no input');
+  }
 }
 
 const refused = (found: string, needed: string): ChestMnistError =>

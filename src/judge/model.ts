@@ -182,7 +182,7 @@ export function assumptions(
     );
   } else if (imageSize !== null && imageSize !== side) {
     notes.push(
-      `${target} was trained on images of ${imageSize} px, these have ${side}; the network sees them at ${inputSize} px`,
+      `${target} was trained on images of ${imageSize} px, these ${dataLabels ? 'have' : 'are brought to'} ${side}; the network sees them at ${inputSize} px`,
     );
   }
   if (areUnnamed(labels)) {

@@ -6,7 +6,7 @@ import { constants, type Stats } from 'node:fs';
 import { access, mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { writeError, writing } from '../base/disk';
-import { fits, isAbsent } from '../base/entry';
+import { fits, isAbsent, kindOf } from '../base/entry';
 import { ChestMnistError } from '../base/errors';
 import { hasCheckpoint, resumeCommand } from './directory';
 import { readRunFile } from './record';
@@ -31,7 +31,7 @@ export async function checkOutput(out: string, name: string | null): Promise<voi
   }
   if (!facts?.isDirectory()) {
     throw new ChestMnistError('ERR_OUTPUT', {
-      found: `${folder} is a file`,
+      found: `${folder} is ${kindOf(facts!)}`,
       needed: 'a folder that holds the runs',
       next: ELSEWHERE.instead,
     });

@@ -91,10 +91,13 @@ describe('evaluate', () => {
     [['RUN', '--limit', 'x'], 'ERR_CONFIG', 2],
     [['RUN', '-o', 'metrics.csv'], 'ERR_CONFIG', 2],
     [['RUN', '-o', '.'], 'ERR_OUTPUT', 2],
+    [['RUN', '-o', 'RUN/metrics.json'], 'ERR_CONFIG', 2],
+    [['RUN', '-o', 'DATA', '--data', 'DATA'], 'ERR_CONFIG', 2],
     [['RUN', '--data', 'none.npz'], 'ERR_DATA_MISSING', 3],
   ])('%j is refused', async (args, code, exit) => {
     const weights = path.join(run, 'weights', 'best.safetensors');
-    const named = args.map((word) => (word === 'RUN' ? run : word === 'WEIGHTS' ? weights : word));
+    const data = path.join(folder(), 'data.npz');
+    const named = args.map((word) => word.replace(/^RUN/, run).replace('WEIGHTS', weights).replace('DATA', data));
     const result = await chestmnist(['evaluate', '--json', ...named]);
     expect({ exit: result.code, code: json(result.stdout).code }).toEqual({ exit, code });
   });
@@ -298,13 +301,14 @@ describe('predict', () => {
 
   test.each([
     [['RUN', 'none.png'], 'ERR_DATA_MISSING', 3],
+    [['RUN', 'a.png', '-o', 'RUN/metrics.json'], 'ERR_CONFIG', 2],
     [['RUN', 'a.png', '-o', 'preds.npz'], 'ERR_CONFIG', 2],
     [['RUN', 'a.png', '-o', 'preds.txt'], 'ERR_CONFIG', 2],
     [['RUN', 'RUN/config.json'], 'ERR_DATA_CORRUPT', 3],
     [['none', 'a.png'], 'ERR_CONFIG', 2],
     [['RUN', 'a.png', '--thresholds', 'val-sensitivity=0.8'], 'ERR_CONFIG', 2],
   ])('%j is refused', async (args, code, exit) => {
-    const named = args.map((word) => word.replace('RUN', run).replace('a.png', path.join(folder(), 'a.png')));
+    const named = args.map((word) => word.replace(/^RUN/, run).replace('a.png', path.join(folder(), 'a.png')));
     const result = await chestmnist(['predict', '--json', ...named]);
     expect({ exit: result.code, code: json(result.stdout).code }).toEqual({ exit, code });
   });

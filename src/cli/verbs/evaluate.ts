@@ -4,6 +4,7 @@
  */
 import { Option, type Command } from 'commander';
 import type { Evaluation } from '../../judge/evaluate';
+import { expandHome } from '../../base/folders';
 import { writeJson } from '../../base/json';
 import { cliOf, numberOf } from '../context';
 import { addFlags, readFlags } from '../flags';
@@ -30,10 +31,11 @@ export function register(program: Command): void {
   addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
     .action(async (target: string, _options: unknown, self: Command) => {
-      const [{ evaluate }, { renderSummary }, { outputAt }] = await Promise.all([
+      const [{ evaluate }, { renderSummary }, { checkNotRead, outputAt }, { readConfig }] = await Promise.all([
         import('../../judge/evaluate.js'),
         import('../terminal/summary.js'),
         import('../../base/output.js'),
+        import('../../run/config.js'),
       ]);
       const cli = cliOf(self);
       const { output, ...own } = self.opts<{
@@ -46,7 +48,12 @@ export function register(program: Command): void {
       const { split, thresholds, limit, resamples } = own;
       const place =
         output === undefined ? undefined : await outputAt(output, ['.json', '.npz'], (text) => cli.say(text));
-      const evaluation = await evaluate(target, { ...readFlags(self, SHARED), split, thresholds, limit, resamples });
+      const shared = readFlags(self, SHARED);
+      if (place?.isFile) {
+        const ofRun = await readConfig(expandHome(target));
+        await checkNotRead(place, [target, thresholds, shared.data ?? ofRun?.data]);
+      }
+      const evaluation = await evaluate(target, { ...shared, split, thresholds, limit, resamples });
       for (const note of evaluation.notes) cli.say(note);
       const document = { labels: evaluation.labels, ...evaluation.metrics };
       if (place?.extension === '.npz') await place.write((file) => writePredictions(file, evaluation));

@@ -33,7 +33,7 @@ export function register(program: Command): void {
   addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
     .action(async (target: string, inputs: string[], _options: unknown, self: Command) => {
-      const [{ predict }, { isStdout, outputAt }, { writeAtomically }] = await Promise.all([
+      const [{ predict }, { checkNotRead, isStdout, outputAt }, { writeAtomically }] = await Promise.all([
         import('../../judge/predict.js'),
         import('../../base/output.js'),
         import('../../base/atomic.js'),
@@ -41,6 +41,7 @@ export function register(program: Command): void {
       const cli = cliOf(self);
       const { thresholds, output } = self.opts<{ thresholds: string; output?: string }>();
       const place = await outputAt(output ?? '-', ['.csv', '.json'], (text) => cli.say(text));
+      await checkNotRead(place, [target, thresholds, ...inputs]);
       const prediction = await predict(target, inputs, { ...readFlags(self, SHARED), thresholds });
       for (const note of prediction.notes) cli.say(note);
       const asJson = place.extension === '' ? cli.json : place.extension === '.json';

@@ -48,6 +48,14 @@ test('logits near 98 are ranked, though every probability is 1; in a comparison 
   expect(comparison!.auc_macro).toMatchObject({ a: plain.auc.macro, b: plain.auc.macro });
 });
 
+test('scores saved beside their logits: ranked by these; those of other logits are refused', async () => {
+  const logits = Float64Array.from(scores, (score) => 98 + score);
+  const both = { labels: array(labels), scores: array(Float32Array.from(sigmoid(logits))), logits: array(logits) };
+  expect((await json(await write('both.npz', both))).auc).toEqual(computeMetrics(predictions).auc);
+  const { code, stderr } = await chestmnist(['metrics', await write('other.npz', { ...both, scores: array(scores) })]);
+  expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining('the sigmoid of') });
+});
+
 test('the summary puts predicting nothing beside accuracy, and has a row for each label', async () => {
   const { code, stdout } = await chestmnist(['metrics', await good(), '--label-names', 'chestmnist']);
   const { accuracy, all_negative, auc } = computeMetrics(predictions);
