@@ -15,7 +15,7 @@ import { ChestMnistError } from './errors';
 export function expandHome(path: string): string {
   if (!path.startsWith('~')) return path;
   const [first] = path.split(/[\\/]/, 1);
-  if (first === '~') return join(toWriteTo(homeFolder()), path.slice(1));
+  if (first === '~') return join(homeFolder() ?? noHome(`write ${path} in full, or set HOME=FOLDER`), path.slice(1));
   if (first === path) return path; // a file with such a name, as editors make them
   throw new ChestMnistError('ERR_CONFIG', {
     found: `the path ${path}`,
@@ -57,12 +57,15 @@ export const cacheDirectory = (): string => toWriteTo(knownCache());
 
 /** A place below the user's home, to write to. Throws ERR_CONFIG without a home. */
 export function toWriteTo(folder: string | undefined): string {
-  if (folder !== undefined) return folder;
+  return folder ?? noHome('set XDG_CACHE_HOME=FOLDER (or HOME=FOLDER), keep it set, and run the same command again');
+}
+
+function noHome(next: string): never {
   const { HOME } = process.env;
   throw new ChestMnistError('ERR_CONFIG', {
     found: `no home folder: HOME is ${HOME ? `${HOME}, which is not a whole path` : 'not set, and the system does not know a home of this user'}`,
     needed: 'a folder of this user that can be written',
-    next: 'set XDG_CACHE_HOME=FOLDER (or HOME=FOLDER), keep it set, and run the same command again',
+    next,
   });
 }
 

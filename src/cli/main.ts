@@ -43,11 +43,11 @@ function fail(error: unknown, argv: readonly string[]): void {
     process.exitCode = 2;
     // Without a verb commander has shown the help already.
     if (error.code === 'commander.help') return;
-    const [found, hint] = error.message.replace(/^error: /, '').split('\n');
+    const [, found, hint] = /^(?:error: )?([^]*?)(?:\n\((.*)\))?$/.exec(error.message)!;
     const verb = argv.find((word) => Object.hasOwn(VERBS, word));
     const parts = {
       found,
-      needed: hint?.replace(/[()]/g, '') ?? 'a command as its help describes',
+      needed: hint ?? 'a command as its help describes',
       next: `npx chestmnist ${verb ? `${verb} ` : ''}--help`,
     };
     return fail(new ChestMnistError('ERR_CONFIG', parts), argv);
@@ -73,9 +73,12 @@ function fail(error: unknown, argv: readonly string[]): void {
   } else process.stderr.write(`unexpected error: ${printable(stack ?? String(error))}\n`);
 }
 
+/** `-o=FILE`, which commander would take for the file `=FILE`, as `-oFILE`. */
+const withoutSign = (word: string): string => word.replace(/^(-[a-zA-Z])=/, '$1');
+
 /** Runs a command line, without `node` and the script. What goes wrong is printed, and told by process.exitCode. */
 export async function run(argv: readonly string[]): Promise<void> {
-  await main(argv).catch((error: unknown) => fail(systemError(error), argv));
+  await main(argv.map(withoutSign)).catch((error: unknown) => fail(systemError(error), argv));
 }
 
 // Loaded by the tests, it runs what they ask for instead.

@@ -71,8 +71,8 @@ export function factsOf(dataset: Dataset): DataFacts {
 export const sourceOf = (dataset: Dataset, source: string): string =>
   dataset.path === undefined || dataset.name === source ? source : dataset.path;
 
-/** What the training split cannot teach: a label with the same value in every image. */
-export function constantLabels({ name, labels, splits: { train } }: Dataset): string[] {
+/** What the training split cannot teach: a label with the same value in every image, or anything without pictures. */
+export function constantParts({ name, labels, splits: { train } }: Dataset): string[] {
   const positives = positivesOf(train);
   const without = (count: number): string[] => labels.filter((_, label) => positives[label] === count);
   const [never, always] = [without(0), without(train.count)];
@@ -84,7 +84,10 @@ export function constantLabels({ name, labels, splits: { train } }: Dataset): st
   const meaning = isAll
     ? `there is nothing to learn: check the labels of ${name}`
     : 'that cannot be learned, and predictions of it say nothing';
-  return notes.map((note) => `${note}: ${meaning}`);
+  const [first] = train.images;
+  const isBlank = train.images.every((value) => value === first);
+  const blank = `every pixel of every training image is ${first}: there is nothing to learn: check the images of ${name}`;
+  return [...notes.map((note) => `${note}: ${meaning}`), ...(isBlank ? [blank] : [])];
 }
 
 /** Throws ERR_CONFIG for a training split that does not fill one batch. */

@@ -6,7 +6,14 @@
  */
 import { Random } from '../base/random';
 import { firstAbove, quantile } from './calibration';
-import { checkConfidence, checkInput, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
+import {
+  checkConfidence,
+  checkInput,
+  checkName,
+  checkProbabilities,
+  checkThresholds,
+  DEFAULT_THRESHOLD,
+} from './check';
 import type { ConfidenceOptions } from './check';
 import { balancedAccuracy, definedMean, f1, figure, mcc, precision, recall, specificity } from './figures';
 import { rankedBy, sortColumn } from './ranking';
@@ -239,6 +246,7 @@ export interface ComparisonInput {
  */
 export function comparePredictions(input: ComparisonInput): Comparison {
   checkInput(input);
+  checkName(input);
   const { truth, labelCount, threshold = DEFAULT_THRESHOLD, confidence = {} } = input;
   const settings = checkConfidence(confidence);
   const predictionsA = { truth, scores: input.a, logits: input.aLogits, labelCount };

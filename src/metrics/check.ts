@@ -105,6 +105,12 @@ export function checkInput(input: unknown): void {
   checkArgument('input', input, fields, 'ERR_DATA_SHAPE');
 }
 
+/** The option is called `threshold`: under another name it would be ignored, and 0.5 used. ERR_CONFIG. */
+export function checkName(input: object): void {
+  if ('thresholds' in input && !('threshold' in input))
+    fail('ERR_CONFIG', 'the field thresholds', 'threshold: one for all labels, or one per label', 'rename it');
+}
+
 /**
  * Checks shapes, labels and finiteness; returns N. Scores may be any finite number (ranking needs no more). `name` is
  * the name of the scores in messages, `logitsName` that of the logits.

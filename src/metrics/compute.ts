@@ -4,7 +4,7 @@
  */
 import { confidence } from './bootstrap';
 import { equalMassError, equalWidthError } from './calibration';
-import { checkPredictions, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
+import { checkName, checkPredictions, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
 import type { ConfidenceOptions } from './check';
 import {
   balancedAccuracy,
@@ -84,6 +84,7 @@ const labelFigures = (values: number[]): LabelFigures => ({
  */
 export function computeMetrics(input: MetricsInput): Metrics {
   const n = checkProbabilities(input);
+  checkName(input);
   const { truth, scores, labelCount, threshold = DEFAULT_THRESHOLD } = input;
   const thresholds = checkThresholds(threshold, labelCount);
   const { cells, squaredError, correctRows, emptyRows, samples } = countRows(input, thresholds);

@@ -3,6 +3,7 @@
  * written again. A whole one that says something else belongs to another run or was changed by hand, and nothing is
  * written before the user has decided. Not here: whether a checkpoint agrees with itself (checkpoint.ts).
  */
+import { isDeepStrictEqual } from 'node:util';
 import { exists } from '../base/atomic';
 import { hashFile } from '../base/checksum';
 import { ChestMnistError } from '../base/errors';
@@ -15,7 +16,7 @@ import type { Checkpoint, CheckpointFacts } from './checkpoint';
 import { readConfig } from './config';
 import { resumeCommand, runFiles, SCORED_SPLITS } from './directory';
 import { isThere } from './entries';
-import { outOfPatience } from './history';
+import { outOfPatience, readHistory } from './history';
 import { readRunFile, type RunFile } from './record';
 
 /** Whether all epochs are trained, or patience ended. */
@@ -50,7 +51,7 @@ const isSameData = (a: DataFacts, b: DataFacts): boolean => a.md5 === b.md5 && a
  */
 export async function checkAgreement(
   directory: string,
-  checkpoint: Checkpoint,
+  checkpoint: CheckpointFacts & Pick<Checkpoint, 'isPrevious'>,
   given: readonly OptionName[],
 ): Promise<{ record?: RunFile; notes: string[] }> {
   const files = runFiles(directory);
@@ -64,7 +65,17 @@ export async function checkAgreement(
     throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
       found: `${files.run} ${contradiction}`,
       needed: 'run.json and the checkpoint of one run',
-      next: `put back the run's own file; or, to continue from this checkpoint alone, remove ${shellWord(files.run)} and ${shellWord(files.config)}, then ${resumeCommand(directory)}`,
+      next: `put back the run's own file; or, to continue from this checkpoint alone, remove ${[files.run, files.config, files.history].map(shellWord).join(' and ')}, then ${resumeCommand(directory)}`,
+    });
+  }
+  const foreign =
+    (record && (await replaced(directory, record))[0]) ??
+    ((await isOtherHistory(directory, checkpoint)) ? files.history : undefined);
+  if (foreign !== undefined) {
+    throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
+      found: `${foreign} is not the file that the run wrote`,
+      needed: 'the files of one run: resuming would replace this one',
+      next: `put back the run's own file; or move this one away, then ${resumeCommand(directory)} writes its own again`,
     });
   }
   const config = await readConfig(directory).catch((error: unknown) => error as ChestMnistError);
@@ -89,11 +100,10 @@ export async function changesOf(
   record: RunFile | undefined,
   data?: Pick<DataFacts, 'name' | 'md5'>,
 ): Promise<string[]> {
-  const notes: string[] = [];
-  const { best } = runFiles(directory);
-  const before = record?.best_sha256;
-  if (before !== undefined && (await isThere(directory, best)) && (await hashFile(best, 'sha256')) !== before)
-    notes.push(`${best} is not the file that the run wrote: its figures are not those of the run`);
+  const others = record ? await replaced(directory, record) : [];
+  const notes = others.map(
+    (file) => `${file} is not the file that the run wrote: its figures are not those of the run`,
+  );
   // Synthetic data are made anew, as many as are needed.
   if (!data || data.name === 'synthetic') return notes;
   if (!record)
@@ -103,6 +113,27 @@ export async function changesOf(
       `${data.name} is not the data that the run was trained on (MD5 ${data.md5}, the run's has ${record.data.md5}): its figures cannot be compared with those of the run`,
     );
   return notes;
+}
+
+/** The files whose checksum run.json has, and that are others now. */
+async function replaced(directory: string, record: RunFile): Promise<string[]> {
+  const { best, metrics } = runFiles(directory);
+  const found: string[] = [];
+  for (const [file, before] of [
+    [best, record.best_sha256],
+    [metrics, record.metrics_sha256],
+  ] as const) {
+    if (before !== undefined && (await isThere(directory, file)) && (await hashFile(file, 'sha256')) !== before)
+      found.push(file);
+  }
+  return found;
+}
+
+/** Whether history.csv has other epochs than the checkpoint. A damaged one is no contradiction. */
+async function isOtherHistory(directory: string, { history, isPrevious }: Parameters<typeof checkAgreement>[1]) {
+  const rows = (await readHistory(directory).catch(() => undefined)) ?? [];
+  const common = rows.slice(0, history.length);
+  return !isDeepStrictEqual(common, history.slice(0, common.length)) || (rows.length > history.length && !isPrevious);
 }
 
 /** The options that config.json has from neither the checkpoint nor what the process before began to change. */

@@ -53,6 +53,8 @@ const schema = z.looseObject({
   epochs: z.int().min(0),
   /** SHA-256 of weights/best.safetensors. */
   best_sha256: z.string().optional(),
+  /** SHA-256 of metrics.json; of finished runs. */
+  metrics_sha256: z.string().optional(),
   error: z.looseObject({ code: z.string().optional(), message: z.string() }).optional(),
 });
 

@@ -45,9 +45,11 @@ export function preload({ directory }: LibTorch): void {
     return;
   }
   const noDelete = process.platform === 'darwin' ? 0x80 : 0x1000;
+  // One of the same release that is there already (checkLoaded) is used: two of a library would not work.
+  const there = reportOfProcess().sharedObjects.map((file) => path.basename(file));
   for (const name of [OPENMP, ...OWN.map(fileName)]) {
     const file = path.join(lib, name);
-    if (!existsSync(file) && name !== fileName('torch')) continue;
+    if (there.includes(name) || (!existsSync(file) && name !== fileName('torch'))) continue;
     try {
       process.dlopen({ exports: {} }, file, os.constants.dlopen.RTLD_LAZY | noDelete);
     } catch (error) {

@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { isAbsent } from '../base/entry';
 import { ChestMnistError } from '../base/errors';
 import { absolute, expandHome } from '../base/folders';
 import { inspectLibTorch, type LibTorch } from './inspect';
@@ -78,7 +79,9 @@ function firstUsable(
     let directory: string;
     try {
       directory = realpathSync(place);
-    } catch {
+    } catch (error) {
+      if (isAbsent(error)) continue;
+      reasons.push({ source, reason: `${place} cannot be read (${(error as Error).message})` });
       continue;
     }
     const found = inspectLibTorch(directory, source);

@@ -8,6 +8,7 @@ import { expandView } from '../data/expand';
 import { factsOf } from '../data/inputs';
 import { checkFields, SIGNAL } from '../base/arguments';
 import { explained } from '../base/disk';
+import { hashFile } from '../base/checksum';
 import { ChestMnistError } from '../base/errors';
 import { atExit } from '../base/exit';
 import type { StillHeld } from '../base/lock';
@@ -151,7 +152,8 @@ async function runInDirectory(
     }
     // Frees the network's memory before the report is drawn.
     await trainer.dispose();
-    const finished = run.ending('finished', progress);
+    const metrics_sha256 = await hashFile(runFiles(directory).metrics, 'sha256');
+    const finished = run.ending('finished', { ...progress, metrics_sha256 });
     if (options.report) {
       const { drawReport } = await import('../report/index.js');
       await drawReport(directory, { dataset, record: finished });
@@ -272,11 +274,15 @@ async function trainPart(session: Session, position: Position, part: Int32Array)
   return advance(position, result);
 }
 
-function checkFinite(what: string, loss: number, epoch: number, { lr, precision }: ResolvedOptions): void {
+function checkFinite(what: string, loss: number, epoch: number, { lr, precision, weights }: ResolvedOptions): void {
   if (Number.isFinite(loss)) return;
+  const others = weights === null ? '' : `, or with other weights than ${weights}`;
   throw new ChestMnistError('ERR_NON_FINITE_LOSS', {
     found: `${what} became ${loss} in epoch ${epoch} (lr ${lr}, ${precision})`,
     needed: 'a finite loss',
-    next: 'use a lower --lr; the best weights so far and the last finished epoch are kept in the run directory',
+    next:
+      epoch > 1
+        ? 'start again with a lower --lr; the best weights so far and the last finished epoch are kept in the run directory'
+        : `start again with a lower --lr${others}; no epoch has finished, so the run directory has no weights`,
   });
 }

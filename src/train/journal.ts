@@ -142,6 +142,8 @@ export class Journal {
   /** Its checksum goes into run.json, so that weights put in its place later are noticed. */
   async #writeBest(weights: StateDict): Promise<void> {
     const { best: file } = runFiles(this.#session.directory);
+    // A process that ends now cannot say which of the two stands there.
+    this.#bestSha256 = undefined;
     await this.#writeWeights(file, weights);
     // The run directory may have been removed meanwhile.
     this.#bestSha256 = await hashFile(file, 'sha256').catch(() => undefined);

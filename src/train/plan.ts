@@ -181,6 +181,7 @@ async function namedRun(resume: string, out: string, extend: boolean): Promise<s
     if (!(await hasCheckpoint(directory))) continue;
     const end = extend || !(await isWhole(directory)) ? undefined : await endOf(directory);
     if (!end) return directory;
+    if (end.facts) await checkAgreement(directory, end.facts, []);
     throw finished(directory, end.facts);
   }
   const there = await exists(candidates[0]);

@@ -3,7 +3,7 @@
  * anything is created. Not here: the options (plan.ts), the run itself (index.ts).
  */
 import type { Dataset } from '../data/dataset';
-import { checkBatch, constantLabels, factsOf, loadData, sourceOf } from '../data/inputs';
+import { checkBatch, constantParts, factsOf, loadData, sourceOf } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
 import { threadsNotes } from '../base/processors';
 import { native } from '../engine/addon';
@@ -51,7 +51,7 @@ export async function prepare(
   });
   notes.push(...(resumed?.notes ?? []), ...(note === undefined ? [] : [note]), ...threadsNotes(wanted.threads));
   if (areUnnamed(dataset.labels)) notes.push(unnamedNote(dataset));
-  notes.push(...constantLabels(dataset));
+  notes.push(...constantParts(dataset));
   checkBatch(dataset, wanted.batchSize);
   if (resumed) checkSameData(factsOf(dataset), resumed);
   const options = { ...wanted, size: dataset.size, data: sourceOf(dataset, wanted.data) };

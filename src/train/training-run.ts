@@ -6,7 +6,10 @@ import { EventEmitter } from 'node:events';
 import { ChestMnistError } from '../base/errors';
 import type { TrainEvent, TrainResult } from './events';
 
-/** What the training hears from the outside. */
+/**
+ * What the training hears from the outside.
+ * @internal
+ */
 export interface Wishes {
   /** Aborted when the run is to end at the next batch boundary. */
   readonly signal: AbortSignal;

@@ -3,6 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { computeMetrics, sigmoid } from '../../src/metrics';
 import { readNpz } from '../../src/base/npz';
+import { saveWeights } from '../../src/weights';
 import { readSafetensors } from '../../src/weights/safetensors';
 import { recognise } from '../../src/weights/state';
 import {
@@ -316,6 +317,14 @@ test('a loss that becomes NaN: exit 5, the run says so, the best weights so far 
   const { state } = await readSafetensors(path.join(folder(), 'wild', 'weights', 'best.safetensors'));
   expect(state.every(({ data }) => data instanceof BigInt64Array || data.every(Number.isFinite))).toBe(true);
   await rm(path.join(folder(), 'wild'), { recursive: true });
+
+  // From weights whose sums overflow no epoch ends: nothing is kept, and the learning rate is not all that may be wrong.
+  const huge = path.join(folder(), 'huge.safetensors');
+  state.find(({ name }) => name === 'fc.weight')!.data.fill(3e38 as never);
+  await saveWeights(huge, state);
+  const second = await chestmnist(['train', ...QUICK, '--weights', huge, '--out', folder(), '--name', 'huge']);
+  const next = `start again with a lower --lr, or with other weights than ${huge}; no epoch has finished`;
+  expect(second).toMatchObject({ code: 5, stderr: expect.stringContaining(next) });
 });
 
 test('--no-report draws nothing and says how to; --resamples 0 leaves the intervals out; config.json keeps both', async () => {

@@ -104,7 +104,7 @@ describe('what a file states', () => {
   it('another size than the stated one is noted, in evaluate, predict and train', async () => {
     expect((await scores(at('stated.safetensors'), '--resize', '28')).notes).toMatch(/an input of 56 px; 28 are used/);
     const { notes } = await probabilities(at('stated.safetensors'), '--size', '64');
-    expect(notes).toMatch(/trained on images of 28 px, these have 64; the network sees them at 56 px/);
+    expect(notes).toMatch(/trained on images of 28 px, these are brought to 64; the network sees them at 56 px/);
     const flags = ['--weights', at('stated.safetensors'), '--data', at('data.npz'), '--label-names', 'chestmnist'];
     const { stderr } = await chestmnist(['train', ...flags, ...QUICK, '--out', at('runs'), '--name', 'fine', '--json']);
     expect(stderr).toBe('');

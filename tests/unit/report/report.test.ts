@@ -47,6 +47,15 @@ describe('a finished run', () => {
     expect(countOf(confusion, '>decision</text>')).toBe(14);
   });
 
+  test('drawn again, it leaves pictures alone that are not of its labels', async () => {
+    const [mine, old] = ['confusion-mine.png', 'reliability.svg'].map((name) => path.join(run, 'plots', name));
+    await writeFile(mine, 'mine');
+    const again = await drawReport(run, { dataset });
+    expect(again.files).toContain(old);
+    expect(await readFile(mine, 'utf8')).toBe('mine');
+    await rm(mine);
+  });
+
   test('the headline has the four figures of metrics.json beside what predicting nothing scores', async () => {
     const { test } = (await json<MetricsFile>(run, 'metrics.json')).splits;
     for (const [title, figure, base] of [

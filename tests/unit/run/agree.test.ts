@@ -1,6 +1,6 @@
 /** A run directory that contradicts itself: said before anything is written, with advice that works. */
 import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { writeJson } from '../../../src/base/json';
@@ -8,6 +8,7 @@ import type { TrainOptions } from '../../../src/recipe/options';
 import { loadCheckpoint, saveCheckpoint, type Checkpoint } from '../../../src/run/checkpoint';
 import { writeConfig } from '../../../src/run/config';
 import { runFiles } from '../../../src/run/directory';
+import { writeHistory } from '../../../src/run/history';
 import { ask, findRun, plan } from '../../../src/train/plan';
 import { checkpointAt } from '../../support/checkpoint';
 import { fillIn, RECORD } from '../../support/record';
@@ -58,7 +59,7 @@ describe("another run's checkpoint", () => {
   test('is told by its run, even when all options are the same; it is continued once the others are removed', async () => {
     await saveCheckpoint(run, { ...checkpointAt(1, { epochs: 400 }), run: 'another' });
     expect(await refused(/run\.json is of the run this, its checkpoint of the run another$/)).toContain(
-      `remove ${runFiles(run).run} and ${runFiles(run).config}, then npx chestmnist train --resume ${run}`,
+      `remove ${runFiles(run).run} and ${runFiles(run).config} and ${runFiles(run).history}, then npx chestmnist train --resume ${run}`,
     );
     for (const file of [runFiles(run).run, runFiles(run).config]) await rm(file);
     expect((await resume()).resumed?.checkpoint.position.epoch).toBe(2);
@@ -103,6 +104,39 @@ describe('run.json', () => {
   });
 });
 
+describe("another run's files, which resuming would replace", () => {
+  test.each(['best', 'metrics'] as const)('%s', async (name) => {
+    const file = runFiles(run)[name];
+    const sha256 = createHash('sha256').update('{}').digest('hex');
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, '{}');
+    await editRecord({ [`${name}_sha256`]: sha256 });
+    expect((await resume()).resumed?.notes).toEqual([]);
+    await writeFile(file, '{"of": "another"}');
+    const next = await refused(/(best\.safetensors|metrics\.json) is not the file that the run wrote$/);
+    expect(next).toContain(`move this one away, then npx chestmnist train --resume ${run}`);
+    await rm(file);
+    await resume();
+  });
+
+  test('history.csv; one that is shorter or damaged is none', async () => {
+    const { history } = checkpointAt(2, { epochs: 400 });
+    for (const rows of [history, history.slice(0, 1), []]) {
+      await writeHistory(run, rows);
+      await resume();
+    }
+    for (const rows of [
+      [history[0], { ...history[1], valLoss: 9 }],
+      [...history, { ...history[1], epoch: 3 }],
+    ]) {
+      await writeHistory(run, rows);
+      await refused(/history\.csv is not the file that the run wrote$/);
+    }
+    await writeFile(runFiles(run).history, 'damaged');
+    await resume();
+  });
+});
+
 describe('config.json changed by hand', () => {
   test.each([
     [{ lr: 0.5 }, /config\.json says lr 0\.5, its checkpoint lr 0\.001$/],
@@ -115,6 +149,18 @@ describe('config.json changed by hand', () => {
     expect(next).toContain(`npx chestmnist train --config ${runFiles(run).config}`);
     await rm(runFiles(run).config);
     expect((await resume()).options.epochs).toBe(400);
+  });
+
+  test('of a finished run too, before it is called finished', async () => {
+    await made(checkpointAt(2, { epochs: 2 }));
+    await editRecord({ status: 'finished' });
+    await fillIn(run);
+    await expect(findRun(ask({ resume: run }))).rejects.toMatchObject({ code: 'ERR_NOTHING_TO_RESUME' });
+    await editConfig({ epochs: 400 });
+    await expect(findRun(ask({ resume: run }))).rejects.toMatchObject({
+      code: 'ERR_CHECKPOINT_INCOMPATIBLE',
+      found: expect.stringMatching(/config\.json says epochs 400, its checkpoint epochs 2$/),
+    });
   });
 
   test('what the caller gives anew counts, whatever the file says', async () => {
