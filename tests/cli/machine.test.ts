@@ -3,7 +3,16 @@
  * LibTorch in front of ours. What a test needs of the system and does not get, it is skipped by name for.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { chestmnist, MAIN, QUICK, scratch, type Json } from '../support/chestmnist';
@@ -94,6 +103,20 @@ describe('another LibTorch', () => {
     const env = { ...process.env, LD_LIBRARY_PATH: alien() };
     expect(report(env)).toMatchObject({ usable: true });
     expect(inShell('', ['evaluate', 'given', '--limit', '8', '--device', 'cpu'], env).code).toBe(0);
+  });
+
+  test_('Linux', isLinux)('one library of the same release in LD_PRELOAD is used, and not loaded twice', () => {
+    const libtorch = path.join(REPOSITORY, 'libtorch');
+    const twin = path.join(folder(), 'twin');
+    mkdirSync(path.join(twin, 'lib'), { recursive: true });
+    for (const name of readdirSync(libtorch))
+      if (name !== 'lib') symlinkSync(path.join(libtorch, name), path.join(twin, name));
+    for (const name of readdirSync(path.join(libtorch, 'lib')))
+      if (name !== 'libc10.so') symlinkSync(path.join(libtorch, 'lib', name), path.join(twin, 'lib', name));
+    const library = path.join(twin, 'lib', 'libc10.so');
+    copyFileSync(path.join(libtorch, 'lib', 'libc10.so'), library);
+    const env = { ...process.env, LD_PRELOAD: library };
+    expect(inShell('', ['evaluate', 'given', '--limit', '8', '--device', 'cpu'], env)).toMatchObject({ code: 0 });
   });
 
   withCompiler.each([

@@ -291,6 +291,15 @@ test.each([
   });
 });
 
+test('training images without a picture: said before the first epoch', async () => {
+  const data = arrays(32, 8, 8);
+  data.train_images.data.fill(7);
+  const file = await npz(folder(), 'blank.npz', data);
+  const args = ['--data', file, '--batch-size', '16', '--epochs', '1', '--out', folder(), '--device', 'cpu'];
+  const { stderr } = await chestmnist(['train', ...args, '--no-report', '--resamples', '0']);
+  expect(stderr).toContain('every pixel of every training image is 7: there is nothing to learn');
+});
+
 test('a loss that becomes NaN: exit 5, the run says so, the best weights so far stay', async () => {
   const args = [
     'train',

@@ -1,7 +1,7 @@
 /** The user's folders where there is no home: what searches goes on, what writes says what to set. */
 import os from 'node:os';
 import path from 'node:path';
-import { cacheDirectory, homeFolder, knownCache } from '../../../src/base/folders';
+import { cacheDirectory, expandHome, homeFolder, knownCache } from '../../../src/base/folders';
 import { dataDirectories, downloadDirectory, findDataFile } from '../../../src/data/places';
 import { locateSetUp } from '../../../src/setup/locate';
 import { hubDirectory } from '../../../src/weights/imagenet';
@@ -46,6 +46,12 @@ describe.each<[string, () => string]>([
         found: expect.stringContaining('no home folder'),
         next: expect.stringContaining('XDG_CACHE_HOME=FOLDER'),
       }) as Error,
+    );
+  });
+
+  test('a path from ~ says what helps that path', () => {
+    expect(() => expandHome('~/x.npz')).toThrow(
+      expect.objectContaining({ next: 'write ~/x.npz in full, or set HOME=FOLDER' }) as Error,
     );
   });
 

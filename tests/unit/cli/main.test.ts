@@ -1,4 +1,5 @@
 /** The command line as a whole: help, usage errors, completion. */
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
@@ -110,6 +111,18 @@ test('what a file name says cannot command the terminal, break a line of JSON or
   expect(people.stderr).toContain('x?  next    npx evil?[2J?.npz');
   expect(people.stderr + machine.stdout).not.toMatch(/[\x1b\u202e]/);
   expect(eventsOf(machine.stdout)).toHaveLength(1);
+});
+
+test('an unknown option with a line feed is one error, and a likely one is named', async () => {
+  const { stderr } = await chestmnist(['train', '--bad\n(x) y']);
+  expect(stderr).toMatch(/found +unknown option '--bad\?\(x\) y'\n +needed +a command as its help/);
+  expect((await chestmnist(['train', '--epoch', '3'])).stderr).toContain('needed  Did you mean --epochs?');
+});
+
+test('-o=FILE is the file, not one whose name begins with a sign', async () => {
+  const file = path.join(folder(), 'out.npz');
+  const { code } = await chestmnist(['data', 'synthesize', '--counts', '4,4,4', `-o=${file}`]);
+  expect({ code, there: existsSync(file) }).toEqual({ code: 0, there: true });
 });
 
 test('without a verb the help is shown and the exit code is 2', async () => {

@@ -205,6 +205,7 @@ describe('bad input', () => {
     ['broken rows', { labelCount: 3 }, 'ERR_DATA_SHAPE', /multiple of 3/],
     ['labelCount 0', { labelCount: 0 }, 'ERR_DATA_SHAPE', /labelCount is 0/],
     ['two thresholds for three labels', { threshold: [0.5] }, 'ERR_CONFIG', /1 thresholds for 2/],
+    ['thresholds, which would be ignored', { thresholds: [0.1, 0.2] }, 'ERR_CONFIG', /thresholds.*threshold: one/],
     ['threshold NaN', { threshold: NaN }, 'ERR_CONFIG', /threshold NaN/],
     ['threshold above 1', { threshold: [0.5, 1.1] }, 'ERR_CONFIG', /1\.1 \(label 1\)/],
     ['no resamples', { confidence: { resamples: 0 } }, 'ERR_CONFIG', /resamples is 0/],
