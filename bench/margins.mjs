@@ -30,7 +30,12 @@ let failed = false;
 for (const [set, variables] of Object.entries(SETS)) {
   const file = path.join(folder, `${set}.jsonl`);
   const env = { ...process.env, ...variables, CHESTMNIST_STATES: `${first}-${last}`, CHESTMNIST_MARGINS: file };
-  const jest = [path.join(root, 'node_modules', 'jest', 'bin', 'jest.js'), 'native/execution', '-t', `fast = plain: .*${cases}`];
+  const jest = [
+    path.join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
+    'native/execution',
+    '-t',
+    `fast = plain: .*(?:${cases})`,
+  ];
   const { status, stderr } = spawnSync(process.execPath, jest, { cwd: root, env, encoding: 'utf8' });
   if (status !== 0) {
     failed = true;
