@@ -6,6 +6,8 @@ import { comparePredictions } from 'chestmnist/metrics';
 const data = { data: 'synthetic', limitTrain: 2000, limitVal: 500, limitTest: 500, report: false, resamples: 0 };
 const [first, second] = [await train({ ...data, epochs: 2 }), await train({ ...data, epochs: 2, lr: 1e-4 })];
 
+// Only a run that was stopped may have no directory yet.
+if (first.status !== 'finished' || second.status !== 'finished') throw new Error('a run was stopped');
 const [a, b] = [await evaluate(first.runDirectory), await evaluate(second.runDirectory)];
 const comparison = comparePredictions({
   truth: a.truth,

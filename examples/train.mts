@@ -25,6 +25,6 @@ if (result.status === 'finished') {
   console.log(
     `test: AUC ${auc.macro?.toFixed(3)} (predicting nothing: ${nothing.auc_macro}), F1 ${f1.macro?.toFixed(3)}`,
   );
-} else {
+} else if (result.runDirectory !== null) {
   console.log(`stopped; to go on: train({ resume: ${JSON.stringify(result.runDirectory)} })`);
 }

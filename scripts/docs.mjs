@@ -5,8 +5,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import ts from 'typescript';
-import { TRAIN_OPTIONS } from '../dist/recipe/options.js';
-import { defaultText } from '../dist/recipe/resolve.js';
 import { ROOT, say, stop } from './steps.mjs';
 
 const ENTRIES = { chestmnist: 'dist/index.d.ts', 'chestmnist/metrics': 'dist/metrics/index.d.ts' };
@@ -26,25 +24,15 @@ function exportsOf(file) {
     .sort((a, b) => order(a.declaration) - order(b.declaration) || (a.symbol.name < b.symbol.name ? -1 : 1));
 }
 
-/** The help of an option with its default. */
-function helpOf(name) {
-  const { flag, help: text } = TRAIN_OPTIONS[name];
-  // The help of a --no- flag describes the option set to false in the API.
-  const help = flag.startsWith('--no-') ? `false: ${text}; default true` : text;
-  // The default of threads depends on the machine.
-  const usual = name === 'threads' ? 'all' : defaultText(name);
-  return usual === undefined ? help : `${help}; default ${usual}`;
-}
-
 /** A declaration as a user would write it. An inferred type is spelled out, one property per line. */
 function codeOf({ symbol, declaration }) {
   const text = declaration.getText().replace(/^export declare |^export /, '');
   if (!ts.isTypeAliasDeclaration(declaration) || !/Table|typeof/.test(text)) return text;
   const type = checker.getDeclaredTypeOfSymbol(symbol);
   const lines = checker.getPropertiesOfType(type).flatMap((property) => {
-    const documentation = /Table/.test(text)
-      ? helpOf(property.name)
-      : ts.displayPartsToString(property.getDocumentationComment(checker));
+    const documentation = ts
+      .displayPartsToString(property.getDocumentationComment(checker))
+      .replaceAll('\n', '\n   * ');
     const optional = property.flags & ts.SymbolFlags.Optional ? '?' : '';
     const value = checker.typeToString(checker.getTypeOfSymbol(property), undefined, ts.TypeFormatFlags.NoTruncation);
     const shown = optional ? value.replace(/ \| undefined$/, '') : value;

@@ -20,8 +20,11 @@ if (!existsSync(path.join(root, 'src')) && existsSync(main)) {
   }
   const { status } = spawnSync(process.execPath, [main, 'setup'], { cwd: root, env, stdio: 'inherit' });
   if (status !== 0) {
+    const { asInstalled } = require(path.join(root, 'dist', 'base', 'shell.js'));
     process.stderr.write(
-      '\nchestmnist is installed, but LibTorch and its addon are not set up. Later: npx chestmnist setup\n',
+      asInstalled(
+        '\nchestmnist is installed, but LibTorch and its addon are not set up. Later: npx chestmnist setup\n',
+      ),
     );
   }
 }

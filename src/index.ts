@@ -1,5 +1,5 @@
 /** The public API. Importing it loads neither LibTorch nor the addon: the first train, evaluate or predict does. */
-export { train } from './train';
+export { train, type TrainControl } from './train';
 export type { TrainEvent, TrainResult } from './train/events';
 export type { TrainingRun } from './train/training-run';
 export type { EpochRow } from './run/history';

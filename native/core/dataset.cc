@@ -1,17 +1,21 @@
 #include "core/dataset.h"
 
 #include <ATen/ops/arange.h>
-#include <ATen/ops/from_blob.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/index_select.h>
+
+#include <cstring>
 
 namespace chestmnist {
 
 Split make_split(const uint8_t* images, int64_t count, int64_t height, int64_t width, const uint8_t* labels,
                  int64_t label_count, at::Device device) {
-  // from_blob only borrows the memory. It is copied, since JavaScript may reuse or detach its buffer.
+  // A copy, since JavaScript may reuse or detach its buffer.
   const auto copy = [&](const uint8_t* data, at::IntArrayRef shape) {
-    const at::Tensor host = at::from_blob(const_cast<uint8_t*>(data), shape, at::kByte);
-    return device.is_cpu() ? host.clone() : host.to(device);
+    // Copied here and not by an operator, which would start threads of OpenMP for the calling thread.
+    const at::Tensor host = at::empty(shape, at::kByte);
+    std::memcpy(host.mutable_data_ptr(), data, host.nbytes());
+    return host.to(device);
   };
   Split split;
   split.images = copy(images, {count, height, width});

@@ -1,6 +1,6 @@
 #include "js/arguments.h"
 
-#include <ATen/ops/from_blob.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cstring>
@@ -119,7 +119,8 @@ std::vector<HostTensor> host_tensors_of(const Napi::Value& value) {
             : typed_array_of<Napi::TypedArray>(entry.Get("data"), napi_float32_array, "data", "Float32Array for F32");
     host.bytes = data.ByteLength();
     auto* bytes = static_cast<uint8_t*>(data.ArrayBuffer().Data()) + data.ByteOffset();
-    host.owner = at::from_blob(bytes, {static_cast<int64_t>(host.bytes)}, at::kByte).clone();
+    host.owner = at::empty({static_cast<int64_t>(host.bytes)}, at::kByte);
+    if (host.bytes) std::memcpy(host.owner.mutable_data_ptr(), bytes, host.bytes);
     host.data = host.owner.const_data_ptr();
     result.push_back(std::move(host));
   }

@@ -2,7 +2,11 @@
 
 #include <c10/util/Exception.h>
 
+#include <new>
+#include <system_error>
+
 #include "core/error.h"
+#include "core/threads.h"
 
 namespace chestmnist {
 
@@ -28,6 +32,19 @@ bool is_out_of_memory(const c10::Error& error, const std::string& what) {
          says("DEVICE_ALLOCATION_FAILED");
 }
 
+// The allocator of the CPU fails with c10::Error ("enforce fail ... DefaultCPUAllocator: can't allocate memory"), the
+// C++ library with bad_alloc.
+bool is_out_of_host_memory(const std::string& what) {
+  const auto says = [&](const char* text) { return what.find(text) != std::string::npos; };
+  return says("can't allocate memory") || says("not enough memory") || says("Cannot allocate memory");
+}
+
+Error out_of_host_memory(const std::string& what) {
+  return {"ERR_RESOURCES", "the system gives this process no more memory (" + what + ")",
+          "more free memory, and a limit (ulimit -v, a container, a batch job) that allows it",
+          "use a smaller --batch-size or --size, close other programs, or raise the limit"};
+}
+
 }  // namespace
 
 Napi::Value to_js_error(Napi::Env env, const std::exception_ptr& exception, const std::string& stack) {
@@ -41,8 +58,20 @@ Napi::Value to_js_error(Napi::Env env, const std::exception_ptr& exception, cons
     if (is_out_of_memory(error, what)) {
       value = make_error(env, {"ERR_CUDA_OUT_OF_MEMORY", what, "more free memory on the device",
                                "use a smaller --batch-size, or another device"});
+    } else if (is_out_of_host_memory(what)) {
+      value = make_error(env, out_of_host_memory(what));
     } else {
       value = Napi::Error::New(env, "LibTorch: " + what).Value();
+    }
+  } catch (const std::bad_alloc& error) {
+    value = make_error(env, out_of_host_memory(error.what()));
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again) {
+      value = make_error(env, out_of_threads(1));
+    } else if (error.code() == std::errc::not_enough_memory) {
+      value = make_error(env, out_of_host_memory(error.what()));
+    } else {
+      value = Napi::Error::New(env, error.what()).Value();
     }
   } catch (const std::exception& error) {
     value = Napi::Error::New(env, error.what()).Value();

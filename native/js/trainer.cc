@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <future>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -10,6 +11,7 @@
 
 #include "core/device.h"
 #include "core/error.h"
+#include "core/threads.h"
 #include "js/arguments.h"
 #include "js/contract.h"
 
@@ -64,9 +66,19 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     image_size_ = integer_of(config, "imageSize", 1, 1 << 14);
     const at::Device device = parse_device(text_of(config, "device"));
     device_name_ = device.str();
-    session_ = std::make_shared<Session>(seed, label_count_, device, adam, options);
-    // OpenMP keeps its thread count per thread, so it is set on the one that runs the operators.
+    // The work thread, those that OpenMP adds to it, and as many in LibTorch's second pool (set_num_threads makes it).
+    require_threads(2 * threads - 1);
+    // OpenMP keeps its thread count and its threads per thread: all operators run on the one where they are set.
     thread_ = std::make_unique<WorkThread>([threads] { at::set_num_threads(threads); });
+    std::promise<std::shared_ptr<Session>> made;
+    thread_->post([&] {
+      try {
+        made.set_value(std::make_shared<Session>(seed, label_count_, device, adam, options));
+      } catch (...) {
+        made.set_exception(std::current_exception());
+      }
+    });
+    session_ = made.get_future().get();
   });
 }
 

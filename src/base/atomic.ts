@@ -2,20 +2,23 @@
  * Files that appear whole or not at all: written to a temporary file in the same folder, flushed to disk, renamed. The
  * folder is flushed too, so that a written file survives even a power failure.
  */
+import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
 import { fsync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { writeError } from './disk';
-import type { ChestMnistError } from './errors';
+import { readRemedy, writeError } from './disk';
+import { isAbsent } from './entry';
+import { ChestMnistError } from './errors';
+import { readInput } from './input';
 
 /** The names of temporary files. A process that is killed while it writes leaves one behind. */
 export const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
 
 /**
- * Calls `write` with a handle of a temporary file, which becomes `path` when `write` resolves. Missing folders are
- * created. The previous file is kept at `former`, if given. Throws ERR_DISK or ERR_OUTPUT when the place cannot be
+ * Calls `write` with a handle of a temporary file, which becomes `path` when `write` resolves, with the permissions of
+ * the file that it replaces. Missing folders are created. The previous file is kept at `former`, if given. Throws ERR_DISK or ERR_OUTPUT when the place cannot be
  * written.
  */
 export async function writeAtomically(
@@ -36,6 +39,8 @@ export async function writeAtomically(
     } finally {
       await handle.close();
     }
+    const replaced = await lstat(destination).catch(() => undefined);
+    if (replaced?.isFile()) await chmod(temporary, replaced.mode & 0o777);
     if (former !== undefined) {
       await rename(destination, former).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== 'ENOENT') throw error;
@@ -68,24 +73,42 @@ export async function writeChunks(
 /** Waits until the file is on disk. Uses the descriptor, since handles of Yarn's Plug'n'Play have no sync(). */
 export const flush = (handle: FileHandle): Promise<void> => promisify(fsync)(handle.fd);
 
-/** Whether a file or folder exists at this path. */
+/** Whether a file or folder exists at this path. Rejects with the system's error where it does not let itself be known. */
 export async function exists(file: string): Promise<boolean> {
   return stat(file).then(
     () => true,
-    () => false,
+    (error: unknown) => {
+      if (isAbsent(error)) return false;
+      throw error;
+    },
   );
 }
 
-/** The text of a file; undefined when the file does not exist. `refuse` makes the error when it cannot be read. */
+/**
+ * The UTF-8 text of a file, without its byte-order mark; undefined when the file does not exist. `refuse` makes the error
+ * when it cannot be read.
+ */
 export async function readText(
   file: string,
-  refuse: (what: string, cause: unknown) => ChestMnistError,
+  refuse: (what: string, cause?: unknown) => ChestMnistError,
 ): Promise<string | undefined> {
+  let bytes;
   try {
-    return await readFile(file, 'utf8');
+    bytes = await readInput(file);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw refuse(`cannot be read (${message})`, cause);
+    const error = refuse(`cannot be read (${message})`, cause);
+    // Permissions, links and limits have a remedy of their own, whatever the file is.
+    throw new ChestMnistError(error.code, { ...ChestMnistError.inFlags(error), ...readRemedy(cause) }, { cause });
   }
+  const foreign = isUtf8(bytes) ? undefined : 'is not UTF-8 text';
+  const what = isUtf16(bytes) ? 'is UTF-16 text' : foreign;
+  if (what === undefined) return bytes.toString('utf8').replace(/^\ufeff/, '');
+  const parts = { ...ChestMnistError.inFlags(refuse(what)), needed: 'UTF-8 text', next: 'save the file as UTF-8' };
+  throw new ChestMnistError(refuse(what).code, parts);
 }
+
+/** By its byte-order mark, or by the empty half of its first character. */
+const isUtf16 = ([first, second]: Buffer): boolean =>
+  (first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff) || first === 0 || second === 0;

@@ -5,11 +5,12 @@
 import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
+import type { EnvHttpProxyAgent, Response } from 'undici';
 import { flush } from './atomic';
 import { hashFile } from './checksum';
-import { checkRoom, isWriteError, writeError } from './disk';
+import { checkRoom, isWriteError, systemError, writeError } from './disk';
 import { ChestMnistError } from './errors';
+import { followed } from './output';
 import { claimPart, type Part } from './part-file';
 
 export interface DownloadOptions {
@@ -30,6 +31,8 @@ export interface DownloadOptions {
   retryDelayMs?: number;
   /** Longest wait for a response or the next bytes; default 30,000 ms. */
   stallTimeoutMs?: number;
+  /** How to choose another place when this one cannot be written, e.g. `pass another --out`. */
+  instead?: string;
 }
 
 /** A URL without its user and password, fit to be shown. Text that is not a URL may hold them anywhere: not shown. */
@@ -59,6 +62,21 @@ function checkUrl(url: string): void {
   }
 }
 
+/**
+ * The HTTP client, loaded with the first download: its WebAssembly sets aside 10 GB of addresses. Without them Node ends
+ * the process while the client is loaded, so they are asked for first.
+ */
+async function client(): Promise<typeof import('undici')> {
+  const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: new (size: { initial: number }) => unknown } })
+    .WebAssembly;
+  try {
+    new Memory({ initial: 1 });
+  } catch (error) {
+    throw systemError(error);
+  }
+  return import('undici');
+}
+
 /** An internal error that another attempt cannot fix. */
 class Permanent extends Error {}
 
@@ -73,7 +91,7 @@ const AGAIN = { then: 'run the same command again' };
  * file cannot be written), or the signal's reason.
  */
 export async function download(url: string, destination: string, options: DownloadOptions = {}): Promise<void> {
-  const target = resolve(destination);
+  const target = await followed(resolve(destination));
   options.signal?.throwIfAborted();
   if (hasChecksum(options) && (await wrongChecksum(target, options).catch(() => 'absent')) === undefined) return;
   try {
@@ -88,7 +106,8 @@ export async function download(url: string, destination: string, options: Downlo
   } catch (error) {
     options.signal?.throwIfAborted();
     if (error instanceof ChestMnistError) throw error;
-    if (isWriteError(error)) throw writeError(error, target, AGAIN);
+    if (isWriteError(error))
+      throw writeError(error, target, { ...AGAIN, ...(options.instead && { instead: options.instead }) });
     throw new ChestMnistError(
       'ERR_DATA_MISSING',
       {
@@ -105,6 +124,7 @@ export async function download(url: string, destination: string, options: Downlo
 async function complete(url: string, part: Part, options: DownloadOptions): Promise<void> {
   checkUrl(url);
   const { attempts = 5, retryDelayMs = 1000, signal } = options;
+  const { EnvHttpProxyAgent } = await client();
   const agent = new EnvHttpProxyAgent();
   const file = await open(part.path, 'a+');
   try {
@@ -156,6 +176,7 @@ async function fetchRest(
     stallTimeoutMs,
   );
   try {
+    const { fetch } = await client();
     const response = await fetch(withoutCredentials(url), {
       dispatcher: agent,
       signal: signal ? AbortSignal.any([signal, stalled.signal]) : stalled.signal,

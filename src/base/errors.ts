@@ -2,6 +2,8 @@
  * The package's error class. `code` is stable and documented; the message always states what was found, what is needed,
  * and the next command or step. Exit codes of the command line follow from the code.
  */
+import { asInstalled } from './shell';
+import { oneLine, printable } from './text';
 
 /**
  * Every error code; each stands for one kind of failure. Scripts may branch on them; the texts may change.
@@ -26,6 +28,7 @@
  * | `ERR_BUILD` | 4 | the addon could not be built: a compiler or CMake failed or is missing |
  * | `ERR_CUDA_UNAVAILABLE` | 4 | CUDA was asked for and cannot be used; see `reason` |
  * | `ERR_CUDA_OUT_OF_MEMORY` | 4 | the memory of the device is full |
+ * | `ERR_RESOURCES` | 4 | a limit of the machine or of this process is reached: memory, threads, processes or open files |
  * | `ERR_NON_FINITE_LOSS` | 5 | the loss became infinite or NaN |
  * | `ERR_DISK` | 6 | the disk is full, read-only or broken, or a file is too large or its name too long for it |
  */
@@ -48,6 +51,7 @@ export type ErrorCode =
   | 'ERR_BUILD'
   | 'ERR_CUDA_UNAVAILABLE'
   | 'ERR_CUDA_OUT_OF_MEMORY'
+  | 'ERR_RESOURCES'
   | 'ERR_NON_FINITE_LOSS'
   | 'ERR_DISK';
 
@@ -71,6 +75,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   ERR_BUILD: 4,
   ERR_CUDA_UNAVAILABLE: 4,
   ERR_CUDA_OUT_OF_MEMORY: 4,
+  ERR_RESOURCES: 4,
   ERR_NON_FINITE_LOSS: 5,
   ERR_DISK: 6,
 };
@@ -89,28 +94,73 @@ export interface ErrorParts {
 }
 
 /**
- * A message may quote a file, and a terminal would execute its control characters. Control characters (except line feed
- * and tab) and marks that reverse the direction of text become question marks.
+ * A message may quote a name from a file, which must not command the terminal or feign another line. Only messages about
+ * the native side quote lines, those of a build.
  */
-const printable = (text: string): string => text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, '?');
+const partOf = (code: ErrorCode) => (text: string) =>
+  asInstalled(EXIT_CODES[code] === 4 ? printable(text) : oneLine(text));
+
+/** Flags of the command line (`batch-size`) that are options of the API, with their names there (`batchSize`). */
+const API_NAMES = new Map<string, string>();
+
+/** Makes errors name these options as the API does. */
+export function nameOptions(names: readonly string[]): void {
+  for (const name of names) {
+    API_NAMES.set(
+      name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+      name,
+    );
+  }
+}
+
+/**
+ * Every message in src/ names an option as the command line does, `--batch-size`; an error names it as the API does,
+ * `batchSize`, and the command line prints the flag. Commands and what is in quotes stay as they are. In `found`, which
+ * may hold any path, an option is only what a clause starts with.
+ */
+const COMMAND_OR_QUOTE = /chestmnist(?: (?:'[^']*'|"[^"]*"|[^\s'"]*[^\s'",;:.)]))+|'[^'\n]*'|"[^"\n]*"/;
+const OPTION = /--(no-)?([a-z]+(?:-[a-z]+)*)(?![\w-])/;
+const [ANYWHERE, AT_A_START] = ['(?<=^|[\\s(])', '(?<=^|; )'].map(
+  (before) => new RegExp(`${COMMAND_OR_QUOTE.source}|${before}${OPTION.source}`, 'g'),
+);
+const inApi = (text: string, where: RegExp): string =>
+  text.replace(where, (all: string, no?: string, flag: string = '') => {
+    const name = API_NAMES.get(flag);
+    return name === undefined ? all : `${name}${no ? ': false' : ''}`;
+  });
 
 export class ChestMnistError extends Error {
   override readonly name = 'ChestMnistError';
+  /** One of the codes of ErrorCode. */
   readonly code: ErrorCode;
+  /** What was found. */
   readonly found: string;
+  /** What is needed instead. */
   readonly needed: string;
+  /** The next command or step. */
   readonly next: string;
   /** Only on ERR_CUDA_UNAVAILABLE. */
   readonly reason?: CudaUnavailableReason;
+  readonly #parts: ErrorParts;
 
   constructor(code: ErrorCode, parts: ErrorParts, options: { cause?: unknown; reason?: CudaUnavailableReason } = {}) {
-    const [found, needed, next] = [parts.found, parts.needed, parts.next].map(printable);
-    super(`${found}. Needed: ${needed}. Next: ${next}`, { cause: options.cause });
+    const [found, needed, next] = [parts.found, parts.needed, parts.next].map(partOf(code));
+    const api = { found: inApi(found, AT_A_START), needed: inApi(needed, ANYWHERE), next: inApi(next, ANYWHERE) };
+    super(`${api.found}. Needed: ${api.needed}. Next: ${api.next}`, { cause: options.cause });
     this.code = code;
-    this.found = found;
-    this.needed = needed;
-    this.next = next;
+    this.found = api.found;
+    this.needed = api.needed;
+    this.next = api.next;
+    this.#parts = { found, needed, next };
     if (options.reason !== undefined) this.reason = options.reason;
+  }
+
+  /**
+   * The parts with the options as flags, for the command line.
+   * @internal
+   */
+  static inFlags(error: ChestMnistError): ErrorParts {
+    return error.#parts;
   }
 }
 

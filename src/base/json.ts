@@ -1,25 +1,59 @@
 /** Small JSON files that hold an object. The caller makes the errors of reading; writing is atomic. */
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { ParseError } from 'jsonc-parser';
+import { show } from './arguments';
 import { readText, writeAtomically } from './atomic';
+import { jsonText } from './text';
 import type { ChestMnistError } from './errors';
 
+type Refuse = (what: string, cause?: unknown) => ChestMnistError;
+
 /** The object in a JSON file; undefined when the file does not exist. `refuse` makes the error for other content. */
-export async function readJson(
-  file: string,
-  refuse: (what: string, cause?: unknown) => ChestMnistError,
-): Promise<Record<string, unknown> | undefined> {
+export async function readJson(file: string, refuse: Refuse): Promise<Record<string, unknown> | undefined> {
+  const value = await readJsonValue(file, refuse);
+  if (value === undefined || (typeof value === 'object' && value !== null && !Array.isArray(value)))
+    return value as Record<string, unknown> | undefined;
+  throw refuse(`is not a JSON object, but ${show(value)}`);
+}
+
+/** The same for any value. */
+export async function readJsonValue(file: string, refuse: Refuse): Promise<unknown> {
   const text = await readText(file, refuse);
   if (text === undefined) return undefined;
-  let value: unknown;
+  if (text.trim() === '') throw refuse('is not JSON (it is empty)');
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (cause) {
-    throw refuse(`is not JSON (${(cause as Error).message})`, cause);
+    throw refuse(`is not JSON (${await firstMistake(text, cause as Error)})`, cause);
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw refuse('is not a JSON object');
+}
+
+/** What is wrong and where. JSON.parse names the place only of some mistakes. */
+async function firstMistake(text: string, { message }: Error): Promise<string> {
+  const { parse, printParseErrorCode } = await import('jsonc-parser');
+  const mistakes: ParseError[] = [];
+  parse(text, mistakes, { disallowComments: true, allowTrailingComma: false });
+  if (mistakes.length === 0) return message;
+  const [{ error, offset }] = mistakes;
+  const lines = text.slice(0, offset).split(/\r\n|\r|\n/);
+  // Such as InvalidCommentToken.
+  const name = printParseErrorCode(error).replace(/(?<=[a-z])(?=[A-Z])/g, ' ');
+  const what = name.toLowerCase().replace('invalid comment token', 'a comment, which JSON does not have');
+  return `line ${lines.length}, column ${lines.at(-1)!.length + 1}: ${what}`;
 }
 
 /** Writes a JSON file atomically. */
 export async function writeJson(file: string, value: unknown): Promise<void> {
-  await writeAtomically(file, (handle) => handle.writeFile(`${JSON.stringify(value, null, 2)}\n`));
+  await writeAtomically(file, (handle) => handle.writeFile(`${jsonText(value, 2)}\n`));
+}
+
+/** The same without waiting, for a process that exits: nothing is flushed, and a failure changes nothing. */
+export function writeJsonNow(file: string, value: unknown): void {
+  const temporary = `${file}.${process.pid.toString(16).padStart(8, '0')}.tmp`;
+  try {
+    writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { flag: 'wx' });
+    renameSync(temporary, file);
+  } catch {
+    rmSync(temporary, { force: true });
+  }
 }

@@ -5,20 +5,25 @@
  */
 import {
   closeSync,
+  constants,
+  lstatSync,
+  lutimesSync,
   mkdirSync,
   openSync,
   readFileSync,
   readlinkSync,
+  readSync,
   renameSync,
   rmSync,
-  statSync,
-  utimesSync,
   writeSync,
 } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeError, type NextStep } from './disk';
+import { isAbsent, kindOf } from './entry';
+import { ChestMnistError } from './errors';
+import { atExit } from './exit';
 
 const TOUCH_MS = 5_000;
 const STALE_MS = 60_000;
@@ -46,34 +51,36 @@ export async function withLock<T>(
 ): Promise<T> {
   const mine = [process.pid, hostname(), process.hrtime.bigint(), ...identity()].join(' ');
   for (let told = false; !tryToTake(file, mine, next);) {
-    const holder = staleOrHolder(file);
-    if (holder === undefined) continue;
-    if (!told) waiting?.(holder);
-    told = true;
-    await sleep(POLL_MS, undefined, { signal });
+    const holder = staleOrHolder(file, next);
+    if (holder !== undefined && !told) waiting?.(holder);
+    told ||= holder !== undefined;
+    // Also where it seems to be free: whatever happens to the file, a signal is heard.
+    await sleep(holder === undefined ? 1 : POLL_MS, undefined, { signal });
   }
+  const isMine = (): boolean => lockAt(file, next)?.content === mine;
   const release = (): void => {
-    if (contentOf(file) === mine) rmSync(file, { force: true });
+    try {
+      if (isMine()) rmSync(file, { force: true });
+    } catch {
+      // Something else stands there now: it is not ours to remove.
+    }
   };
   const touch = setInterval(() => {
     const now = new Date();
     try {
-      utimesSync(file, now, now);
+      lutimesSync(file, now, now);
     } catch {
       // Removed together with its folder: nothing to touch.
     }
   }, TOUCH_MS);
   touch.unref();
-  process.once('exit', release);
-  const held = (): boolean => {
-    if (contentOf(file) === mine) return true;
-    return tryToTake(file, mine, next);
-  };
+  const forget = atExit(release);
+  const held = (): boolean => isMine() || tryToTake(file, mine, next);
   try {
     return await work(held);
   } finally {
     clearInterval(touch);
-    process.removeListener('exit', release);
+    forget();
     release();
   }
 }
@@ -103,30 +110,71 @@ function tryToTake(file: string, mine: string, next: NextStep | undefined): bool
 }
 
 /** Removes the lock of a dead holder and returns undefined; otherwise returns the holder's name. */
-function staleOrHolder(file: string): string | undefined {
-  const holder = contentOf(file);
-  const age = ageOf(file);
-  if (holder === undefined || age === undefined) return undefined; // released just now
-  const [pid, host, , kernel, thread, start] = holder.split(' ');
+function staleOrHolder(file: string, next: NextStep | undefined): string | undefined {
+  const lock = lockAt(file, next);
+  if (lock === undefined) return undefined; // released just now
+  const [pid, host, , kernel, thread, start] = lock.content.split(' ');
   const name = `process ${pid} on ${host}`;
   if (kernel !== undefined && kernel === identity()[0]) {
     // The age is not used here: the holder may have been suspended.
     if (startOf(thread) === start) return name;
   } else {
     // A file without content is being written, or its writer was killed between creating and writing it.
-    const dead = holder === '' ? age > 2_000 : kernel === undefined && host === hostname() && !isAlive(Number(pid));
-    if (!dead && age < STALE_MS) return holder === '' ? 'a process that is starting' : name;
+    const isEmpty = lock.content === '';
+    const dead = isEmpty ? lock.age > 2_000 : kernel === undefined && host === hostname() && !isAlive(Number(pid));
+    if (!dead && lock.age < STALE_MS) return isEmpty ? 'a process that is starting' : name;
   }
   // Renamed first: of several processes that see the stale lock only one removes it, and never a fresh one.
   const aside = `${file}.stale.${process.pid}`;
   try {
     renameSync(file, aside);
-    if (contentOf(aside) === holder) rmSync(aside, { force: true });
+    if (lockAt(aside, next)?.content === lock.content) rmSync(aside, { force: true });
     else renameSync(aside, file);
-  } catch {
-    // Another process was faster.
+  } catch (error) {
+    // Absent: another process was faster.
+    if (!isAbsent(error)) throw writeError(error, file, next);
   }
   return undefined;
+}
+
+/** What `withLock` writes: process, host, a number of its own, and where the kernel tells them the three of identity(). */
+const CONTENT = /^(\d+ \S+ \d+( \S+ \d+\/task\/\d+ \d+)?)?$/;
+const LONGEST = 1_000;
+
+/**
+ * The lock at this path; undefined when nothing is there. Throws ERR_OUTPUT for anything that is not a lock, such as a
+ * folder, a link or a file of someone else: it is neither opened nor removed, and waiting for it would never end.
+ */
+function lockAt(file: string, next: NextStep | undefined): { content: string; age: number } | undefined {
+  try {
+    const facts = lstatSync(file);
+    if (!facts.isFile()) throw notALock(file, `is ${kindOf(facts)}`, next);
+    const content = readStart(file);
+    if (!CONTENT.test(content)) throw notALock(file, 'is a file that holds something else', next);
+    return { content, age: Date.now() - facts.mtimeMs };
+  } catch (error) {
+    if (isAbsent(error)) return undefined;
+    throw writeError(error, file, next);
+  }
+}
+
+const notALock = (file: string, what: string, next: NextStep | undefined): ChestMnistError =>
+  new ChestMnistError('ERR_OUTPUT', {
+    found: `${file} ${what}, not a lock of chestmnist`,
+    needed: 'nothing of that name, which is that of the lock',
+    next: `move ${file} away, then ${next?.then ?? 'run the same command again'}`,
+  });
+
+/** The first bytes of a file as text, without following a link or waiting for a pipe. */
+function readStart(file: string): string {
+  const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants as Partial<typeof constants>;
+  const handle = openSync(file, (O_RDONLY ?? 0) | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const bytes = Buffer.alloc(LONGEST);
+    return bytes.toString('utf8', 0, readSync(handle, bytes, 0, LONGEST, 0));
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /**
@@ -145,26 +193,15 @@ function identity(): string[] {
 
 /** The start time of a thread (`PID/task/TID`), in ticks since boot; undefined when the thread has ended. */
 function startOf(thread: string): string | undefined {
-  const stat = contentOf(`/proc/${thread}/stat`);
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${thread}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
   // Split after the name, which may hold any character. The state is field 3 of the line, the start time field 22.
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields && !['Z', 'X'].includes(fields[0]) ? fields[19] : undefined;
-}
-
-function contentOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
-}
-
-function ageOf(file: string): number | undefined {
-  try {
-    return Date.now() - statSync(file).mtimeMs;
-  } catch {
-    return undefined;
-  }
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ['Z', 'X'].includes(fields[0]) ? undefined : fields[19];
 }
 
 function isAlive(pid: number): boolean {

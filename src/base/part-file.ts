@@ -2,7 +2,7 @@
  * The `.part` files of downloads. Each download writes its own, so that two processes never write to the same file. The
  * part that a dead process left is taken over by renaming it, which only one process can do.
  */
-import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { lstat, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 export interface Part {
@@ -49,9 +49,12 @@ async function adopt(target: string, path: string): Promise<void> {
   }
 }
 
+/** Whether it has a writer, or is not a part at all: a link or a pipe of that name is left alone. */
 async function isWritten(part: string, pid: number): Promise<boolean> {
+  const facts = await lstat(part);
+  if (!facts.isFile()) return true;
   if (pid === process.pid) return false;
-  const { mtimeMs } = await stat(part);
+  const { mtimeMs } = facts;
   if (Date.now() - mtimeMs > ABANDONED_AFTER_MS) return false;
   try {
     process.kill(pid, 0);

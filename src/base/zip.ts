@@ -4,11 +4,13 @@
  * Format: PKWARE APPNOTE 6.3.10 (zip64 included; encryption and methods other than stored and deflated refused).
  */
 import { constants } from 'node:buffer';
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { pipeline, Readable } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { fromRandomAccessReaderPromise, RandomAccessReader, type Entry } from 'yauzl';
+import { readRemedy } from './disk';
 import { ChestMnistError } from './errors';
+import { openRegular } from './input';
 
 export interface ZipEntry {
   readonly name: string;
@@ -94,15 +96,18 @@ export async function openZip(path: string): Promise<ZipArchive> {
   }
 }
 
-/** Opens a file for reading. Regular files only, since opening a pipe would block. */
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    if (!(await stat(path)).isFile()) throw new Error('it is not a regular file');
-    return await open(path, 'r');
+    return await openRegular(path);
   } catch (error) {
     throw new ChestMnistError(
       'ERR_DATA_MISSING',
-      { found: `${path} cannot be opened (${reasonOf(error)})`, needed: 'a readable file', next: 'check the path' },
+      {
+        found: `${path} cannot be opened (${reasonOf(error)})`,
+        needed: 'a readable file',
+        next: 'check the path',
+        ...readRemedy(error),
+      },
       { cause: error },
     );
   }

@@ -2,6 +2,7 @@
  * Published facts about ChestMNIST (MedMNIST v2): files, checksums, labels, counts, licence. Nothing here reads or
  * downloads. Source: MedMNIST's info.py 3.0 and Zenodo record 10519652.
  */
+import { show } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import type { SplitName } from './dataset';
 
@@ -90,7 +91,7 @@ export function knownFile(size: number): CatalogueFile {
   const known = CHESTMNIST.files.find((candidate) => candidate.size === size);
   if (known) return known;
   throw new ChestMnistError('ERR_CONFIG', {
-    found: `ChestMNIST of ${size} pixels`,
+    found: `ChestMNIST of ${show(size)} pixels`,
     needed: `one of ${CHESTMNIST.files.map((candidate) => candidate.size).join(', ')}`,
     next: 'choose one of these sizes, or pass the path of an .npz file',
   });

@@ -2,6 +2,8 @@
  * The 3x28x28 expansion: a gray image seen as three equal channels.
  * `expandView` describes it without copying (channel stride 0); `expandToRgb` writes it out.
  */
+import { types } from 'node:util';
+import { checkArgument, integer, rule } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 
 /** A strided view of uint8 images, [count, 3, height, width]; strides in elements. The channel stride is 0. */
@@ -11,7 +13,13 @@ export interface ExpandedView {
   readonly strides: readonly [number, 0, number, 1];
 }
 
+const BYTES = rule('a Uint8Array', (value) => types.isUint8Array(value));
+
 function checkLength(images: Uint8Array, count: number, height: number, width: number): void {
+  checkArgument('images', images, BYTES, 'ERR_DATA_SHAPE');
+  for (const [name, value] of Object.entries({ count, height, width })) {
+    checkArgument(name, value, integer(0), 'ERR_DATA_SHAPE');
+  }
   if (images.length !== count * height * width) {
     throw new ChestMnistError('ERR_DATA_SHAPE', {
       found: `${images.length} bytes of images for shape [${count}, ${height}, ${width}]`,

@@ -5,7 +5,8 @@
 import { CHESTMNIST, limitSplit, loadDataset } from '.';
 import type { DataFacts, Dataset, SplitName } from './dataset';
 import { ChestMnistError } from '../base/errors';
-import { namesFor } from './labels';
+import { namesFor, positivesOf } from './labels';
+import { listed } from '../base/text';
 
 export interface DataOptions {
   data: string;
@@ -13,16 +14,23 @@ export interface DataOptions {
   /** Label names from the user; null for those of the data. */
   labelNames?: readonly string[] | null;
   limits?: Partial<Record<SplitName, number | null>>;
+  /** The next step where the file of the data is missing; that of loading by default. */
+  ifMissing?: string;
   onProgress?: (done: number, total?: number) => void;
   signal?: AbortSignal;
 }
 
 /** Loads a data set and cuts it to the limits. `notes` reports each limit above the number of images. */
 export async function loadData(options: DataOptions): Promise<{ dataset: Dataset; notes: string[] }> {
-  const { data, size, labelNames, limits = {}, onProgress, signal } = options;
+  const { data, size, labelNames, limits = {}, ifMissing, onProgress, signal } = options;
   // Synthetic images are not cut: only as many as needed are made.
   const counts = mapSplits((split) => limits[split] ?? CHESTMNIST.splits[split].count);
-  const whole = await loadDataset(data, { size: size ?? undefined, counts, onProgress, signal });
+  const load = loadDataset(data, { size: size ?? undefined, counts, onProgress, signal });
+  const whole = await load.catch((error: unknown) => {
+    const isOfFile = error instanceof ChestMnistError && error.code === 'ERR_DATA_MISSING' && data !== CHESTMNIST.name;
+    if (ifMissing === undefined || !isOfFile) throw error;
+    throw new ChestMnistError(error.code, { ...ChestMnistError.inFlags(error), next: ifMissing }, { cause: error });
+  });
   if (size !== null && size !== whole.size) {
     throw new ChestMnistError('ERR_CONFIG', {
       found: `size ${size}, but the images of ${data} have ${whole.size} pixels`,
@@ -62,6 +70,25 @@ export function factsOf(dataset: Dataset): DataFacts {
 /** The source for config.json: a name, or the file's absolute path, so that a run can be resumed from any folder. */
 export const sourceOf = (dataset: Dataset, source: string): string =>
   dataset.path === undefined || dataset.name === source ? source : dataset.path;
+
+/** What the training split cannot teach: a label with the same value in every image, or anything without pictures. */
+export function constantParts({ name, labels, splits: { train } }: Dataset): string[] {
+  const positives = positivesOf(train);
+  const without = (count: number): string[] => labels.filter((_, label) => positives[label] === count);
+  const [never, always] = [without(0), without(train.count)];
+  const notes = [];
+  if (never.length > 0)
+    notes.push(`no training image has ${never.length === labels.length ? 'a label' : listed(never)}`);
+  if (always.length > 0) notes.push(`every training image has ${listed(always)}`);
+  const isAll = never.length + always.length === labels.length;
+  const meaning = isAll
+    ? `there is nothing to learn: check the labels of ${name}`
+    : 'that cannot be learned, and predictions of it say nothing';
+  const [first] = train.images;
+  const isBlank = train.images.every((value) => value === first);
+  const blank = `every pixel of every training image is ${first}: there is nothing to learn: check the images of ${name}`;
+  return [...notes.map((note) => `${note}: ${meaning}`), ...(isBlank ? [blank] : [])];
+}
 
 /** Throws ERR_CONFIG for a training split that does not fill one batch. */
 export function checkBatch(dataset: Dataset, batchSize: number): void {

@@ -2,8 +2,12 @@
  * loadDataset: from a name, a path or `synthetic` to three checked splits in memory. Not here: the layout of a file
  * (medmnist.ts), synthetic images (synthetic/).
  */
-import { basename, resolve } from 'node:path';
+import { basename } from 'node:path';
+import { ownSignal } from '../base/abort';
+import { ANY, checkArgument, checkFields, FUNCTION, OBJECT, rule, SIGNAL, TEXT, type Rule } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
+import { absolute } from '../base/folders';
+import { oneLine } from '../base/text';
 import { CHESTMNIST, CHESTMNIST_LABELS, knownFile } from './catalogue';
 import { hashFile } from '../base/checksum';
 import { type Dataset, type Split, type SplitName } from './dataset';
@@ -21,8 +25,19 @@ export interface LoadOptions {
   counts?: Readonly<Record<SplitName, number>>;
   /** Called with the images done and their total while synthetic data are made. */
   onProgress?: (done: number, total?: number) => void;
+  /** Aborting it ends the work soon and rejects with its reason. */
   signal?: AbortSignal;
 }
+
+/** ANY: checked where the data are made or found. */
+const OPTIONS: Readonly<Record<keyof LoadOptions, Rule>> = {
+  size: ANY,
+  seed: ANY,
+  counts: OBJECT,
+  onProgress: FUNCTION,
+  signal: SIGNAL,
+};
+const SOURCE = rule(`${CHESTMNIST.name}, synthetic, or the path of an .npz file`, TEXT.is);
 
 /** Side of the images in pixels when no size is given. */
 const DEFAULT_SIZE = 28;
@@ -36,9 +51,12 @@ const DEFAULT_SIZE = 28;
  *   ERR_CONFIG.
  */
 export async function loadDataset(source: string, options: LoadOptions = {}): Promise<Dataset> {
-  options.signal?.throwIfAborted();
-  if (source === 'synthetic') return synthesizeAsync(options);
-  if (source === CHESTMNIST.name) return loadCatalogue(options.size ?? DEFAULT_SIZE, options.signal);
+  checkArgument('source', source, SOURCE);
+  checkFields('options', options, OPTIONS);
+  const signal = ownSignal(options.signal);
+  signal.throwIfAborted();
+  if (source === 'synthetic') return synthesizeAsync({ ...options, signal });
+  if (source === CHESTMNIST.name) return loadCatalogue(options.size ?? DEFAULT_SIZE, signal);
   if (!/[\\/.]/.test(source)) {
     throw new ChestMnistError('ERR_DATA_MISSING', {
       found: `no data set is called ${JSON.stringify(source)}`,
@@ -46,9 +64,9 @@ export async function loadDataset(source: string, options: LoadOptions = {}): Pr
       next: `for a file in this folder write ./${source}`,
     });
   }
-  const path = resolve(source);
+  const path = absolute(source);
   const splits = await readMedmnist(path);
-  const md5 = await hashFile(path, 'md5', options.signal);
+  const md5 = await hashFile(path, 'md5', signal);
   return datasetOf(basename(path).replace(/\.npz$/i, ''), path, md5, splits);
 }
 
@@ -115,5 +133,6 @@ function datasetOf(name: string, path: string, md5: string, splits: Record<Split
   // ChestMNIST's names are used for a file with a known MD5 only, whatever its number of columns.
   const isKnown = CHESTMNIST.files.some((known) => known.md5 === md5);
   const labels = isKnown ? CHESTMNIST_LABELS : unnamed(labelCount);
-  return { name, size, labels, splits, md5, path };
+  // The name goes into names of files and into lines of text.
+  return { name: oneLine(name, '-'), size, labels, splits, md5, path };
 }

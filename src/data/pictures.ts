@@ -3,10 +3,12 @@
  * Colour becomes gray by ITU-R BT.601 (as with Pillow's "L"), 16 bits become 8, the largest central square is kept and
  * resized by averaging over areas. Not here: the data sets of a training run (load.ts).
  */
-import { open, readFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { decode as decodeJpegData } from 'jpeg-js';
 import { PNG } from 'pngjs';
+import { expandHome } from '../base/folders';
+import { openRegular } from '../base/input';
 import { parseNpyHeader } from '../base/npy';
 import { npzKeys, readNpz, type NpyArray } from '../base/npz';
 import { ChestMnistError } from '../base/errors';
@@ -35,15 +37,19 @@ const MAX_DEFLATE_RATIO = 1032;
 const MAX_JPEG_PIXELS_A_BYTE = 1024;
 
 /** Reads one file. Throws ERR_DATA_MISSING, ERR_DATA_CORRUPT or ERR_DATA_SHAPE. */
-export async function readImages(file: string, side: number): Promise<ImageFile> {
-  const kind = await kindOf(file);
+export async function readImages(named: string, side: number): Promise<ImageFile> {
+  const file = expandHome(named);
+  const kind = await reading(file, kindOf);
   if (kind === 'png' || kind === 'jpeg') {
-    const gray = await decode(file, kind);
+    const gray = decode(file, kind, await reading(file, (handle) => handle.readFile()));
     return { names: [file], images: resize(square(gray), side) };
   }
   const names: string[] = [];
   const parts: Uint8Array[] = [];
-  const arrays = kind === 'npz' ? await npzImages(file) : [['', await readNpy(file)] as const];
+  const arrays =
+    kind === 'npz'
+      ? await npzImages(file)
+      : [['', npyOf(file, await reading(file, (handle) => handle.readFile()))] as const];
   for (const [key, array] of arrays) {
     const { count, height, width } = imageShape(file, key, array);
     const pixels = array.data as Uint8Array;
@@ -58,19 +64,29 @@ export async function readImages(file: string, side: number): Promise<ImageFile>
   return { names, images };
 }
 
-/** The kind by content, since file names may be wrong. */
-async function kindOf(file: string): Promise<'png' | 'jpeg' | 'npz' | 'npy'> {
-  const start = Buffer.alloc(8);
+/** Passes an open file to `use`. Pipes and devices are refused: their ends are not known, and opening may block. */
+async function reading<T>(file: string, use: (handle: FileHandle, file: string) => Promise<T>): Promise<T> {
   try {
-    const handle = await open(file);
-    await handle.read(start, 0, 8, 0).finally(() => handle.close());
+    const handle = await openRegular(file);
+    return await use(handle, file).finally(() => handle.close());
   } catch (cause) {
+    if (cause instanceof ChestMnistError) throw cause;
     throw new ChestMnistError(
       'ERR_DATA_MISSING',
-      { found: `${file} cannot be read`, needed: 'a PNG, JPEG, .npy or .npz file', next: 'check the path' },
+      {
+        found: `${file} cannot be read (${(cause as Error).message})`,
+        needed: 'a PNG, JPEG, .npy or .npz file',
+        next: 'check the path',
+      },
       { cause },
     );
   }
+}
+
+/** The kind by content, since file names may be wrong. */
+async function kindOf(handle: FileHandle, file: string): Promise<'png' | 'jpeg' | 'npz' | 'npy'> {
+  const start = Buffer.alloc(8);
+  await handle.read(start, 0, 8, 0);
   if (start.toString('latin1') === '\x89PNG\r\n\x1a\n') return 'png';
   if (start[0] === 0xff && start[1] === 0xd8) return 'jpeg';
   if (start.toString('latin1', 0, 4) === 'PK\x03\x04') return 'npz';
@@ -78,8 +94,7 @@ async function kindOf(file: string): Promise<'png' | 'jpeg' | 'npz' | 'npy'> {
   throw corrupt(file, 'is not a PNG, JPEG, .npy or .npz file by its first bytes');
 }
 
-async function decode(file: string, kind: 'png' | 'jpeg'): Promise<Gray> {
-  const bytes = await readFile(file);
+function decode(file: string, kind: 'png' | 'jpeg', bytes: Buffer): Gray {
   try {
     const { data, width, height } = kind === 'png' ? decodePng(bytes) : decodeJpeg(bytes);
     const pixels = new Uint8Array(width * height);
@@ -116,8 +131,7 @@ function decodeJpeg(bytes: Buffer): Rgba {
   return decodeJpegData(bytes, { useTArray: true, maxResolutionInMP: pixels / 1e6, maxMemoryUsageInMB: megabytes });
 }
 
-async function readNpy(file: string): Promise<NpyArray> {
-  const bytes = await readFile(file);
+function npyOf(file: string, bytes: Buffer): NpyArray {
   const header = parseNpyHeader(bytes, 'of the file', file);
   const data = bytes.subarray(header.dataOffset);
   if (header.dtype === '|u1' && data.length !== header.length) {

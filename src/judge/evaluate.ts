@@ -7,24 +7,26 @@ import type { Dataset } from '../data/dataset';
 import { expandView } from '../data/expand';
 import { loadData } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
+import { ownSignal } from '../base/abort';
+import { ANY, checkArgument, checkFields, FUNCTION, integer, rule, SIGNAL, TEXT, type Rule } from '../base/arguments';
+import { threadsNotes } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
 import { computeMetrics, tuneThresholds } from '../metrics';
 import type { Metrics, ThresholdRule } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
-import { resolveOptions, show } from '../recipe/resolve';
+import { resolveOptions } from '../recipe/resolve';
+import { changesOf } from '../run/agree';
 import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
-import { hold, openModel, type Model } from './model';
-import { scoreSplit, type Scored } from './score';
-import { thresholdsOf, type GivenThresholds } from './thresholds';
+import { assumptions, hold, openModel, type Model, type ModelOptions } from './model';
+import { checkLogits, scoreSplit, type Scored } from './score';
+import { storedThresholds, THRESHOLDS, thresholdsOf, type GivenThresholds } from './thresholds';
 import { shellWord } from '../base/shell';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends ModelOptions {
   /** Which split; default `test`. */
   split?: ScoredSplit;
   /** Data set name, .npz file or `synthetic`; default the run's own data. Needed for a file of weights. */
   data?: string;
-  /** Side of the images in pixels, for a known data set; default the model's. */
-  size?: number;
   /**
    * One for all labels (default 0.5), one per label, a rule tuned on the validation split, or the path of a JSON file
    * of thresholds.
@@ -34,15 +36,36 @@ export interface EvaluateOptions {
   limit?: number;
   /** `auto` (default), `cpu`, `cuda` or `cuda:N`. */
   device?: string;
-  /** CPU threads; default all. */
+  /** CPU threads; default as many as the machine allows, as in TrainOptions. */
   threads?: number;
   /** Images per batch; default 128. It does not change the result. */
   batchSize?: number;
   /** Bootstrap resamples of the confidence intervals; default 0, none. */
   resamples?: number;
+  /** Called with the images done and their total while the split is predicted. */
   onProgress?: (done: number, total: number) => void;
+  /** Aborting it ends the work at the next batch and rejects with its reason. */
   signal?: AbortSignal;
 }
+
+/** What the options of evaluate and predict may be; ANY: as in training, checked by resolveOptions. */
+export const JUDGE_OPTIONS: Readonly<Record<keyof EvaluateOptions, Rule>> = {
+  split: rule('val or test', (value) => SCORED_SPLITS.includes(value as ScoredSplit)),
+  data: ANY,
+  size: ANY,
+  resize: ANY,
+  labelNames: ANY,
+  weightsKey: ANY,
+  thresholds: THRESHOLDS,
+  limit: integer(1),
+  device: ANY,
+  threads: ANY,
+  batchSize: ANY,
+  resamples: ANY,
+  onProgress: FUNCTION,
+  signal: SIGNAL,
+};
+export const TARGET = rule('the path of a run directory or of a file of weights', TEXT.is);
 
 /** The predictions of one split, with their metrics. */
 export interface Evaluation extends Scored {
@@ -51,6 +74,8 @@ export interface Evaluation extends Scored {
   /** L label names in column order; `label_0`, `label_1`, ... where neither the data nor the model has names. */
   labels: readonly string[];
   metrics: Metrics;
+  /** What the reader of the figures should know: what the weights did not state and was assumed. */
+  notes: string[];
 }
 
 /**
@@ -58,51 +83,64 @@ export interface Evaluation extends Scored {
  * ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those of loading the addon.
  */
 export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation> {
-  const { split = 'test', onProgress, signal } = options;
+  checkArgument('target', target, TARGET);
   const { device, threads, batchSize } = checkOptions(options);
+  const { split = 'test', onProgress } = options;
+  const signal = ownSignal(options.signal);
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
-  const model = await openModel(target);
-  const dataset = await dataOf(model, target, options);
+  const model = await openModel(target, options);
+  const { dataset, notes } = await dataOf(model, target, { ...options, signal });
   const trainer = await hold(model, dataset.size, { device, threads });
   const cancel = (): void => trainer.cancel();
-  signal?.addEventListener('abort', cancel);
+  signal.addEventListener('abort', cancel);
   try {
     const score = async (name: ScoredSplit): Promise<Scored> => {
       const { images, truth, count, size } = dataset.splits[name];
       await trainer.loadSplit(name, expandView(images, count, size), truth);
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       const report = ({ samples }: { samples: number }): void => onProgress?.(samples, count);
       const scored = await scoreSplit(trainer, name, dataset.splits[name], batchSize, report);
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
+      checkLogits(scored!.logits, model.labels, target);
       return scored!;
     };
     const threshold = typeof rule === 'string' ? await tuned(rule, model, score) : rule;
     const scored = await score(split);
     const confidence = options.resamples ? { resamples: options.resamples } : undefined;
     const metrics = computeMetrics({ ...scored, threshold, confidence });
-    return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics };
+    notes.push(...threadsNotes(options.threads));
+    return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics, notes };
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    signal.removeEventListener('abort', cancel);
     await trainer.dispose();
   }
 }
 
-/** Checks the split and the options shared with training, which have the same rules and defaults. */
-function checkOptions({ split = 'test', size, device, threads, batchSize }: EvaluateOptions): ResolvedOptions {
-  if (SCORED_SPLITS.includes(split)) return resolveOptions({ size, device, threads, batchSize });
-  throw new ChestMnistError('ERR_CONFIG', {
-    found: `split is ${show(split)}`,
-    needed: 'val or test',
-    next: 'choose one of them',
-  });
+/** Checks the options; those shared with training have the same rules and defaults. */
+function checkOptions(options: EvaluateOptions): ResolvedOptions {
+  checkFields('options', options, JUDGE_OPTIONS);
+  const { data, size, device, threads, batchSize, resamples } = options;
+  return resolveOptions({ data, size, device, threads, batchSize, resamples });
 }
 
 /** The thresholds stored in the run, otherwise tuned now. Both use only validation scores. */
 async function tuned(rule: ThresholdRule, model: Model, score: (split: 'val') => Promise<Scored>): Promise<number[]> {
-  return model.run?.metrics?.tuned?.[rule]?.thresholds ?? tuneThresholds(rule, await score('val'));
+  return storedThresholds(model.run?.metrics, rule) ?? tuneThresholds(rule, await score('val'));
 }
 
-async function dataOf(model: Model, target: string, options: EvaluateOptions): Promise<Dataset> {
+/** Data that the user names are compared with the run's only where they are in the same place. */
+async function changesIn({ run }: Model, dataset: Dataset, { data }: EvaluateOptions): Promise<string[]> {
+  if (!run) return [];
+  const isOwn = data === undefined || dataset.path === run.config.data || data === run.config.data;
+  return isOwn ? changesOf(run.directory, run.record, dataset) : run.changes;
+}
+
+/** The data, and what was assumed of the model for them. */
+async function dataOf(
+  model: Model,
+  target: string,
+  options: EvaluateOptions,
+): Promise<{ dataset: Dataset; notes: string[] }> {
   const { split = 'test', limit, signal } = options;
   const config = model.run?.config;
   const data = options.data ?? config?.data;
@@ -117,7 +155,12 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
   const size = options.size ?? (data === 'chestmnist' || data === 'synthetic' ? model.imageSize : null);
   // The training split is not used: synthetic data have only one image in it.
   const limits = { train: 1, val: own?.limitVal, test: own?.limitTest };
-  const { dataset: all } = await loadData({ data, size, limits, signal });
+  const labelNames = options.labelNames ?? own?.labelNames;
+  const ifMissing =
+    options.data === undefined
+      ? `if it was moved: npx chestmnist evaluate ${shellWord(target)} --data FILE`
+      : undefined;
+  const { dataset: all } = await loadData({ data, size, labelNames, limits, ifMissing, signal });
   const cut = limit === undefined ? all.splits[split] : limitSplit(all.splits[split], limit);
   const dataset = { ...all, splits: { ...all.splits, [split]: cut } };
   if (dataset.labels.length !== model.labels.length) {
@@ -127,5 +170,17 @@ async function dataOf(model: Model, target: string, options: EvaluateOptions): P
       next: 'evaluate it on data with its own labels',
     });
   }
-  return areUnnamed(dataset.labels) ? { ...dataset, labels: model.labels } : dataset;
+  const notes = [
+    ...model.notes,
+    ...(await changesIn(model, dataset, options)),
+    ...assumptions(target, model, dataset.size, dataset.labels),
+  ];
+  if (areUnnamed(dataset.labels)) return { dataset: { ...dataset, labels: model.labels }, notes };
+  const at = areUnnamed(model.labels) ? -1 : model.labels.findIndex((label, i) => label !== dataset.labels[i]);
+  if (at < 0) return { dataset, notes };
+  throw new ChestMnistError('ERR_WEIGHTS', {
+    found: `label ${at} of ${target} is ${model.labels[at]}, that of ${dataset.name} is ${dataset.labels[at]}`,
+    needed: 'the same labels in the same order: each column is compared with its own label',
+    next: 'evaluate it on data with its own labels, or name the labels of both with --label-names',
+  });
 }

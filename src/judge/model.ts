@@ -2,68 +2,221 @@
  * Loads a trained model from a run directory or a file of weights, and puts it into a trainer. Not here: the formats of
  * weights (weights/), the network (native/).
  */
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { exists } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
-import { unnamed } from '../data/labels';
+import { expandHome } from '../base/folders';
+import { areUnnamed, namesFor, unnamed } from '../data/labels';
 import type { Stem, StateDict, Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
 import { makeTrainer } from '../engine/trainer';
 import type { MetricsFile } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
+import { resolveOptions, threadsOf } from '../recipe/resolve';
+import { changesOf } from '../run/agree';
 import { readConfig } from '../run/config';
-import { runFiles } from '../run/directory';
+import { hasCheckpoint, resumeCommand, runFiles } from '../run/directory';
 import { readMetrics } from '../run/metrics-file';
-import { loadWeights, readSafetensors, recognise } from '../weights';
-import { factsIn } from '../weights/metadata';
+import { readRunFile, type RunFile } from '../run/record';
+import { openWeights, recognise } from '../weights';
+import { factsIn, type ModelFacts } from '../weights/metadata';
 import { shellWord } from '../base/shell';
+
+/** What a user says of a model that its file does not state, or states otherwise. */
+export interface ModelOptions {
+  /** Side of the images in pixels; default the model's, or what the data have, or 28 for pictures. */
+  size?: number;
+  /** Which of several networks in a file of weights, for example `ema`. */
+  weightsKey?: string;
+  /** Side of the network's input in pixels (nearest); default what the weights state, else that of the images. */
+  resize?: number;
+  /** Names of the labels in column order; default those that the weights or the data state. */
+  labelNames?: readonly string[];
+}
+
+interface Run {
+  directory: string;
+  config: ResolvedOptions;
+  metrics?: MetricsFile;
+  record?: RunFile;
+  /** What changed since the run was trained, in sentences. */
+  changes: string[];
+}
 
 export interface Model {
   state: StateDict;
   stem: Stem;
-  /** `label_0`, `label_1`, ... when the file has no names. */
+  /** `label_0`, `label_1`, ... when neither the file nor the user names them. */
   labels: readonly string[];
   /** Side of the images it was trained on, and of what the network saw, in pixels; null when not recorded. */
   imageSize: number | null;
   inputSize: number | null;
   /** Only for a run directory. */
-  run?: { directory: string; config: ResolvedOptions; metrics?: MetricsFile };
+  run?: Run;
+  /** What users should know of it, in sentences. */
+  notes: string[];
 }
 
 /**
  * Opens a run directory (its best weights) or a .safetensors or .pth file. Throws ERR_CONFIG when it is neither,
  * ERR_WEIGHTS when the weights are not a resnet18's, ERR_DATA_CORRUPT for a damaged file of the run.
  */
-export async function openModel(target: string): Promise<Model> {
+export async function openModel(named: string, given: ModelOptions = {}): Promise<Model> {
+  const options = checked(given);
+  const target = expandHome(named);
   const directory = path.resolve(target);
-  const config = await readConfig(directory);
-  if (!config && !(await exists(target))) {
+  const others = await weightsIn(directory);
+  const config = others.length > 0 ? undefined : await readConfig(directory);
+  if (!config && others.length === 0 && !(await isFile(target))) {
+    const lost = await hasCheckpoint(directory);
     throw new ChestMnistError('ERR_CONFIG', {
-      found: `${target} does not exist`,
+      found: `${target} ${lost ? 'has no config.json' : (await exists(target)) ? 'is neither' : 'does not exist'}`,
       needed: 'a run directory or a file of weights',
-      next: 'check the path; runs are in runs/ unless --out named another folder',
+      next: lost
+        ? `to have it written again: ${resumeCommand(target)}`
+        : 'check the path; runs are in runs/ unless --out named another folder',
+    });
+  }
+  if (others.length > 0) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `${target} is a folder of another tool's model, with ${others.join(' and ')}`,
+      needed: 'a run directory or a file of weights',
+      next: `pass the file: ${shellWord(path.join(target, others[0]))}`,
     });
   }
   const file = config ? runFiles(directory).best : target;
+  const record = config && (await readRunFile(directory).catch(() => undefined));
   if (config && !(await exists(file))) {
     throw new ChestMnistError('ERR_CONFIG', {
-      found: `${target} has no best weights: none of its epochs has finished`,
+      found: `${target} has no best weights${record?.epochs === 0 ? ': none of its epochs has finished' : ''}`,
       needed: 'a run with at least one finished epoch',
-      next: `npx chestmnist train --resume ${shellWord(target)}`,
+      next: (await hasCheckpoint(directory))
+        ? resumeCommand(target)
+        : `restore ${shellWord(file)} from a copy, or pass another run or a file of weights`,
     });
   }
-  const metadata = file.endsWith('.safetensors') ? (await readSafetensors(file)).metadata : {};
-  const { state, stem, labelCount } = recognise(await loadWeights(file));
-  const { labels = unnamed(labelCount), imageSize, inputSize } = factsIn(metadata, labelCount);
-  const run = config && { directory, config, metrics: await readMetrics(directory) };
-  return { state, stem, labels, imageSize, inputSize, ...(run && { run }) };
+  const opened = await openWeights(file, options.weightsKey);
+  const { state, stem, labelCount } = recognise(opened.state, opened.source);
+  const run = config && (await runOf(directory, config, record));
+  const expected = run?.metrics?.labels.length ?? labelCount;
+  if (config && (stem !== config.stem || labelCount !== expected)) {
+    throw new ChestMnistError('ERR_WEIGHTS', {
+      found: `${file} has the ${stem} stem and ${labelCount} labels`,
+      needed: `the weights of the run: ${config.stem} stem, ${expected} labels`,
+      next: `put the weights of the run back, or name this file itself: ${shellWord(file)}`,
+    });
+  }
+  const stated = withRun(factsIn(opened.metadata, labelCount), run);
+  const { size, resize, labelNames } = options;
+  const notes = [...opened.notes];
+  if (resize !== undefined && stated.inputSize !== null && resize !== stated.inputSize)
+    notes.push(`${target} was trained on an input of ${stated.inputSize} px; ${resize} are used, as asked`);
+  return {
+    ...{ state, stem, imageSize: stated.imageSize ?? size ?? null },
+    inputSize: resize ?? stated.inputSize ?? null,
+    labels: labelNames ? namesFor(labelNames, labelCount) : (stated.labels ?? unnamed(labelCount)),
+    ...(run && { run }),
+    notes,
+  };
 }
+
+async function runOf(directory: string, config: ResolvedOptions, record: RunFile | undefined): Promise<Run> {
+  return {
+    directory,
+    config,
+    metrics: await readMetrics(directory),
+    record,
+    changes: await changesOf(directory, record),
+  };
+}
+
+/** The options that training has too, by its rules; one that was not given, or is null as there, is undefined. */
+function checked({ size, resize, labelNames, weightsKey }: ModelOptions): ModelOptions {
+  const options = resolveOptions({ size, resize, labelNames, weightsKey });
+  return {
+    size: options.size ?? undefined,
+    resize: options.resize ?? undefined,
+    labelNames: options.labelNames ?? undefined,
+    weightsKey: options.weightsKey ?? undefined,
+  };
+}
+
+/** Weights of a run that were saved again without their facts: the run has them too. */
+function withRun(facts: ModelFacts, run: Model['run']): ModelFacts {
+  if (!run) return facts;
+  const { config, metrics } = run;
+  const imageSize = facts.imageSize ?? config.size;
+  return {
+    labels: facts.labels ?? config.labelNames ?? metrics?.labels,
+    imageSize,
+    inputSize: facts.inputSize ?? config.resize ?? imageSize,
+  };
+}
+
+/** Files of weights in a folder as Hugging Face saves it; its config.json is not ours. */
+async function weightsIn(folder: string): Promise<string[]> {
+  const names = ['model.safetensors', 'pytorch_model.bin'];
+  const there = await Promise.all(names.map((name) => exists(path.join(folder, name))));
+  return names.filter((_, i) => there[i]);
+}
+
+/**
+ * What is assumed of a model for images of this side, as notes: nothing when its weights, or the user, state its sizes
+ * and its labels. `dataLabels` are the names that the data give; without data, `side` is an assumption too.
+ */
+export function assumptions(
+  target: string,
+  { imageSize, inputSize, labels }: Model,
+  side: number,
+  dataLabels?: readonly string[],
+): string[] {
+  const notes: string[] = [];
+  if (imageSize === null && !dataLabels) {
+    notes.push(
+      `${target} does not state the size of its images: ${side} px are assumed; --size sets it, --resize that of the input`,
+    );
+  } else if (inputSize === null) {
+    notes.push(
+      `${target} does not state the size of its input: ${side} px are assumed, as the images have; --resize sets it`,
+    );
+  } else if (imageSize !== null && imageSize !== side) {
+    notes.push(
+      `${target} was trained on images of ${imageSize} px, these ${dataLabels ? 'have' : 'are brought to'} ${side}; the network sees them at ${inputSize} px`,
+    );
+  }
+  if (areUnnamed(labels)) {
+    notes.push(
+      dataLabels && !areUnnamed(dataLabels)
+        ? `${target} does not state its labels: those of the data are assumed, in their order; --label-names sets them`
+        : `${target} does not state its labels: they are called ${labels[0]} to ${labels.at(-1)}; --label-names sets them`,
+    );
+  }
+  return notes;
+}
+
+/** What a file made of the model cannot state either, as notes. */
+export function unstated(target: string, { imageSize, inputSize, labels }: Model): string[] {
+  const missing = [
+    ...(imageSize === null ? ['the size of its images (--size)'] : []),
+    ...(inputSize === null ? ['the size of its input (--resize)'] : []),
+    ...(areUnnamed(labels) ? ['its labels (--label-names)'] : []),
+  ];
+  return missing.length > 0 ? [`${target} does not state ${missing.join(', ')}, so the new file does not either`] : [];
+}
+
+/** Pipes count: whether they can be read is for the format to say. */
+const isFile = (target: string): Promise<boolean> =>
+  stat(target).then(
+    (facts) => !facts.isDirectory(),
+    () => false,
+  );
 
 /** A trainer with the model in it, for prediction. `imageSize` is the side of the images to predict. */
 export async function hold(
   model: Model,
   imageSize: number,
-  options: { device: string; threads: number },
+  options: { device: string; threads: number | null },
 ): Promise<Trainer> {
   const trainer = makeTrainer({
     stem: model.stem,
@@ -71,7 +224,7 @@ export async function hold(
     imageSize,
     inputSize: model.inputSize ?? imageSize,
     device: resolveDevice(options.device).device,
-    threads: options.threads,
+    threads: threadsOf(options),
   });
   try {
     await trainer.loadStateDict(model.state);

@@ -4,20 +4,21 @@
  */
 import { resolveOptions } from '../recipe/resolve';
 import { expandView } from '../data/expand';
+import { ownSignal } from '../base/abort';
+import { checkArgument, checkFields, rule, TEXT, type Rule } from '../base/arguments';
+import { threadsNotes } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
-import type { EvaluateOptions } from './evaluate';
+import { JUDGE_OPTIONS, TARGET, type EvaluateOptions } from './evaluate';
 import { readImages } from '../data/pictures';
 import { decide, sigmoid } from '../metrics';
-import { hold, openModel } from './model';
-import { thresholdsOf } from './thresholds';
+import { assumptions, hold, openModel, type ModelOptions } from './model';
+import { checkLogits } from './score';
+import { storedThresholds, thresholdsOf } from './thresholds';
 
-export interface PredictOptions extends Pick<
+export type PredictOptions = Pick<
   EvaluateOptions,
-  'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal'
-> {
-  /** Side the images are resized to, in pixels; default the model's, or 28 for weights that do not record one. */
-  size?: number;
-}
+  'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal' | keyof ModelOptions
+>;
 
 export interface Prediction {
   /** L label names in column order. */
@@ -30,7 +31,14 @@ export interface Prediction {
   decisions: Uint8Array;
   /** One per label. */
   thresholds: number[];
+  /** What the reader should know: what the weights did not state and was assumed. */
+  notes: string[];
 }
+
+const INPUTS = rule('an array of paths', (value) => Array.isArray(value) && value.every(TEXT.is));
+const { thresholds, device, threads, batchSize, signal, size, resize, labelNames, weightsKey } = JUDGE_OPTIONS;
+const JUDGED = { thresholds, device, threads, batchSize, signal };
+const OPTIONS: Readonly<Record<keyof PredictOptions, Rule>> = { ...JUDGED, size, resize, labelNames, weightsKey };
 
 /**
  * Predicts PNG, JPEG, .npy ([H, W] or [N, H, W] uint8) and .npz (arrays `images` or `*_images`) files with `target`, a
@@ -43,7 +51,10 @@ export async function predict(
   inputs: readonly string[],
   options: PredictOptions = {},
 ): Promise<Prediction> {
-  const { signal } = options;
+  checkArgument('target', target, TARGET);
+  checkArgument('inputs', inputs, INPUTS);
+  checkFields('options', options, OPTIONS);
+  const signal = ownSignal(options.signal);
   const { device, threads, batchSize, size } = resolveOptions({
     device: options.device,
     threads: options.threads,
@@ -58,8 +69,8 @@ export async function predict(
     });
   }
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
-  const model = await openModel(target);
-  const stored = typeof rule === 'string' ? model.run?.metrics?.tuned?.[rule]?.thresholds : rule;
+  const model = await openModel(target, options);
+  const stored = typeof rule === 'string' ? storedThresholds(model.run?.metrics, rule) : rule;
   if (stored === undefined) {
     throw new ChestMnistError('ERR_CONFIG', {
       found: `${target} has no thresholds for ${rule as string}`,
@@ -72,22 +83,26 @@ export async function predict(
   const side = size ?? model.imageSize ?? 28;
   const files = [];
   for (const file of inputs) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     files.push(await readImages(file, side));
   }
   const images = files.flatMap((file) => file.names);
   const pixels = Buffer.concat(files.map((file) => file.images));
   const trainer = await hold(model, side, { device, threads });
   const cancel = (): void => trainer.cancel();
-  signal?.addEventListener('abort', cancel);
+  signal.addEventListener('abort', cancel);
   try {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const { logits, cancelled } = await trainer.predict({ images: expandView(pixels, images.length, side), batchSize });
-    if (cancelled) signal?.throwIfAborted();
+    if (cancelled) signal.throwIfAborted();
+    checkLogits(logits, model.labels, target);
     const scores = sigmoid(logits);
-    return { labels: model.labels, images, scores, decisions: decide(scores, labelCount, thresholds), thresholds };
+    const decisions = decide(scores, labelCount, thresholds);
+    const notes = [...model.notes, ...(model.run?.changes ?? []), ...assumptions(target, model, side)];
+    notes.push(...threadsNotes(options.threads));
+    return { labels: model.labels, images, scores, decisions, thresholds, notes };
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    signal.removeEventListener('abort', cancel);
     await trainer.dispose();
   }
 }

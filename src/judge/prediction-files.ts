@@ -36,8 +36,7 @@ async function readPredictionNpz(file: string): Promise<Predictions> {
   const keys = await npzKeys(file);
   const arrays = await readNpz(file, { keys: ['labels', 'scores', 'logits'] });
   const labelArray = arrays.get('labels');
-  const scoreArray = arrays.get('scores') ?? arrays.get('logits');
-  if (!labelArray || !scoreArray) {
+  if (!labelArray || !(arrays.has('scores') || arrays.has('logits'))) {
     throw wrong(
       'ERR_DATA_SHAPE',
       `${file} has ${keys.slice(0, 12).join(', ') || 'no arrays'}`,
@@ -46,22 +45,27 @@ async function readPredictionNpz(file: string): Promise<Predictions> {
     );
   }
   const [, labelCount] = shapeOf(file, 'labels', labelArray);
-  const key = scoreArray === arrays.get('scores') ? 'scores' : 'logits';
-  const shape = shapeOf(file, key, scoreArray);
-  if (shape.join() !== labelArray.shape.join()) {
+  const truth = truthOf(file, 'labels', labelArray);
+  const values = (key: 'scores' | 'logits'): Float64Array | Float32Array | undefined => {
+    const array = arrays.get(key);
+    if (!array) return undefined;
+    const shape = shapeOf(file, key, array);
+    if (shape.join() === labelArray.shape.join())
+      return array.data instanceof Float32Array ? array.data : Float64Array.from(array.data);
     throw wrong(
       'ERR_DATA_SHAPE',
       `${file}: ${key} has shape [${shape.join(', ')}], labels [${labelArray.shape.join(', ')}]`,
       'the same shape [N, L]',
       'save predictions and labels of the same images',
     );
-  }
-  const truth = truthOf(file, 'labels', labelArray);
-  const values = scoreArray.data instanceof Float32Array ? scoreArray.data : Float64Array.from(scoreArray.data);
-  const check = key === 'scores' ? checkProbabilities : checkPredictions;
-  check({ truth, scores: values, labelCount }, `${file}: ${key}`);
-  if (key === 'scores') return { labelCount, truth, scores: values, loss: bceWithScores(values, truth) };
-  return { labelCount, truth, scores: sigmoid(values), loss: bceWithLogits(values, truth) };
+  };
+  const [given, logits] = [values('scores'), values('logits')];
+  // So that a NaN is found under the name that the file has for it.
+  if (!given) checkPredictions({ truth, scores: logits!, labelCount }, `${file}: logits`);
+  const scores = given ?? sigmoid(logits!);
+  checkProbabilities({ truth, scores, logits, labelCount }, `${file}: scores`, `${file}: logits`);
+  const loss = logits ? bceWithLogits(logits, truth) : bceWithScores(scores, truth);
+  return { labelCount, truth, scores, ...(logits && { logits }), loss };
 }
 
 /** The true labels of a CSV are in another file. */

@@ -3,6 +3,7 @@
  * here: the definitions of the figures (metrics/), the pictures (report/).
  */
 import path from 'node:path';
+import { ChestMnistError } from '../base/errors';
 import type { Dataset, Split } from '../data/dataset';
 import type { StateDict, Trainer } from '../engine/contract';
 import { bceWithLogits, computeMetrics, sigmoid, tuneThresholds, untunedLabels } from '../metrics';
@@ -17,7 +18,7 @@ const RULES = ['val-f1', 'val-youden', 'val-sensitivity=0.9'] as const;
 const CONFIDENCE = { seed: 0, level: 0.95 };
 
 /** A model's predictions of a split, with the truth. */
-export type Scored = Predictions & Required<Pick<Predictions, 'logits'>> & { loss: number };
+export type Scored = Predictions & { logits: Float32Array; loss: number };
 
 /** Scores a split that the trainer has loaded under its name; undefined when it was cancelled. */
 export async function scoreSplit(
@@ -30,6 +31,18 @@ export async function scoreSplit(
   const { logits, cancelled } = await trainer.predict({ split, batchSize }, onProgress);
   if (cancelled) return undefined;
   return { labelCount, truth, logits, scores: sigmoid(logits), loss: bceWithLogits(logits, truth) };
+}
+
+/** Throws ERR_WEIGHTS for a logit that is not finite: the weights are finite, but too large for the network's sums. */
+export function checkLogits(logits: Float32Array, labels: readonly string[], target: string): void {
+  const at = logits.findIndex((logit) => !Number.isFinite(logit));
+  if (at < 0) return;
+  const place = `image ${Math.floor(at / labels.length)}, ${labels[at % labels.length]}`;
+  throw new ChestMnistError('ERR_WEIGHTS', {
+    found: `${target} gives a logit of ${logits[at]} (${place}): its weights are finite, but so large that sums overflow`,
+    needed: 'finite logits',
+    next: 'pass weights from before the training diverged, such as those of an earlier epoch',
+  });
 }
 
 /** The inputs of scoring at the end of a run. */

@@ -8,7 +8,7 @@ import { resolveDevice } from '../engine/device';
 import { trainerOf } from '../engine/trainer';
 import { native } from '../engine/addon';
 import type { Trainer } from '../engine/contract';
-import { resolveOptions } from '../recipe/resolve';
+import { resolveOptions, threadsOf } from '../recipe/resolve';
 import type { TrainOptions } from '../recipe/options';
 import { order } from '../recipe/order';
 
@@ -57,7 +57,7 @@ export async function throughput(given: ThroughputOptions = {}): Promise<Through
       device: trainer.device,
       libtorch: native().torchVersion(),
       cpu_capability: native().cpuCapability(),
-      threads: options.threads,
+      threads: threadsOf(options),
       precision: options.precision,
       exact: options.exact,
       stem: options.stem,

@@ -6,10 +6,17 @@
  */
 import { Random } from '../base/random';
 import { firstAbove, quantile } from './calibration';
-import { checkConfidence, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
+import {
+  checkConfidence,
+  checkInput,
+  checkName,
+  checkProbabilities,
+  checkThresholds,
+  DEFAULT_THRESHOLD,
+} from './check';
 import type { ConfidenceOptions } from './check';
 import { balancedAccuracy, definedMean, f1, figure, mcc, precision, recall, specificity } from './figures';
-import { sortColumn } from './ranking';
+import { rankedBy, sortColumn } from './ranking';
 import type { ComparedFigure, Comparison, Confidence, Interval, Predictions, SummaryFigure } from './types';
 
 /** Order of the summary figures in a row of results; each label's AUC and then average precision follow. */
@@ -30,26 +37,32 @@ const SUMMARY = [
 ] as const satisfies readonly SummaryFigure[];
 
 /**
- * One label's images in bins by descending score. The cuts are the distinct scores of the positives and the threshold;
- * cut c has three bins: 3c for images above it (and below cut c - 1), 3c + 1 for negatives at it, 3c + 2 for positives
+ * One label's images in bins by descending rank (score, or logit). The cuts are the distinct ranks of the positives, and
+ * the highest rank whose score is not above the threshold; cut c has three bins: 3c for images above it (and below cut c - 1), 3c + 1 for negatives at it, 3c + 2 for positives
  * at it. Images below every cut (negatives only) are in no bin.
  */
 interface BinnedLabel {
   /** Indices of the images, bin after bin, and where each bin ends. */
   images: Uint32Array;
   ends: Uint32Array;
-  /** Index of the cut at the threshold. */
+  /** Index of the cut that decides: images above it are above the threshold. */
   threshold: number;
 }
 
-function binLabel({ truth, scores, labelCount }: Predictions, label: number, threshold: number): BinnedLabel {
-  const { positives } = sortColumn(truth, scores, labelCount, label);
-  const cuts = Float64Array.from(new Set([...positives, threshold])).sort();
+function binLabel(input: Predictions, label: number, threshold: number): BinnedLabel {
+  const { truth, scores, labelCount } = input;
+  const ranks = rankedBy(input);
+  const { positives } = sortColumn(truth, ranks, labelCount, label);
+  let decision = -Infinity;
+  for (let i = label; i < ranks.length; i += labelCount) {
+    if (ranks[i] > decision && scores[i] <= threshold) decision = ranks[i];
+  }
+  const cuts = Float64Array.from(new Set([...positives, decision])).sort();
   const bins = new Uint32Array(truth.length / labelCount).map((_, image) => {
-    const score = scores[image * labelCount + label];
-    const ascending = firstAbove(cuts, score, true);
-    const atCut = cuts[ascending] === score;
-    // The first cut, in descending order, that is at or below the score.
+    const value = ranks[image * labelCount + label];
+    const ascending = firstAbove(cuts, value, true);
+    const atCut = cuts[ascending] === value;
+    // The first cut, in descending order, that is at or below the rank.
     const cut = cuts.length - ascending - (atCut ? 1 : 0);
     return 3 * cut + (atCut ? 1 + truth[image * labelCount + label] : 0);
   });
@@ -60,7 +73,7 @@ function binLabel({ truth, scores, labelCount }: Predictions, label: number, thr
   const images = new Uint32Array(bins.length);
   const free = ends.slice();
   for (let image = bins.length - 1; image >= 0; image--) images[--free[bins[image]]] = image;
-  return { images, ends: ends.subarray(0, -1), threshold: cuts.length - 1 - cuts.indexOf(threshold) };
+  return { images, ends: ends.subarray(0, -1), threshold: cuts.length - 1 - cuts.indexOf(decision) };
 }
 
 /** A model's predictions, ready to be scored on any resample. */
@@ -212,12 +225,19 @@ export function confidence(input: Predictions, thresholds: Float64Array, options
 export interface ComparisonInput {
   /** 0 or 1, [N, L] row-major; the truth of both models. */
   truth: Uint8Array;
-  /** Probabilities of model a and of model b for the same images, [N, L] each. */
+  /** Probabilities of model a, [N, L] row-major. */
   a: Float64Array | Float32Array;
+  /** Probabilities of model b for the same images, [N, L] row-major. */
   b: Float64Array | Float32Array;
+  /** The logits of `a`, where they are known, [N, L] row-major; images are then ranked by them. */
+  aLogits?: Float64Array | Float32Array;
+  /** Those of `b`. */
+  bLogits?: Float64Array | Float32Array;
+  /** L: number of labels (columns), at least 1. */
   labelCount: number;
   /** As in computeMetrics, for both models. */
   threshold?: number | ArrayLike<number>;
+  /** Bootstrap settings. */
   confidence?: ConfidenceOptions;
 }
 
@@ -226,13 +246,16 @@ export interface ComparisonInput {
  * share of resamples in which a is better. Errors as computeMetrics.
  */
 export function comparePredictions(input: ComparisonInput): Comparison {
-  const { truth, labelCount, threshold = DEFAULT_THRESHOLD } = input;
-  const settings = checkConfidence(input.confidence ?? {});
+  checkInput(input);
+  checkName(input);
+  const { truth, labelCount, threshold = DEFAULT_THRESHOLD, confidence = {} } = input;
+  const settings = checkConfidence(confidence);
+  const predictionsA = { truth, scores: input.a, logits: input.aLogits, labelCount };
+  const predictionsB = { truth, scores: input.b, logits: input.bLogits, labelCount };
+  checkProbabilities(predictionsA, 'a', 'aLogits');
+  checkProbabilities(predictionsB, 'b', 'bLogits');
   const thresholds = checkThresholds(threshold, labelCount);
-  const models = [input.a, input.b].map((scores) => {
-    checkProbabilities({ truth, scores, labelCount });
-    return binModel({ truth, scores, labelCount }, thresholds);
-  });
+  const models = [predictionsA, predictionsB].map((predictions) => binModel(predictions, thresholds));
   // Counting each image once gives the figures themselves.
   const everyImage = new Uint8Array(models[0].squaredError.length).fill(1);
   const [a, b] = models.map((model) => scoreResample(model, everyImage)) as [number[], number[]];

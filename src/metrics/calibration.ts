@@ -3,11 +3,16 @@
  * Sources: torchmetrics' binary_calibration_error (l1) for equal-width bins; scikit-learn's calibration_curve for the
  * curve and for the quantile edges of equal-mass bins. Edges equal theirs bit for bit.
  */
+import { checkFields, integer, rule } from '../base/arguments';
 import { checkProbabilities } from './check';
 import type { SortedColumn } from './ranking';
 
 /** Number of bins of `ece` and `ece_equal_mass`. */
 const ECE_BINS = 15;
+const CURVE = {
+  bins: integer(1, 100_000),
+  strategy: rule('uniform or quantile', (value) => value === 'uniform' || value === 'quantile'),
+};
 
 /** First index in ascending `values` whose value is above `limit` (or equal to it, with `including`). */
 export function firstAbove(values: Float64Array, limit: number, including: boolean): number {
@@ -81,16 +86,25 @@ export interface CalibrationCurve {
   count: Float64Array;
 }
 
+export interface CalibrationOptions {
+  /** Number of bins, 1 to 100,000; default 15. */
+  bins?: number;
+  /** Bins of equal width (default), or of equally many scores. */
+  strategy?: 'uniform' | 'quantile';
+}
+
 /**
  * The reliability curve of one label: `truth` [N] of 0/1, `scores` [N] probabilities. Equal to scikit-learn's
- * calibration_curve with n_bins = bins (default 15) and strategy `uniform` (default) or `quantile`; empty bins are
- * left out. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
+ * calibration_curve with n_bins = bins; empty bins are left out. Throws ERR_DATA_SHAPE, ERR_DATA_CORRUPT or, for the
+ * options, ERR_CONFIG.
  */
 export function calibrationCurve(
   truth: Uint8Array,
   scores: Float64Array | Float32Array,
-  { bins = ECE_BINS, strategy = 'uniform' }: { bins?: number; strategy?: 'uniform' | 'quantile' } = {},
+  options: CalibrationOptions = {},
 ): CalibrationCurve {
+  checkFields('options', options, CURVE);
+  const { bins = ECE_BINS, strategy = 'uniform' } = options;
   checkProbabilities({ truth, scores, labelCount: 1 });
   const edges = Float64Array.from(
     strategy === 'quantile'

@@ -2,6 +2,7 @@
  * ROC and precision-recall curves of one label, equal point for point to scikit-learn's roc_curve and
  * precision_recall_curve. The areas under them are in ranking.ts, which needs no curve.
  */
+import { checkFields, SWITCH } from '../base/arguments';
 import { checkPredictions } from './check';
 import { sortColumn } from './ranking';
 
@@ -57,6 +58,17 @@ function prepend(start: number, values: Float64Array): Float64Array {
   return result;
 }
 
+export interface CurveOptions {
+  /** Leave out points that the drawn curve does not need; each function says which, and its default. */
+  dropIntermediate?: boolean;
+}
+
+/** The field's value, or `usual`. ERR_CONFIG for other options. */
+function dropped(options: CurveOptions, usual: boolean): boolean {
+  checkFields('options', options, { dropIntermediate: SWITCH });
+  return options.dropIntermediate ?? usual;
+}
+
 export interface RocCurve {
   /** False positive rate, ascending from 0 to 1; NaN throughout without a negative. */
   fpr: Float64Array;
@@ -68,13 +80,10 @@ export interface RocCurve {
 
 /**
  * ROC curve of one label: `truth` [N] of 0/1, `scores` [N] finite. `dropIntermediate` (default true) drops points on a
- * straight line between their neighbours. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
+ * straight line between their neighbours. Throws ERR_DATA_SHAPE, ERR_DATA_CORRUPT or, for the options, ERR_CONFIG.
  */
-export function rocCurve(
-  truth: Uint8Array,
-  scores: Float64Array | Float32Array,
-  { dropIntermediate = true }: { dropIntermediate?: boolean } = {},
-): RocCurve {
+export function rocCurve(truth: Uint8Array, scores: Float64Array | Float32Array, options: CurveOptions = {}): RocCurve {
+  const dropIntermediate = dropped(options, true);
   checkPredictions({ truth, scores, labelCount: 1 });
   let cuts = cutPoints(truth, scores);
   const positives = cuts.truePositives.at(-1)!;
@@ -103,13 +112,15 @@ export interface PrecisionRecallCurve {
 
 /**
  * Precision-recall curve of one label: `truth` [N] of 0/1, `scores` [N] finite. `dropIntermediate` (default false)
- * keeps only the ends of each stretch of equal recall. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
+ * keeps only the ends of each stretch of equal recall. Throws ERR_DATA_SHAPE, ERR_DATA_CORRUPT or, for the options,
+ * ERR_CONFIG.
  */
 export function precisionRecallCurve(
   truth: Uint8Array,
   scores: Float64Array | Float32Array,
-  { dropIntermediate = false }: { dropIntermediate?: boolean } = {},
+  options: CurveOptions = {},
 ): PrecisionRecallCurve {
+  const dropIntermediate = dropped(options, false);
   checkPredictions({ truth, scores, labelCount: 1 });
   let cuts = cutPoints(truth, scores);
   const positives = cuts.truePositives.at(-1)!;

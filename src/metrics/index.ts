@@ -5,12 +5,12 @@
 export { comparePredictions } from './bootstrap';
 export type { ComparisonInput } from './bootstrap';
 export { calibrationCurve } from './calibration';
-export type { CalibrationCurve } from './calibration';
+export type { CalibrationCurve, CalibrationOptions } from './calibration';
 export type { ConfidenceOptions } from './check';
 export { computeMetrics, macroAuc, meanAccuracy } from './compute';
 export type { MetricsInput } from './compute';
 export { precisionRecallCurve, rocCurve } from './curves';
-export type { PrecisionRecallCurve, RocCurve } from './curves';
+export type { CurveOptions, PrecisionRecallCurve, RocCurve } from './curves';
 export { predictionsOfLabel } from './label';
 export { bceWithLogits, bceWithScores, sigmoid } from './loss';
 export { decide, parseThresholdRule, parseThresholds, tuneThresholds, untunedLabels } from './thresholds';

@@ -3,6 +3,11 @@
  * (a tied pair counts one half in the AUC; average precision is the step-wise sum). Both come from sorted scores by
  * counting; no curve is built. The curves for drawing are in curves.ts.
  */
+import type { Predictions } from './types';
+
+/** What orders the images: the logits where they are known, since the sigmoid rounds different ones to one probability. */
+export const rankedBy = ({ logits, scores }: Pick<Predictions, 'logits' | 'scores'>): Float64Array | Float32Array =>
+  logits ?? scores;
 
 /** NaN where undefined: the AUC without a positive or a negative, the average precision without a positive. */
 export interface RankValues {

@@ -4,20 +4,35 @@
  * Candidates run from "nothing" (above the highest score) down. Among equally good cuts the highest threshold wins: it
  * predicts the fewest positives.
  */
+import { checkArgument, show, TEXT } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
-import { checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
+import {
+  checkFinite,
+  checkInput,
+  checkNumbers,
+  checkProbabilities,
+  checkRows,
+  checkThresholds,
+  checkTruth,
+  DEFAULT_THRESHOLD,
+} from './check';
 import { cutPoints } from './curves';
 import type { CutPoints } from './curves';
 import type { Predictions, ThresholdRule } from './types';
 
-const SENSITIVITY = /^val-sensitivity=(\d*\.?\d+)$/;
+const SENSITIVITY = /^val-sensitivity=\+?((?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i;
+const sensitivityOf = (rule: string): number => Number(SENSITIVITY.exec(rule)?.[1] ?? NaN);
 
-/** Checks that `text` names a rule: `val-f1`, `val-youden` or `val-sensitivity=S` with 0 < S <= 1; else ERR_CONFIG. */
+/**
+ * The rule that `text` names: `val-f1`, `val-youden` or `val-sensitivity=S` with 0 < S <= 1, where S is written as
+ * JavaScript writes the number, so that 0.90, .9 and 9e-1 are one rule. Throws ERR_CONFIG for anything else.
+ */
 export function parseThresholdRule(text: string): ThresholdRule {
-  const sensitivity = Number(SENSITIVITY.exec(text)?.[1] ?? NaN);
-  if (text === 'val-f1' || text === 'val-youden' || (sensitivity > 0 && sensitivity <= 1)) return text as ThresholdRule;
+  if (text === 'val-f1' || text === 'val-youden') return text;
+  const sensitivity = typeof text === 'string' ? sensitivityOf(text) : NaN;
+  if (sensitivity > 0 && sensitivity <= 1) return `val-sensitivity=${sensitivity}`;
   throw new ChestMnistError('ERR_CONFIG', {
-    found: `threshold rule ${JSON.stringify(text)}`,
+    found: `threshold rule ${show(text)}`,
     needed: 'val-f1, val-youden or val-sensitivity=S with S above 0 and at most 1',
     next: 'for example val-sensitivity=0.9',
   });
@@ -28,21 +43,33 @@ export function parseThresholdRule(text: string): ThresholdRule {
  * Throws ERR_CONFIG; the number of labels and the range are checked where the thresholds are used.
  */
 export function parseThresholds(text: string): number | number[] {
-  let value: unknown;
+  checkArgument('text', text, TEXT);
   try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
+    return thresholdsIn(JSON.parse(text.replace(/^\ufeff/, '')));
+  } catch (cause) {
+    if (cause instanceof ChestMnistError) throw cause;
+    throw refused(`thresholds that are not JSON (${(cause as Error).message})`, cause);
   }
-  if (typeof value === 'object' && value !== null && 'thresholds' in value) value = value.thresholds;
-  if (typeof value === 'number') return value;
-  if (Array.isArray(value) && value.every((item) => typeof item === 'number')) return value;
-  throw new ChestMnistError('ERR_CONFIG', {
-    found: 'a threshold file without thresholds',
-    needed: 'JSON: a number, an array with one number per label, or {"thresholds": [...]}',
-    next: 'write for example {"thresholds": [0.1, 0.2]}',
-  });
 }
+
+/** The same for the value in such a file. */
+export function thresholdsIn(value: unknown): number | number[] {
+  const given = typeof value === 'object' && value !== null && 'thresholds' in value ? value.thresholds : value;
+  if (typeof given === 'number') return given;
+  if (Array.isArray(given) && given.every((item) => typeof item === 'number')) return given;
+  throw refused(`thresholds ${show(given)}`);
+}
+
+const refused = (found: string, cause?: unknown): ChestMnistError =>
+  new ChestMnistError(
+    'ERR_CONFIG',
+    {
+      found,
+      needed: 'JSON: a number, an array with one number per label, or {"thresholds": [...]}',
+      next: 'write for example {"thresholds": [0.1, 0.2]}',
+    },
+    { cause },
+  );
 
 /** Index of the best cut (0 is the highest score, -1 is "nothing"); gain(-1) is the gain of predicting nothing. */
 function bestCut(cuts: CutPoints, gain: (truePositives: number, falsePositives: number) => number): number {
@@ -63,7 +90,7 @@ function chooseCut(rule: ThresholdRule, cuts: CutPoints, positives: number, nega
   if (rule === 'val-f1') return bestCut(cuts, (tp, fp) => (2 * tp) / (tp + fp + positives));
   // Youden's J times positives times negatives: integers, so equal cuts compare equal.
   if (rule === 'val-youden') return bestCut(cuts, (tp, fp) => tp * negatives - fp * positives);
-  const wanted = Number(SENSITIVITY.exec(rule)![1]);
+  const wanted = sensitivityOf(rule);
   return cuts.truePositives.findIndex((tp) => tp / positives >= wanted);
 }
 
@@ -101,21 +128,34 @@ export function tuneThresholds(rule: ThresholdRule, input: Predictions): number[
   });
 }
 
-/** Indices of the labels that tuneThresholds leaves at 0.5, for lack of positives or negatives. */
+/**
+ * Indices of the labels that tuneThresholds leaves at 0.5, for lack of positives or negatives. Throws ERR_CONFIG for
+ * another rule, ERR_DATA_SHAPE for the truth.
+ */
 export function untunedLabels(rule: ThresholdRule, input: Pick<Predictions, 'truth' | 'labelCount'>): number[] {
+  parseThresholdRule(rule);
+  checkInput(input);
   const { truth, labelCount } = input;
+  checkTruth(truth, truth, 'truth', labelCount);
+  checkRows(truth, labelCount, 'truth');
   const positives = new Float64Array(labelCount);
   for (let i = 0; i < truth.length; i++) positives[i % labelCount] += truth[i];
   const count = truth.length / labelCount;
   return [...positives.keys()].filter((label) => !isTunable(rule, positives[label], count - positives[label]));
 }
 
-/** The decisions score > threshold (strict), [N, L] of 0 or 1. Throws ERR_CONFIG for wrong thresholds. */
+/**
+ * The decisions score > threshold (strict), [N, L] of 0 or 1. Throws ERR_CONFIG for wrong thresholds, ERR_DATA_SHAPE for
+ * scores that are no [N, L], ERR_DATA_CORRUPT for scores that are not finite.
+ */
 export function decide(
   scores: Float64Array | Float32Array,
   labelCount: number,
   threshold: number | ArrayLike<number> = DEFAULT_THRESHOLD,
 ): Uint8Array {
+  checkNumbers('scores', scores);
+  checkRows(scores, labelCount, 'scores');
+  checkFinite(scores, 'scores', labelCount);
   const thresholds = checkThresholds(threshold, labelCount);
   return Uint8Array.from(scores, (score, i) => Number(score > thresholds[i % labelCount]));
 }

@@ -26,8 +26,11 @@ export interface Predictions {
   truth: Uint8Array;
   /** Probabilities from 0 to 1; where only ranks matter, any finite number. */
   scores: Float64Array | Float32Array;
-  /** The logits of the probabilities, where they are known, [N, L]. */
-  logits?: Float32Array;
+  /**
+   * The logits of the probabilities, where they are known, [N, L]. They decide ranks: above a logit of 37 every
+   * probability is 1.
+   */
+  logits?: Float64Array | Float32Array;
   /** Mean loss over images and labels, where it is known; null when it is infinite. */
   loss?: Figure;
 }

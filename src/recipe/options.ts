@@ -3,8 +3,10 @@
  * config.json, what may differ on resume and the native configuration all come from it. Defaults are the MedMNIST
  * protocol.
  */
-import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { nameOptions } from '../base/errors';
+import { expandHome } from '../base/folders';
+import { MOST_THREADS } from '../base/processors';
 
 export interface OptionSpec<S extends z.ZodType = z.ZodType> {
   /** As commander expects it, e.g. `--lr <rate>`. */
@@ -30,6 +32,8 @@ const count = z.int().min(1);
 const side = z.int().min(28).max(1024).multipleOf(2);
 const positive = z.number().positive();
 const text = z.string().min(1);
+/** A path, or a name: `~` is written out, so that flags, JSON and programs mean the same place. */
+const place = text.transform(expandHome);
 const orNull = <S extends z.ZodType>(schema: S) => schema.nullable().default(null);
 
 const SIDE = 'an even number of pixels from 28 to 1024';
@@ -37,30 +41,33 @@ const COUNT = 'a whole number from 1';
 const SWITCH = 'true or false';
 
 export const TRAIN_OPTIONS = {
-  /** Name of a known data set (`chestmnist`), path of an .npz file, or `synthetic`. */
+  /** Name of a known data set (`chestmnist`), path of an .npz file, or `synthetic`; default chestmnist. */
   data: option({
     flag: '--data <name|file>',
-    schema: text.default('chestmnist'),
+    schema: place.default('chestmnist'),
     needed: 'a data set name, an .npz file or synthetic',
     help: 'data set name, .npz file or synthetic',
     // The file may have moved: its MD5 is compared instead.
     free: true,
   }),
-  /** Side of the images in pixels, 28 unless the file has others. */
+  /** Side of the images in pixels, even, 28 to 1024: which size of a known data set, 28 unless `data` is a file. */
   size: option({
     flag: '--size <pixels>',
     schema: orNull(side),
     needed: SIDE,
-    help: 'which size of a known data set (28 unless --data is a file)',
+    help: 'side of the images: which size of a known data set (28 unless --data is a file)',
   }),
-  /** Side the network sees after nearest resizing, in pixels. */
+  /** Side the network sees after nearest resizing, in pixels, even, 28 to 1024; null for the size of the images. */
   resize: option({
     flag: '--resize <pixels>',
     schema: orNull(side),
     needed: SIDE,
     help: 'resize (nearest) before the network',
   }),
-  /** With `resume`, another number than before extends the run; its milestones stay where they were. */
+  /**
+   * Passes over the training split; default 100. With `resume`, another number than before extends the run; its
+   * milestones stay where they were.
+   */
   epochs: option({
     flag: '--epochs <n>',
     schema: count.default(100),
@@ -68,14 +75,14 @@ export const TRAIN_OPTIONS = {
     help: 'passes over the training split',
     free: true,
   }),
-  /** Images per step. At least 2: a single image at 1x1 has no batch statistics. */
+  /** Images per step; default 128. At least 2: a single image at 1x1 has no batch statistics. */
   batchSize: option({
     flag: '--batch-size <n>',
     schema: z.int().min(2).default(128),
     needed: 'a whole number from 2',
     help: 'images per step',
   }),
-  /** Learning rate of the first epoch. */
+  /** Learning rate of the first epoch, above 0; default 0.001. */
   lr: option({
     flag: '--lr <rate>',
     schema: positive.default(1e-3),
@@ -83,6 +90,7 @@ export const TRAIN_OPTIONS = {
     help: 'learning rate of the first epoch',
     native: 'learningRate',
   }),
+  /** `adam` or `adamw`; default adam. */
   optimizer: option({
     flag: '--optimizer <name>',
     schema: z.enum(['adam', 'adamw']).default('adam'),
@@ -90,6 +98,7 @@ export const TRAIN_OPTIONS = {
     help: 'adam or adamw',
     native: 'optimizer',
   }),
+  /** The weight_decay of PyTorch's optimizer, from 0; default 0. */
   weightDecay: option({
     flag: '--weight-decay <rate>',
     schema: z.number().min(0).default(0),
@@ -97,7 +106,10 @@ export const TRAIN_OPTIONS = {
     help: "decay: torch's weight_decay",
     native: 'weightDecay',
   }),
-  /** Epochs after which the learning rate is multiplied by gamma: numbers, or percentages of `epochs` as text. */
+  /**
+   * Epochs after which the learning rate is multiplied by `gamma`: numbers, or percentages of `epochs` as text; default
+   * 50%,75%. An empty array for none.
+   */
   milestones: option({
     flag: '--milestones <list>',
     schema: z.array(z.union([count, z.string().regex(/^\d+(\.\d+)?%$/)])).default(['50%', '75%']),
@@ -105,12 +117,14 @@ export const TRAIN_OPTIONS = {
     help: 'epochs, or percentages of --epochs, after which --gamma applies; or none',
     list: true,
   }),
+  /** Factor on the learning rate at each milestone, above 0; default 0.1. */
   gamma: option({
     flag: '--gamma <factor>',
     schema: positive.default(0.1),
     needed: 'a finite number above 0',
     help: 'factor on the learning rate at each milestone',
   }),
+  /** First layers: `torchvision` (7x7 stride 2, max-pool) or `cifar` (3x3 stride 1); default torchvision. */
   stem: option({
     flag: '--stem <name>',
     schema: z.enum(['torchvision', 'cifar']).default('torchvision'),
@@ -118,13 +132,21 @@ export const TRAIN_OPTIONS = {
     help: 'torchvision (7x7 stride 2, max-pool) or cifar (3x3 stride 1)',
     native: 'stem',
   }),
-  /** Initial weights: a .safetensors or torchvision .pth file, or `imagenet`. */
+  /** Initial weights: a .safetensors or torchvision .pth file, or `imagenet`; null for random ones. */
   weights: option({
     flag: '--weights <file|imagenet>',
-    schema: orNull(text),
+    schema: orNull(place),
     needed: 'a .safetensors or .pth file, or imagenet',
     help: 'initial weights: a file, or imagenet',
   }),
+  /** Which of several networks in the file of `weights`, for example `ema`. */
+  weightsKey: option({
+    flag: '--weights-key <name>',
+    schema: orNull(text),
+    needed: 'the name of a network in the file of weights, such as ema',
+    help: 'which of several networks in a file of weights, such as ema',
+  }),
+  /** `auto`, `cpu`, `cuda` or `cuda:N`; default auto. Only `auto` falls back to the CPU. */
   device: option({
     flag: '--device <name>',
     schema: z
@@ -135,6 +157,7 @@ export const TRAIN_OPTIONS = {
     help: 'auto, cpu, cuda or cuda:N',
     free: true,
   }),
+  /** `fp32` or `bf16`; default fp32. */
   precision: option({
     flag: '--precision <name>',
     schema: z.enum(['fp32', 'bf16']).default('fp32'),
@@ -142,7 +165,7 @@ export const TRAIN_OPTIONS = {
     help: 'fp32 or bf16',
     native: 'precision',
   }),
-  /** Use LibTorch's plain operators, even where a faster execution of the same network exists. */
+  /** Use LibTorch's plain operators, even where a faster execution of the same network exists; default false. */
   exact: option({
     flag: '--exact',
     schema: z.boolean().default(false),
@@ -150,19 +173,19 @@ export const TRAIN_OPTIONS = {
     help: 'plain LibTorch operators, without the faster execution of the same network',
     native: 'exact',
   }),
+  /**
+   * CPU threads, 1 to 1024. Not set, they are what the machine allows: CPU affinity, CPU quota, scheduler and
+   * OMP_NUM_THREADS, in each process anew.
+   */
   threads: option({
     flag: '--threads <n>',
-    schema: z
-      .int()
-      .min(1)
-      .max(1024)
-      .default(() => availableParallelism()),
-    needed: 'a whole number from 1 to 1024',
-    help: 'CPU threads',
+    schema: orNull(z.int().min(1).max(MOST_THREADS)),
+    needed: `a whole number from 1 to ${MOST_THREADS}`,
+    help: 'CPU threads (default: as many as CPU affinity, CPU quota, scheduler and OMP_NUM_THREADS allow)',
     native: 'threads',
     free: true,
   }),
-  /** Seed of the initial weights and of the order of every epoch. */
+  /** Seed of the initial weights and of the order of every epoch, a whole number; default 0. */
   seed: option({
     flag: '--seed <n>',
     schema: z.int().min(0).default(0),
@@ -170,15 +193,17 @@ export const TRAIN_OPTIONS = {
     help: 'seed of the initial weights and of the image order',
     native: 'seed',
   }),
-  /** Folder that holds the runs. */
+  /** Folder that holds the runs; default runs. */
   out: option({
     flag: '--out <folder>',
-    schema: text.default('runs'),
+    schema: place.default('runs'),
     needed: 'a folder',
     help: 'folder that holds the runs',
     free: true,
   }),
-  /** Name of the run's own folder; by default the time and the data's name. */
+  /**
+   * Name of the run's own folder: letters, digits, dots, dashes and underscores; null for the time and the data's name.
+   */
   name: option({
     flag: '--name <name>',
     schema: orNull(z.string().regex(/^[A-Za-z0-9_][\w.-]*$/)),
@@ -187,16 +212,18 @@ export const TRAIN_OPTIONS = {
     free: true,
     runOnly: true,
   }),
-  /** A run directory to continue, or true for the newest unfinished one in `out`. */
+  /** A run directory to continue, or true for the newest unfinished one in `out`; default false. */
   resume: option({
     flag: '--resume [run]',
-    schema: z.union([z.boolean(), text]).default(false),
+    schema: z.union([z.boolean(), place]).default(false),
     needed: 'a run directory',
     help: 'continue a run: its folder, or the newest unfinished one in --out; with more --epochs to extend it',
     free: true,
     runOnly: true,
   }),
-  /** Minutes between checkpoints within an epoch. Each epoch also ends with a checkpoint. */
+  /**
+   * Minutes between checkpoints within an epoch, at most 10,000; default 10. Each epoch also ends with a checkpoint.
+   */
   checkpointEvery: option({
     flag: '--checkpoint-every <minutes>',
     schema: positive.max(10_000).default(10),
@@ -204,25 +231,28 @@ export const TRAIN_OPTIONS = {
     help: 'minutes between checkpoints within a long epoch',
     free: true,
   }),
-  /** Stop after this many epochs without a better one. */
+  /** Stop after this many epochs without a better one; null for all epochs. */
   patience: option({
     flag: '--patience <n>',
     schema: orNull(count),
     needed: COUNT,
     help: 'stop after this many epochs without a better one',
   }),
+  /** Only the first n images of the training split; null for all. */
   limitTrain: option({
     flag: '--limit-train <n>',
     schema: orNull(count),
     needed: COUNT,
     help: 'only the first n training images',
   }),
+  /** Only the first n images of the validation split; null for all. */
   limitVal: option({
     flag: '--limit-val <n>',
     schema: orNull(count),
     needed: COUNT,
     help: 'only the first n validation images',
   }),
+  /** Only the first n images of the test split; null for all. */
   limitTest: option({
     flag: '--limit-test <n>',
     schema: orNull(count),
@@ -237,6 +267,7 @@ export const TRAIN_OPTIONS = {
     help: 'names of the labels, separated by commas, for data without names',
     list: true,
   }),
+  /** Also write TensorBoard event files; default false. */
   tensorboard: option({
     flag: '--tensorboard',
     schema: z.boolean().default(false),
@@ -244,7 +275,9 @@ export const TRAIN_OPTIONS = {
     help: 'also write TensorBoard event files',
     free: true,
   }),
-  /** Whether plots/ and report.html are drawn when the run ends. To draw them later: `chestmnist report RUN`. */
+  /**
+   * Whether plots/ and report.html are drawn when the run ends; default true. To draw them later: `chestmnist report RUN`.
+   */
   report: option({
     flag: '--no-report',
     schema: z.boolean().default(true),
@@ -252,7 +285,9 @@ export const TRAIN_OPTIONS = {
     help: 'do not draw plots and report.html at the end; draw them later with chestmnist report RUN',
     free: true,
   }),
-  /** Bootstrap resamples of the confidence intervals of the test split; 0 for no intervals. */
+  /**
+   * Bootstrap resamples of the confidence intervals of the test split, 0 to 100,000; 0 for no intervals; default 2000.
+   */
   resamples: option({
     flag: '--resamples <n>',
     schema: z.int().min(0).max(100_000).default(2000),
@@ -265,11 +300,10 @@ export const TRAIN_OPTIONS = {
 export type OptionTable = typeof TRAIN_OPTIONS;
 export type OptionName = keyof OptionTable;
 
-/**
- * Options of `train`; every field is optional. Meaning and limits are those of the flags in `chestmnist train --help`.
- */
-export type TrainOptions = { [K in OptionName]?: z.input<OptionTable[K]['schema']> };
+/** Options of `train`; every field is optional. Written over `keyof`, each field keeps its documentation. */
+export type TrainOptions = { [K in keyof OptionTable]?: z.input<OptionTable[K]['schema']> };
 /** The same with every default filled in; config.json holds it. */
-export type ResolvedOptions = { [K in OptionName]: z.output<OptionTable[K]['schema']> };
+export type ResolvedOptions = { [K in keyof OptionTable]: z.output<OptionTable[K]['schema']> };
 
 export const OPTION_NAMES = Object.keys(TRAIN_OPTIONS) as OptionName[];
+nameOptions(OPTION_NAMES);

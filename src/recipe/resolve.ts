@@ -2,9 +2,12 @@
  * Resolves options: fills in defaults, refuses wrong values, reads flags, and selects the fields for config.json and
  * for a native trainer. Not here: the options themselves (options.ts).
  */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { show } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import { nearest } from '../base/nearest';
+import { defaultThreads } from '../base/processors';
 import {
   OPTION_NAMES,
   TRAIN_OPTIONS,
@@ -13,6 +16,7 @@ import {
   type OptionTable,
   type ResolvedOptions,
 } from './options';
+import { lastLearningRate } from './schedule';
 
 /** A row of the table, including the fields that not every option has. */
 const specOf = (name: OptionName): OptionSpec => TRAIN_OPTIONS[name];
@@ -22,21 +26,6 @@ const schema = z.strictObject(
     [K in OptionName]: OptionTable[K]['schema'];
   },
 );
-
-/** A value as an error shows it: short, and NaN stays NaN. */
-export function show(value: unknown): string {
-  const shown = typeof value === 'number' || value === undefined ? String(value) : (jsonOf(value) ?? typeof value);
-  return shown.length > 80 ? `${shown.slice(0, 77)}...` : shown;
-}
-
-/** Undefined for what JSON cannot hold: a function, a BigInt, a cycle, an array nested ten thousand deep. */
-function jsonOf(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
-}
 
 /** Fills in the defaults. Throws ERR_CONFIG, which names each wrong option, its value and what it needs. */
 export function resolveOptions(input: unknown): ResolvedOptions {
@@ -49,26 +38,42 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   }
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   const parsed = schema.safeParse(given);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withFiniteRates(parsed.data);
   const found: string[] = [];
   const needed: string[] = [];
+  const next: string[] = [];
   const faults = new Set(
     parsed.error.issues.flatMap((i) => (i.code === 'unrecognized_keys' ? i.keys : [String(i.path[0])])),
   );
   for (const name of faults) {
     if (Object.hasOwn(TRAIN_OPTIONS, name)) {
-      found.push(`${name} is ${show(given[name])}`);
-      needed.push(`${name}: ${TRAIN_OPTIONS[name as OptionName].needed}`);
+      const { flag, needed: what } = specOf(name as OptionName);
+      const word = flag.startsWith('--no-') ? name : flag.split(' ')[0];
+      found.push(`${word} is ${show(given[name])}`);
+      needed.push(`${word}: ${what}`);
+      next.push(`correct ${word}`);
     } else {
       const near = nearest(name, OPTION_NAMES);
       found.push(`unknown option ${show(name)}`);
       needed.push(near ? `perhaps ${near}` : 'an option of the training run');
+      next.push(`leave ${show(name)} out, or correct its name`);
     }
   }
   throw new ChestMnistError('ERR_CONFIG', {
     found: found.join('; '),
     needed: needed.join('; '),
-    next: 'see the options: npx chestmnist train --help',
+    next: next.join('; '),
+  });
+}
+
+/** Each number may be sound, and their product infinite some epochs later. */
+function withFiniteRates(options: ResolvedOptions): ResolvedOptions {
+  const last = lastLearningRate(options);
+  if (Number.isFinite(last)) return options;
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `the learning rate of epoch ${options.epochs} is ${last}: lr is ${options.lr}, gamma is ${options.gamma}`,
+    needed: 'learning rates that stay finite',
+    next: 'use a lower gamma or fewer milestones',
   });
 }
 
@@ -107,19 +112,22 @@ export function defaultText(name: OptionName): string | undefined {
   return Array.isArray(value) ? value.join(',') : String(value);
 }
 
+/** The number of threads: the given one, else what this machine allows. */
+export const threadsOf = ({ threads }: Pick<ResolvedOptions, 'threads'>): number => threads ?? defaultThreads().threads;
+
 /** Whether an option may differ on resume. */
 export const isFree = (name: OptionName): boolean => specOf(name).free === true;
 
 type NativeName<K extends OptionName> = OptionTable[K] extends { readonly native: infer N extends string } ? N : never;
 /** The options of a native trainer, under its own field names. */
-export type NativeFields = { [K in OptionName as NativeName<K>]: ResolvedOptions[K] };
+export type NativeFields = { [K in OptionName as NativeName<K>]: NonNullable<ResolvedOptions[K]> };
 
 export function nativeFields(options: ResolvedOptions): NativeFields {
   const fields = OPTION_NAMES.flatMap((name) => {
     const { native } = specOf(name);
     return native === undefined ? [] : [[native, options[name]]];
   });
-  return Object.fromEntries(fields) as NativeFields;
+  return { ...(Object.fromEntries(fields) as NativeFields), threads: threadsOf(options) };
 }
 
 /**
@@ -129,3 +137,9 @@ export function configOf(options: ResolvedOptions): Partial<ResolvedOptions> {
   const kept = OPTION_NAMES.filter((name) => specOf(name).runOnly !== true);
   return Object.fromEntries(kept.map((name) => [name, options[name]]));
 }
+
+/** The options that config.json keeps and that differ. */
+export const differingOptions = (a: ResolvedOptions, b: ResolvedOptions): OptionName[] =>
+  (Object.keys(configOf(a)) as OptionName[]).filter((name) => !isDeepStrictEqual(a[name], b[name]));
+
+export const sameOptions = (a: ResolvedOptions, b: ResolvedOptions): boolean => differingOptions(a, b).length === 0;

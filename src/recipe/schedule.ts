@@ -19,6 +19,10 @@ export function milestoneEpochs({ milestones, epochs }: Schedule): number[] {
     .filter((m) => m > 0);
 }
 
+/** Learning rate of the last epoch, without rounding on the way: infinite when the schedule leaves what a number holds. */
+export const lastLearningRate = (schedule: Schedule): number =>
+  schedule.lr * schedule.gamma ** milestoneEpochs(schedule).filter((m) => m < schedule.epochs).length;
+
 /** Learning rate of `epoch` (0 is the first): the same doubles as MultiStepLR, which multiplies as it passes each milestone. */
 export function learningRate(schedule: Schedule, epoch: number): number {
   const milestones = milestoneEpochs(schedule);

@@ -2,13 +2,15 @@
  * The images that the report shows: for each label the most confident hit, miss and false alarm. They are kept in
  * predictions/examples.json, so that the report can be drawn again without the data set.
  */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { writeAtomically } from '../base/atomic';
+import { readFile } from 'node:fs/promises';
 import type { Split } from '../data/dataset';
 import { grayPng } from './charts/png';
+import { rankedBy } from '../metrics/ranking';
 import type { Predictions } from '../metrics/types';
 import { runFiles } from '../run/directory';
+import { isThere } from '../run/entries';
 
 /** The label is present and decided (hit), present and not decided (miss), absent and decided (false alarm). */
 export const EXAMPLE_KINDS = ['hit', 'miss', 'false alarm'] as const;
@@ -38,7 +40,10 @@ export type Examples = z.infer<typeof storedSchema>;
  * Finds the examples at `thresholds` (one per label), each label at most once per kind: hits and false alarms with the highest
  * score, misses with the lowest. Kind by kind, the most confident first.
  */
-export function findExamples({ truth, scores, labelCount }: Predictions, thresholds: readonly number[]): Example[] {
+export function findExamples(predictions: Predictions, thresholds: readonly number[]): Example[] {
+  const { truth, scores, labelCount } = predictions;
+  const ranks = rankedBy(predictions);
+  const rankOf = ({ index, label }: Example): number => ranks[index * labelCount + label];
   const best = new Map<string, Example>();
   for (let i = 0; i < truth.length; i++) {
     const label = i % labelCount;
@@ -46,13 +51,13 @@ export function findExamples({ truth, scores, labelCount }: Predictions, thresho
     if (truth[i] === 0 && !isDecided) continue;
     const kind: ExampleKind = truth[i] === 0 ? 'false alarm' : isDecided ? 'hit' : 'miss';
     const held = best.get(`${kind}${label}`);
-    if (!held || (kind === 'miss' ? scores[i] < held.score : scores[i] > held.score)) {
+    if (!held || (kind === 'miss' ? ranks[i] < rankOf(held) : ranks[i] > rankOf(held))) {
       best.set(`${kind}${label}`, { kind, label, index: Math.floor(i / labelCount), score: scores[i] });
     }
   }
   return EXAMPLE_KINDS.flatMap((kind) => {
     const sign = kind === 'miss' ? 1 : -1;
-    return [...best.values()].filter((example) => example.kind === kind).sort((a, b) => sign * (a.score - b.score));
+    return [...best.values()].filter((example) => example.kind === kind).sort((a, b) => sign * (rankOf(a) - rankOf(b)));
   });
 }
 
@@ -82,6 +87,7 @@ export async function storeExamples(directory: string, examples: Examples): Prom
 /** The stored images of an earlier drawing; undefined without them, or when they belong to other examples. */
 export async function storedExamples(directory: string, examples: readonly Example[]): Promise<Examples | undefined> {
   try {
+    if (!(await isThere(directory, runFiles(directory).examples))) return undefined;
     const stored = storedSchema.parse(JSON.parse(await readFile(runFiles(directory).examples, 'utf8')));
     const isSame = examples.every(({ index }) => stored.images[index] !== undefined);
     return isSame && JSON.stringify(stored.examples) === JSON.stringify(examples) ? stored : undefined;

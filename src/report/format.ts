@@ -1,11 +1,14 @@
 /** How numbers and foreign text are written in pictures and on the page. */
 import type { Figure } from '../metrics/types';
 
-/** Text made harmless for HTML and XML, in elements and in quoted attributes; control characters become U+FFFD. */
+/**
+ * Text made harmless for HTML and XML, in elements and in quoted attributes; control characters and those that turn the
+ * direction of what follows become U+FFFD.
+ */
 export function escape(text: unknown): string {
   return String(text)
     .replace(
-      /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+      /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
       '\ufffd',
     )
     .replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

@@ -60,10 +60,24 @@ export function plotsOf({ metrics, name }: RunData, { curves, confusion, scored 
   return plots;
 }
 
-/** One file name per label: its letters and digits, and its number when these are not unique. */
+/** The names of all pictures that a run with these labels may have. */
+export const plotNames = (labels: readonly string[] = []): string[] => [
+  ...['loss', 'auc', 'confusion', 'roc', 'pr', 'reliability'],
+  ...fileNames(labels).map((name) => `confusion-${name}`),
+];
+
+/**
+ * One file name per label, different for every file system: its letters and digits, and its number when these are none or
+ * taken.
+ */
 function fileNames(labels: readonly string[]): string[] {
   const slugs = labels.map(slug);
-  return slugs.map((name, i) =>
-    name !== '' && slugs.indexOf(name) === i ? name : `${name}${name && '-'}label${i + 1}`,
-  );
+  const names = new Set(slugs.filter((name) => name !== ''));
+  return slugs.map((name, i) => {
+    if (name !== '' && slugs.indexOf(name) === i) return name;
+    let own = `${name}${name && '-'}label${i + 1}`;
+    while (names.has(own)) own += '-';
+    names.add(own);
+    return own;
+  });
 }

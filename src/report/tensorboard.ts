@@ -1,8 +1,9 @@
 /** The pictures and precision-recall curves of a run for TensorBoard, when the run already has event files. */
-import { readdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writing } from '../base/disk';
 import { predictionsOfLabel } from '../metrics';
+import { filesIn } from '../run/entries';
 import { EVENTS, TensorBoardWriter } from '../run/tensorboard';
 import type { RunData } from '../run/open';
 
@@ -16,10 +17,10 @@ export async function logToTensorBoard(
   { directory, metrics, predictions }: RunData,
   pictures: readonly { name: string; png: Buffer }[],
 ): Promise<string | undefined> {
-  const events = (await readdir(directory)).filter((name) => name.startsWith(EVENTS));
+  const events = (await filesIn(`${directory}${path.sep}.`)).filter((name) => name.startsWith(EVENTS));
   if (events.length === 0 || !metrics) return undefined;
   await writing(directory, async () => {
-    for (const name of events) if (name.endsWith(SUFFIX)) await rm(path.join(directory, name));
+    for (const name of events) if (/\.\d+\.\d+\.\d+\.report$/.test(name)) await rm(path.join(directory, name));
   });
   const step = metrics.best_epoch;
   const writer = new TensorBoardWriter(directory, SUFFIX);

@@ -6,13 +6,16 @@
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rename, stat, type FileHandle } from 'node:fs/promises';
+import { open, rename, stat, type FileHandle } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { show } from '../base/arguments';
 import { exists, writeAtomically } from '../base/atomic';
 import { writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
+import { shellWord } from '../base/shell';
 import type { EpochProgress, StateDict } from '../engine/contract';
-import { savedOptions, show } from '../recipe/resolve';
+import { savedOptions } from '../recipe/resolve';
 import { epochSchema } from './history';
 import { dataFactsSchema } from './record';
 import { runFiles } from './directory';
@@ -30,15 +33,41 @@ const positionSchema = z.object({
 });
 export type Position = z.infer<typeof positionSchema>;
 
-/** What a checkpoint holds in addition to tensors. */
-const factsSchema = z.object({
-  options: z.record(z.string(), z.unknown()).transform(savedOptions),
-  /** The device of the epochs so far. */
-  device: z.string(),
-  data: dataFactsSchema,
-  position: positionSchema,
-  history: z.array(epochSchema),
+const optionsSchema = z.record(z.string(), z.unknown()).transform((saved, context) => {
+  try {
+    return savedOptions(saved);
+  } catch (error) {
+    context.addIssue(foundOf(error));
+    return z.NEVER;
+  }
 });
+
+/** What a checkpoint holds in addition to tensors. Earlier versions did not write the optional fields. */
+const factsSchema = z
+  .object({
+    /** The run that it belongs to: `id` in run.json. */
+    run: z.string().optional(),
+    options: optionsSchema,
+    /** The options before this process changed them: config.json has them until it is written, after the checkpoint. */
+    former: optionsSchema.optional(),
+    /** The device of the epochs so far. */
+    device: z.string(),
+    data: dataFactsSchema,
+    position: positionSchema,
+    history: z.array(epochSchema),
+  })
+  .superRefine(({ options, data, position: { epoch, samples, seconds, lossSum }, history }, context) => {
+    const all = data.counts.train;
+    const wrong = [
+      history.some((row, i) => row.epoch !== i + 1) && 'its epochs are not 1, 2, 3, ...',
+      epoch !== history.length + 1 && `it is in epoch ${epoch} after ${history.length} finished epochs`,
+      history.length > options.epochs && `it has ${history.length} of ${options.epochs} epochs`,
+      samples > all && `${samples} of ${all} images are trained`,
+      samples < all && samples % options.batchSize !== 0 && `${samples} images are not whole batches`,
+      samples > 0 ? seconds === 0 && 'an epoch took no time' : lossSum !== 0 && 'no image has a loss',
+    ];
+    for (const message of wrong) if (message !== false) context.addIssue({ code: 'custom', message });
+  });
 export type CheckpointFacts = z.infer<typeof factsSchema>;
 
 /** An epoch that has not started. */
@@ -57,9 +86,13 @@ export interface Checkpoint extends CheckpointFacts {
   optimizer: StateDict;
   /** Weights of the best epoch; undefined before one is finished, the same object as `model` right after it. */
   best: StateDict | undefined;
+  /** It was read from the place of the previous checkpoint: the newest is damaged or missing. */
+  isPrevious?: true;
 }
 
 const KIND = 'chestmnist checkpoint 2';
+/** Of the JSON header that peekFacts reads; a run of many epochs has some hundred kB. */
+const MAX_HEADER_BYTES = 4 * 2 ** 20;
 const DIGEST_BYTES = 32;
 const DIGEST = {
   name: 'sha256',
@@ -99,36 +132,64 @@ async function writeSealed(handle: FileHandle, pieces: readonly Uint8Array[]): P
 }
 
 /**
- * Loads the newest checkpoint of a run directory. When it is damaged or missing, the previous one is used and takes its
- * place; `note` reports a damaged one. Throws ERR_CHECKPOINT_INCOMPATIBLE when neither can be used.
+ * Loads the newest checkpoint of a run directory; the previous one when it is damaged or missing, and `note` reports a
+ * damaged one. Writes nothing. Throws ERR_CHECKPOINT_INCOMPATIBLE when neither can be used, or when the newest is whole
+ * but not one that this version can have written: an older one must not take its place.
  */
 export async function loadCheckpoint(directory: string): Promise<{ checkpoint: Checkpoint; note?: string }> {
   const { checkpoint: file, previous } = runFiles(directory);
-  try {
-    return { checkpoint: await read(file) };
-  } catch (error) {
-    const reason = (error as Error).message;
-    // A save that was interrupted between its two renames leaves only the previous checkpoint; nothing is lost.
-    const missing = !(await exists(file));
-    const checkpoint = await read(previous).catch((cause: unknown) => {
+  const fault = await checkSeal(file).catch((error: unknown) => error);
+  if (fault === undefined) return { checkpoint: await read(file) };
+  // A save that was interrupted between its two renames leaves only the previous checkpoint; nothing is lost.
+  const missing = !(await exists(file));
+  const checkpoint = await checkSeal(previous)
+    .then(() => read(previous))
+    .catch((cause: unknown) => {
       if (missing && cause instanceof ChestMnistError) throw cause;
       throw new ChestMnistError(
         'ERR_CHECKPOINT_INCOMPATIBLE',
         {
-          found: `${directory} has no usable checkpoint: ${file}: ${foundOf(error)}; ${previous}: ${foundOf(cause)}`,
+          found: `${directory} has no usable checkpoint: ${file}: ${foundOf(fault)}; ${previous}: ${foundOf(cause)}`,
           needed: 'an undamaged checkpoint',
-          next: `start a new run; --weights ${runFiles(directory).best} starts from the best weights of this one`,
+          next: `start a new run; --weights ${shellWord(runFiles(directory).best)} starts from the best weights of this one`,
         },
         { cause },
       );
     });
-    await writing(file, () => rename(previous, file));
-    if (missing) return { checkpoint };
-    const { epoch, samples } = checkpoint.position;
-    return {
-      checkpoint,
-      note: `the newest checkpoint is damaged (${reason.split('. Needed')[0]}): continuing from the previous one, epoch ${epoch} after ${samples} images`,
-    };
+  checkpoint.isPrevious = true;
+  if (missing) return { checkpoint };
+  const { epoch, samples } = checkpoint.position;
+  return {
+    checkpoint,
+    note: `the newest checkpoint is damaged (${foundOf(fault)}): continuing from the previous one, epoch ${epoch} after ${samples} images`,
+  };
+}
+
+/** Gives the previous checkpoint the place of the newest, so that the next save keeps it. */
+export async function restorePrevious(directory: string): Promise<void> {
+  const { checkpoint, previous } = runFiles(directory);
+  await writing(checkpoint, () => rename(previous, checkpoint));
+}
+
+/** The facts of the newest checkpoint, read without its tensors and unchecked by the seal; undefined when they cannot be. */
+export async function peekFacts(directory: string): Promise<CheckpointFacts | undefined> {
+  const { checkpoint: file } = runFiles(directory);
+  const isFile = await stat(file).then(
+    (facts) => facts.isFile(),
+    () => false,
+  );
+  const handle = isFile ? await open(file, 'r').catch(() => undefined) : undefined;
+  if (!handle) return undefined;
+  try {
+    const { buffer: prefix } = await handle.read(Buffer.alloc(8), 0, 8, 0);
+    const length = Math.min(Number(prefix.readBigUInt64LE()), MAX_HEADER_BYTES);
+    const { buffer } = await handle.read(Buffer.alloc(length), 0, length, 8);
+    const header = JSON.parse(buffer.toString()) as { __metadata__: { facts: string } };
+    return factsSchema.parse(JSON.parse(header.__metadata__.facts));
+  } catch {
+    return undefined;
+  } finally {
+    await handle.close();
   }
 }
 
@@ -144,8 +205,8 @@ export const checkpointError = (error: unknown): unknown =>
 
 const foundOf = (error: unknown): string => (error instanceof ChestMnistError ? error.found : (error as Error).message);
 
+/** Reads a checkpoint whose seal was checked. */
 async function read(file: string): Promise<Checkpoint> {
-  await checkSeal(file);
   const { state, metadata } = await readSafetensors(file).catch((error: unknown) => {
     throw checkpointError(error);
   });
@@ -158,8 +219,23 @@ async function read(file: string): Promise<Checkpoint> {
   }
   const facts = parseFacts(file, metadata.facts);
   const [model, optimizer, best] = ['model.', 'optimizer.', 'best.'].map((prefix) => unprefixed(prefix, state));
+  const shapes = (state: StateDict): string[] =>
+    state.map(({ name, dtype, shape }) => `${name} ${dtype} ${shape.join()}`);
+  if (best.length > 0 && !isDeepStrictEqual(shapes(best), shapes(model)))
+    throw incompatible(file, 'its best weights are of another network than its last');
   return { ...facts, model, optimizer, best: best.length > 0 ? best : facts.history.length > 0 ? model : undefined };
 }
+
+const incompatible = (file: string, what: string, cause?: unknown): ChestMnistError =>
+  new ChestMnistError(
+    'ERR_CHECKPOINT_INCOMPATIBLE',
+    {
+      found: `the facts in ${file} are not as expected: ${what.slice(0, 400)}`,
+      needed: KIND,
+      next: 'resume with the version of chestmnist that started the run, or put a copy of the checkpoint in its place',
+    },
+    { cause },
+  );
 
 /** Options that an earlier version did not save get their default; anything else that does not match is refused. */
 function parseFacts(file: string, text: string): CheckpointFacts {
@@ -167,22 +243,14 @@ function parseFacts(file: string, text: string): CheckpointFacts {
     return factsSchema.parse(JSON.parse(text));
   } catch (cause) {
     const what = cause instanceof z.ZodError ? z.prettifyError(cause).replaceAll('\n', ' ') : foundOf(cause);
-    throw new ChestMnistError(
-      'ERR_CHECKPOINT_INCOMPATIBLE',
-      {
-        found: `the facts in ${file} are not as expected: ${what.slice(0, 400)}`,
-        needed: KIND,
-        next: 'resume with the version of chestmnist that started the run',
-      },
-      { cause },
-    );
+    throw incompatible(file, what, cause);
   }
 }
 
 /** Refuses a file whose last bytes are not the SHA-256 of those before: one that was truncated or changed. */
 async function checkSeal(file: string): Promise<void> {
   const size = await stat(file).then(
-    (s) => s.size,
+    (facts) => (facts.isFile() ? facts.size : 0),
     () => 0,
   );
   let seal = Buffer.alloc(0);

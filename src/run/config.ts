@@ -4,6 +4,7 @@ import { ChestMnistError } from '../base/errors';
 import { OPTION_NAMES, type ResolvedOptions } from '../recipe/options';
 import { configOf, savedOptions } from '../recipe/resolve';
 import { damaged, runFiles } from './directory';
+import { isThere } from './entries';
 
 export const writeConfig = (directory: string, options: ResolvedOptions): Promise<void> =>
   writeJson(runFiles(directory).config, configOf(options));
@@ -14,13 +15,14 @@ export const writeConfig = (directory: string, options: ResolvedOptions): Promis
  */
 export async function readConfig(directory: string): Promise<ResolvedOptions | undefined> {
   const { config: file } = runFiles(directory);
-  const value = await readJson(file, (what, cause) => damaged(file, what, cause));
+  if (!(await isThere(directory, file))) return undefined;
+  const value = await readJson(file, (what, cause) => damaged(directory, file, what, cause));
   if (value === undefined) return undefined;
   try {
     return savedOptions(
       Object.fromEntries(OPTION_NAMES.flatMap((name) => (name in value ? [[name, value[name]]] : []))),
     );
   } catch (cause) {
-    throw damaged(file, `is not as expected: ${(cause as ChestMnistError).found}`, cause);
+    throw damaged(directory, file, `is not as expected: ${(cause as ChestMnistError).found}`, cause);
   }
 }

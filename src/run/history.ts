@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { readText, writeAtomically } from '../base/atomic';
 import { damaged, runFiles } from './directory';
+import { isThere } from './entries';
 
 /** One finished epoch, as in history.csv. Losses are means over images and labels. */
 export interface EpochRow {
@@ -23,13 +24,13 @@ export interface EpochRow {
 /** The same as the checkpoint keeps it. */
 export const epochSchema = z.object({
   epoch: z.int().min(1),
-  lr: z.number(),
+  lr: z.number().min(0),
   trainLoss: z.number(),
   valLoss: z.number(),
-  valAuc: z.number().nullable(),
-  valAcc: z.number(),
-  seconds: z.number(),
-  imagesPerSecond: z.number(),
+  valAuc: z.number().min(0).max(1).nullable(),
+  valAcc: z.number().min(0).max(1),
+  seconds: z.number().min(0),
+  imagesPerSecond: z.number().min(0),
 }) satisfies z.ZodType<EpochRow>;
 
 /** The columns of history.csv, in order. */
@@ -61,18 +62,19 @@ const line = (row: EpochRow): string =>
 /** The epochs in history.csv; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
 export async function readHistory(directory: string): Promise<EpochRow[] | undefined> {
   const { history: file } = runFiles(directory);
-  const csv = await readText(file, (what, cause) => damaged(file, what, cause));
-  return csv === undefined ? undefined : parse(csv, file);
+  if (!(await isThere(directory, file))) return undefined;
+  const csv = await readText(file, (what, cause) => damaged(directory, file, what, cause));
+  return csv === undefined ? undefined : parse(csv, directory, file);
 }
 
 /** An unfinished last line is dropped; an empty val_auc is null. */
-function parse(csv: string, file: string): EpochRow[] {
+function parse(csv: string, directory: string, file: string): EpochRow[] {
   const [header, ...lines] = csv.replaceAll('\r', '').split('\n');
   if (header.trim() === '') return [];
   const names = header.split(',');
   const columns = Object.entries(COLUMNS);
   const missing = columns.filter(([column]) => !names.includes(column)).map(([column]) => column);
-  if (missing.length > 0) throw damaged(file, `has no column ${missing.join(', ')}`);
+  if (missing.length > 0) throw damaged(directory, file, `has no column ${missing.join(', ')}`);
   // The text after the last line feed is empty or an unfinished row.
   const rows = lines.slice(0, -1).filter((line) => line !== '');
   return rows.map((line, i) => {
@@ -82,7 +84,7 @@ function parse(csv: string, file: string): EpochRow[] {
       if (key === 'valAuc' && (cell === '' || cell.toLowerCase() === 'nan')) return [key, null];
       const value = cell === '' ? NaN : Number(cell);
       if (!Number.isFinite(value))
-        throw damaged(file, `has ${JSON.stringify(cell.slice(0, 60))} as ${column} in row ${i + 1}`);
+        throw damaged(directory, file, `has ${JSON.stringify(cell.slice(0, 60))} as ${column} in row ${i + 1}`);
       return [key, value];
     });
     return Object.fromEntries(values) as unknown as EpochRow;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { readJson, writeJson } from '../base/json';
 import type { MetricsFile } from '../metrics/types';
 import { damaged, runFiles } from './directory';
+import { isThere } from './entries';
 
 const figure = z.number().nullable();
 const whole = z.int().min(0);
@@ -84,9 +85,10 @@ export const writeMetrics = (directory: string, metrics: MetricsFile): Promise<v
 /** metrics.json; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
 export async function readMetrics(directory: string): Promise<MetricsFile | undefined> {
   const { metrics: file } = runFiles(directory);
-  const value = await readJson(file, (what, cause) => damaged(file, what, cause));
+  if (!(await isThere(directory, file))) return undefined;
+  const value = await readJson(file, (what, cause) => damaged(directory, file, what, cause));
   if (value === undefined) return undefined;
   const metrics = parse(value);
   if (typeof metrics !== 'string') return metrics;
-  throw damaged(file, `is not as expected: ${metrics.replaceAll('\n', ' ').slice(0, 400)}`);
+  throw damaged(directory, file, `is not as expected: ${metrics.replaceAll('\n', ' ').slice(0, 400)}`);
 }

@@ -4,9 +4,10 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { ChestMnistError } from '../base/errors';
 import type { Predictions } from '../metrics';
-import type { MetricsFile } from '../metrics/types';
+import type { Metrics, MetricsFile } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import { readConfig } from './config';
 import { SCORED_SPLITS, type ScoredSplit } from './directory';
@@ -52,6 +53,12 @@ export async function readRun(directory: string): Promise<RunData> {
       'metrics.json is missing: the run has not scored its best epoch, so there are no figures, matrices and curves per label.',
     );
   const predictions = metrics ? await predictionsOf(directory, metrics, notes) : {};
+  if (record?.status === 'finished' && metrics && record.best_epoch !== metrics.best_epoch)
+    notes.push(
+      `metrics.json is of epoch ${metrics.best_epoch}, but run.json names epoch ${record.best_epoch} as best.`,
+    );
+  if (record?.status === 'finished' && history.length > 0 && record.epochs !== history.length)
+    notes.push(`history.csv has ${history.length} epochs, but run.json ${record.epochs}.`);
   return {
     directory,
     name: path.basename(path.resolve(directory)),
@@ -81,11 +88,29 @@ async function predictionsOf(
       notes.push(
         `predictions/${split}.npz has ${count} images and ${scored.labelCount} labels, metrics.json ${splits[split].n} and ${labels.length}: they do not belong together, so its curves are left out.`,
       );
+    } else if (!isSameConfusion(splits[split], scored)) {
+      notes.push(
+        `predictions/${split}.npz does not give the confusion matrices of metrics.json: they do not belong together, so its curves are left out.`,
+      );
     } else {
       predictions[split] = scored;
     }
   }
   return predictions;
+}
+
+/** Counts are exact, so predictions of another run with as many images and labels are told apart. */
+function isSameConfusion({ confusion, threshold }: Metrics, { labelCount, truth, scores }: Predictions): boolean {
+  const counts = confusion.map(() => [
+    [0, 0],
+    [0, 0],
+  ]);
+  truth.forEach((value, i) => {
+    const label = i % labelCount;
+    const limit = typeof threshold === 'number' ? threshold : threshold[label];
+    counts[label][value][Number(scores[i] > limit)]++;
+  });
+  return isDeepStrictEqual(counts, confusion);
 }
 
 async function notARun(directory: string): Promise<ChestMnistError> {

@@ -3,16 +3,18 @@
  * logits and labels, from which every figure and curve can be recomputed.
  * Format: `{flag}{_size unless 28}_{split}_[AUC]{auc}_[ACC]{acc}@{run}.csv`, lines `index,score,...` without a header.
  */
-import { readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { exists, writeAtomically } from '../base/atomic';
+import { readText, writeAtomically } from '../base/atomic';
 import { writing } from '../base/disk';
+import { fits } from '../base/entry';
 import { ChestMnistError } from '../base/errors';
 import { readNpz, writeNpz } from '../base/npz';
 import type { SplitName } from '../data/dataset';
 import { sigmoid } from '../metrics';
 import type { Figure, Predictions } from '../metrics/types';
 import { damaged, runFiles, type ScoredSplit } from './directory';
+import { filesIn, isThere } from './entries';
 
 /** The parts of the name of a result CSV. */
 export interface PredictionsName {
@@ -30,10 +32,10 @@ export interface PredictionsName {
 }
 
 /**
- * The most characters of the flag, and of the run, in a file name. Two names of the longest length that a file system
- * allows would not fit into one.
+ * The most characters of the flag, and of the run, in a file name: the first with which the file system takes it. Two
+ * names of the longest length that a file system allows would not fit into one, and some allow less, or the path is long.
  */
-const LONGEST = 100;
+const LONGEST = [100, 50, 25, 10] as const;
 
 /**
  * Writes `predictions/{split}.npz` (`labels` |u1 and `logits` <f4, both [N, labelCount]) and the CSV into a run
@@ -53,10 +55,18 @@ export async function writePredictions(
     });
   }
   const { predictions: folder, scored } = runFiles(directory);
-  const prefix = `${flagOf(flag, size)}${size === 28 ? '' : `_${size}`}_${split}_`;
-  const suffix = `@${run.replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, LONGEST) || 'run'}.csv`;
-  const csv = path.join(folder, `${prefix}[AUC]${fixed(auc)}_[ACC]${fixed(acc)}${suffix}`);
   const npz = scored(split);
+  await writing(folder, () => mkdir(folder, { recursive: true }));
+  const nameOf = (longest: number): [prefix: string, suffix: string, csv: string] => {
+    const prefix = `${flagOf(flag, size, longest)}${size === 28 ? '' : `_${size}`}_${split}_`;
+    const suffix = `@${run.replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, longest) || 'run'}.csv`;
+    return [prefix, suffix, path.join(folder, `${prefix}[AUC]${fixed(auc)}_[ACC]${fixed(acc)}${suffix}`)];
+  };
+  let [prefix, suffix, csv] = nameOf(LONGEST[0]);
+  for (const longest of LONGEST) {
+    [prefix, suffix, csv] = nameOf(longest);
+    if (await fits(csv)) break;
+  }
   await writeNpz(npz, {
     labels: { shape: [n, labelCount], data: truth },
     logits: { shape: [n, labelCount], data: logits },
@@ -78,7 +88,7 @@ export async function writePredictions(
  */
 export async function readScored(directory: string, split: ScoredSplit): Promise<Predictions | undefined> {
   const file = runFiles(directory).scored(split);
-  if (!(await exists(file))) return undefined;
+  if (!(await isThere(directory, file))) return undefined;
   const arrays = await readNpz(file, { keys: ['labels', 'logits'] });
   const [truth, logits] = [arrays.get('labels'), arrays.get('logits')];
   const isWhole =
@@ -88,15 +98,17 @@ export async function readScored(directory: string, split: ScoredSplit): Promise
     truth.shape.join() === logits.shape.join() &&
     truth.data.every((value) => value <= 1) &&
     logits.data.every(Number.isFinite);
-  if (!isWhole) throw damaged(file, 'does not hold labels [N, L] of 0 and 1 (|u1) and finite logits [N, L] (<f4)');
+  if (!isWhole)
+    throw damaged(directory, file, 'does not hold labels [N, L] of 0 and 1 (|u1) and finite logits [N, L] (<f4)');
   return { labelCount: truth.shape[1], truth: truth.data, scores: sigmoid(logits.data), logits: logits.data };
 }
 
 /** Removes the file of an earlier scoring, whose name has other figures. */
 async function removeFormer(folder: string, prefix: string, suffix: string, kept: string): Promise<void> {
   await writing(folder, async () => {
-    const names = await readdir(folder);
-    const former = names.filter((name) => name.startsWith(prefix) && name.endsWith(suffix) && name !== kept);
+    const former = (await filesIn(folder)).filter(
+      (name) => name.startsWith(prefix) && name.endsWith(suffix) && name !== kept,
+    );
     for (const name of former) await rm(path.join(folder, name), { force: true });
   });
 }
@@ -105,9 +117,9 @@ async function removeFormer(folder: string, prefix: string, suffix: string, kept
  * The Evaluator splits the name at underscores, so the flag must not contain any. A size at the end of the name is
  * dropped.
  */
-function flagOf(name: string, size: number): string {
+function flagOf(name: string, size: number, longest: number): string {
   const flag = name.endsWith(`_${size}`) ? name.slice(0, -`_${size}`.length) : name;
-  return flag.replace(/[^A-Za-z0-9.-]+/g, '-').slice(0, LONGEST) || 'dataset';
+  return flag.replace(/[^A-Za-z0-9.-]+/g, '-').slice(0, longest) || 'dataset';
 }
 
 const fixed = (value: Figure): string => (value === null || !Number.isFinite(value) ? 'nan' : value.toFixed(3));
@@ -142,14 +154,10 @@ export async function readMedmnistCsv(file: string): Promise<MedmnistCsv> {
       'rename the file to this form',
     );
   }
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw wrong(
-      'ERR_DATA_MISSING',
-      `${file} cannot be read (${(cause as Error).message})`,
-      'a result CSV',
-      'check the path',
-    );
-  });
+  const unread = (what: string): ChestMnistError =>
+    wrong('ERR_DATA_MISSING', `${file} ${what}`, 'a result CSV', 'check the path');
+  const text = await readText(file, unread);
+  if (text === undefined) throw unread('does not exist');
   const rows = text.split(/\r?\n/).filter((line) => line.trim() !== '');
   const labelCount = (rows[0]?.split(',').length ?? 0) - 1;
   if (labelCount < 1)

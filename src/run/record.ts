@@ -4,22 +4,27 @@
  */
 import os from 'node:os';
 import { z } from 'zod';
-import { readJson, writeJson } from '../base/json';
+import { readJson, writeJson, writeJsonNow } from '../base/json';
 import { version } from '../base/version';
 import type { DataFacts } from '../data/dataset';
 import { native } from '../engine/addon';
 import { damaged, runFiles } from './directory';
+import { isThere } from './entries';
+
+const count = z.int().min(1);
 
 /** What identifies the data of a run (DataFacts). */
 export const dataFactsSchema = z.object({
   name: z.string(),
-  size: z.int(),
+  size: z.int().min(1),
   md5: z.string(),
-  counts: z.object({ train: z.int(), val: z.int(), test: z.int() }),
+  counts: z.object({ train: count, val: count, test: count }),
 }) satisfies z.ZodType<DataFacts>;
 
 /** Fields that earlier versions did not write are optional; unknown fields are kept. */
 const schema = z.looseObject({
+  /** Drawn when the run began; its checkpoints have the same. */
+  id: z.string().optional(),
   status: z.enum(['running', 'finished', 'stopped', 'failed']),
   versions: z.looseObject({
     chestmnist: z.string(),
@@ -35,17 +40,21 @@ const schema = z.looseObject({
   platform: z.string(),
   data: dataFactsSchema.extend({ path: z.string().nullable() }).loose(),
   /** Times are ISO 8601 in UTC. */
-  started: z.string(),
+  started: z.iso.datetime(),
   /** Start of each continuation. */
-  resumed: z.array(z.string()),
-  ended: z.string().nullable(),
+  resumed: z.array(z.iso.datetime()),
+  ended: z.iso.datetime().nullable(),
   /** Of this process only. */
-  seconds: z.number().nullable(),
-  peak_rss_bytes: z.number().nullable(),
+  seconds: z.number().min(0).nullable(),
+  peak_rss_bytes: z.number().min(0).nullable(),
   argv: z.array(z.string()),
-  best_epoch: z.int().nullable(),
+  best_epoch: z.int().min(1).nullable(),
   /** Finished epochs. */
-  epochs: z.int(),
+  epochs: z.int().min(0),
+  /** SHA-256 of weights/best.safetensors. */
+  best_sha256: z.string().optional(),
+  /** SHA-256 of metrics.json; of finished runs. */
+  metrics_sha256: z.string().optional(),
   error: z.looseObject({ code: z.string().optional(), message: z.string() }).optional(),
 });
 
@@ -59,12 +68,14 @@ export interface RunRecord {
   /** The content of run.json for a run that ends like this. */
   ending(status: RunStatus, more: Partial<RunFile>): RunFile;
   write(file?: RunFile): Promise<void>;
+  /** Without waiting, for a process that exits. What cannot be written then stays as it is. */
+  writeNow(file: RunFile): void;
 }
 
 /** Writes run.json with status `running`. */
 export async function startRunFile(
   directory: string,
-  facts: Pick<RunFile, 'device' | 'threads' | 'best_epoch' | 'epochs'> & { data: DataFacts; path?: string },
+  facts: Pick<RunFile, 'id' | 'device' | 'threads' | 'best_epoch' | 'epochs'> & { data: DataFacts; path?: string },
   resumed: boolean,
 ): Promise<RunRecord> {
   const began = performance.now();
@@ -73,6 +84,7 @@ export async function startRunFile(
   const cuda = facts.device === 'cpu' ? undefined : native().cudaStatus();
   const index = Number(facts.device.split(':')[1] ?? 0);
   const run: RunFile = {
+    id: facts.id,
     status: 'running',
     versions: {
       chestmnist: version,
@@ -106,6 +118,7 @@ export async function startRunFile(
       ...more,
     }),
     write: (file = run) => writeJson(runFiles(directory).run, file),
+    writeNow: (file) => writeJsonNow(runFiles(directory).run, file),
   };
   await record.write();
   return record;
@@ -114,9 +127,14 @@ export async function startRunFile(
 /** run.json; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
 export async function readRunFile(directory: string): Promise<RunFile | undefined> {
   const { run: file } = runFiles(directory);
-  const value = await readJson(file, (what, cause) => damaged(file, what, cause));
+  if (!(await isThere(directory, file))) return undefined;
+  const value = await readJson(file, (what, cause) => damaged(directory, file, what, cause));
   if (value === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw damaged(file, `is not as expected: ${z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, 400)}`);
+  throw damaged(
+    directory,
+    file,
+    `is not as expected: ${z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, 400)}`,
+  );
 }

@@ -4,10 +4,10 @@
  */
 import { spawn } from 'node:child_process';
 import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { writeError, writing } from '../base/disk';
+import { processorsToUse } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
 import { findAddon, sourceHash, type Addon } from './addon';
 import type { LibTorch } from './inspect';
@@ -55,7 +55,7 @@ async function build({ root, libtorch, verbose, signal }: BuildOptions): Promise
   const common = ['--directory', root, '--out', work, '--config', 'Release'];
   rmSync(log, { force: true });
   await cmakeJs(['configure', ...common, ...settings], { root, log, verbose, signal });
-  await cmakeJs(['build', ...common, '--parallel', String(availableParallelism())], { root, log, verbose, signal });
+  await cmakeJs(['build', ...common, '--parallel', String(processorsToUse())], { root, log, verbose, signal });
 
   const addon = findAddon(root);
   if (!addon) throw failed('the build ended without build/Release/chestmnist.node', log);
@@ -113,7 +113,12 @@ async function cmakeJs(args: string[], { root, log, verbose, signal }: Step): Pr
   };
   signal?.addEventListener('abort', end, { once: true });
   process.once('exit', end);
-  for (const stream of [child.stdout, child.stderr]) {
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  // A process that did not start may have no streams; its error follows.
+  for (const stream of child.pid === undefined ? [] : [child.stdout, child.stderr]) {
     stream.setEncoding('utf8');
     stream.on('data', (text: string) => {
       out.write(text);
@@ -121,10 +126,7 @@ async function cmakeJs(args: string[], { root, log, verbose, signal }: Step): Pr
     });
   }
   try {
-    const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', resolve);
-    });
+    const code = await ended;
     out.end();
     await written;
     signal?.throwIfAborted();

@@ -3,11 +3,13 @@
  * LibTorch is loaded in a separate process, so that its crash is reported. Not here: wording (cli/verbs/doctor.ts).
  */
 import { readdirSync, statSync } from 'node:fs';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
 import path from 'node:path';
 import { CHESTMNIST } from '../data/catalogue';
 import { withoutCredentials } from '../base/download';
-import { cacheDirectory } from '../base/folders';
+import { systemError } from '../base/disk';
+import { knownCache } from '../base/folders';
+import { defaultThreads } from '../base/processors';
 import { findDataFile } from '../data/places';
 import { ChestMnistError, type ErrorCode } from '../base/errors';
 import type { CudaStatus } from './cuda';
@@ -33,8 +35,17 @@ export interface DoctorReport {
   chestmnist: { version: string; path: string };
   node: { version: string; path: string };
   platform: Platform;
-  cpu: { model: string; threads: number; /** e.g. `AVX2`; when the addon loads. */ capability?: string };
-  memory: { bytes: number };
+  cpu: {
+    model: string;
+    /** What a run uses without `--threads`, the limit that decides it, and variables that hold no number. */
+    threads: number;
+    limit: string;
+    ignored: readonly string[];
+    /** e.g. `AVX2`; when the addon loads. */
+    capability?: string;
+  };
+  /** Of the machine, and what a container may use of it. */
+  memory: { bytes: number; container?: number };
   /** Relevant variables that are set. The values of proxy and pip variables are not shown: they may hold a password. */
   environment: Record<string, string>;
   /** The addon's file and what it was built against; `current` is false when its sources changed since. */
@@ -66,27 +77,30 @@ export async function doctor(): Promise<DoctorReport> {
     ({ addon, libtorch } = resolveAddon());
     loaded = await load({ addon, libtorch });
   } catch (error) {
-    if (!(error instanceof ChestMnistError)) throw error;
-    problem = { code: error.code, found: error.found, needed: error.needed, next: error.next };
+    const known = systemError(error);
+    if (!(known instanceof ChestMnistError)) throw error;
+    problem = { code: known.code, found: known.found, needed: known.needed, next: known.next };
   }
   const data = findData();
+  const cache = knownCache();
+  const container = process.constrainedMemory();
   return {
     chestmnist: { version, path: PACKAGE_ROOT },
     node: { version: process.version, path: process.execPath },
     platform: thisPlatform(),
     cpu: {
       model: cpus()[0]?.model.trim() ?? 'unknown',
-      threads: availableParallelism(),
+      ...defaultThreads(),
       ...(loaded ? { capability: loaded.capability } : {}),
     },
-    memory: { bytes: totalmem() },
+    memory: { bytes: totalmem(), ...(container > 0 && container < totalmem() ? { container } : {}) },
     environment: environment(),
     ...(addon ? { addon: { ...addon, current: addon.sources === sourceHash(PACKAGE_ROOT) } } : {}),
     ...(libtorch ? { libtorch: { ...libtorch, ...(loaded ? { loaded: loaded.version } : {}) } } : {}),
     looked,
     ...(loaded ? { cuda: loaded.cuda } : {}),
     data,
-    caches: [{ path: cacheDirectory(), bytes: bytesUnder(cacheDirectory()) }].filter(({ bytes }) => bytes > 0),
+    caches: (cache === undefined ? [] : [{ path: cache, bytes: bytesUnder(cache) }]).filter(({ bytes }) => bytes > 0),
     ...(problem ? { problem } : {}),
     usable: problem === undefined,
     next:
@@ -98,7 +112,7 @@ export async function doctor(): Promise<DoctorReport> {
 }
 
 const VARIABLE =
-  /^(CHESTMNIST_\w+|XDG_CACHE_HOME|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH|LD_PRELOAD|(OMP|MKL)_NUM_THREADS|PIP_\w+|(https?|no|all)_proxy)$/i;
+  /^(CHESTMNIST_\w+|XDG_CACHE_HOME|CUDA_VISIBLE_DEVICES|LD_LIBRARY_PATH|LD_PRELOAD|DYLD_\w+|(OMP|MKL)_NUM_THREADS|OMP_\w+|SLURM_CPUS_\w+|NCPUS|NSLOTS|LSB_DJOB_NUMPROC|PIP_\w+|(https?|no|all)_proxy)$/i;
 
 function environment(): Record<string, string> {
   return Object.fromEntries(

@@ -5,13 +5,14 @@
  */
 import { existsSync, lstatSync, mkdirSync, realpathSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { writeError, writing } from '../base/disk';
+import { checkCurrentFolder, writeError, writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { findAddon, findAddons, fitting, releasesOf, sourceHash, type Addon } from './addon';
 import { buildAddon } from './build';
 import { choose, isNamed, type Broken } from './choose';
 import { cudaObstacle } from './cuda';
 import type { LibTorch } from './inspect';
+import { checkLoaded } from './libraries';
 import { resolveAddon, type Resolved } from './load';
 import { isSame } from './locate';
 import { withLock } from '../base/lock';
@@ -50,6 +51,7 @@ export interface SetupResult {
 export async function setup(options: SetupOptions = {}): Promise<SetupResult> {
   const { log = () => undefined, signal } = options;
   checkPlatform();
+  checkCurrentFolder();
   if (options.from !== undefined && process.env.CHESTMNIST_LIBTORCH) {
     throw new ChestMnistError('ERR_CONFIG', {
       found: `--from ${options.from}, and CHESTMNIST_LIBTORCH=${process.env.CHESTMNIST_LIBTORCH}, which every run would use instead`,
@@ -100,6 +102,8 @@ async function firstThatLoads(
   for (;;) {
     const { libtorch, build } = await choose({ root, addons, broken, cuda, from, log, signal });
     log(`LibTorch ${libtorch.version} in ${libtorch.directory} (${libtorch.source})`);
+    // A library that a variable puts in front of it is in front of every other LibTorch too.
+    checkLoaded(libtorch);
     const there = build ? undefined : fitting(addons, libtorch);
     const addon = there ?? (await buildFor(libtorch, { root, addons, blocked }, options));
     const loaded = await tryLoading({ addon, libtorch });
@@ -131,7 +135,8 @@ async function tryLoading(resolved: Resolved): Promise<Loaded | ChestMnistError>
   try {
     return await load(resolved);
   } catch (error) {
-    if (error instanceof ChestMnistError) return error;
+    // Neither another LibTorch nor a build helps where memory or threads are lacking.
+    if (error instanceof ChestMnistError && error.code !== 'ERR_RESOURCES') return error;
     throw error;
   }
 }

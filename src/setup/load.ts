@@ -2,15 +2,16 @@
  * The only place that loads the addon. What files can show (is it there, does it fit the LibTorch) is checked before
  * the dynamic linker runs, since the linker's messages name a symbol and not the remedy.
  */
-import os from 'node:os';
 import path from 'node:path';
 import { existsSync, readFileSync } from 'node:fs';
+import { checkCurrentFolder, shortage } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { findAddons, fitting, releasesOf, type Addon } from './addon';
 import type { LibTorch } from './inspect';
-import { isSame, locateSetUp, type Failure } from './locate';
+import { checkLoaded, hidden, preload, variableLeadingTo } from './libraries';
+import { locateSetUp, type Failure } from './locate';
 import { checkPlatform } from './platform';
-import { libtorchLink, MANIFEST, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
+import { MANIFEST, PACKAGE_ROOT, SETUP_COMMAND } from './versions';
 
 /** An addon and the LibTorch it runs on. */
 export interface Resolved {
@@ -19,17 +20,20 @@ export interface Resolved {
 }
 
 /**
- * The addon's exports. Throws ERR_PLATFORM_UNSUPPORTED, ERR_NATIVE_MISSING, ERR_LIBTORCH_NOT_FOUND or
- * ERR_LIBTORCH_MISMATCH. Loading takes about a second: LibTorch is large.
+ * The addon's exports. Throws ERR_PLATFORM_UNSUPPORTED, ERR_NATIVE_MISSING, ERR_LIBTORCH_NOT_FOUND,
+ * ERR_LIBTORCH_MISMATCH, ERR_RESOURCES, or ERR_CONFIG without a current folder. Loading takes about a second: LibTorch is large.
  */
 export function loadAddon({ addon, libtorch }: Resolved = resolveAddon()): unknown {
   try {
-    // Windows has no run path: its libraries are found through PATH, linked or not.
-    if (process.platform === 'win32' || !isLinked(libtorch)) preload(libtorch);
+    checkCurrentFolder();
+    checkLoaded(libtorch);
+    preload(libtorch);
     // eslint-disable-next-line @typescript-eslint/no-require-imports
-    return require(addon.file);
+    const exports: unknown = require(addon.file);
+    checkLoaded(libtorch);
+    return exports;
   } catch (error) {
-    throw explain(error, addon, libtorch);
+    throw error instanceof ChestMnistError ? error : explain(error, addon, libtorch);
   }
 }
 
@@ -80,36 +84,41 @@ function checkPlace(root: string): void {
   });
 }
 
-const isLinked = ({ directory }: LibTorch): boolean => isSame(libtorchLink(PACKAGE_ROOT), directory);
-
-/**
- * Loads a LibTorch other than the linked one (CHESTMNIST_LIBTORCH, or a link that was lost) by its full path. The addon
- * then gets it by name, before its run path is searched. Node reports that the library is not an addon, which is
- * expected; RTLD_NODELETE keeps it loaded.
- */
-function preload({ directory }: LibTorch): void {
-  const lib = path.join(directory, 'lib');
-  if (process.platform === 'win32') {
-    process.env.PATH = `${lib}${path.delimiter}${process.env.PATH ?? ''}`;
-    return;
-  }
-  const [name, noDelete] = process.platform === 'darwin' ? ['libtorch.dylib', 0x80] : ['libtorch.so', 0x1000];
-  const { RTLD_NOW, RTLD_GLOBAL } = os.constants.dlopen;
-  try {
-    process.dlopen({ exports: {} }, path.join(lib, name), RTLD_NOW | RTLD_GLOBAL | noDelete);
-  } catch (error) {
-    if (!/did not self-register/.test(String(error))) throw error;
-  }
-}
-
 /** What to remove: the LibTorch, in the user's cache together with the manifest that marks it as complete. */
 const entryOf = ({ directory }: LibTorch): string =>
   existsSync(path.join(directory, '..', MANIFEST)) ? path.dirname(directory) : directory;
+
+/** Whether the addresses of this process are limited (ulimit -v), which LibTorch's libraries take half a gigabyte of. */
+function hasAddressLimit(): boolean {
+  try {
+    return !/^Max address space +unlimited/m.test(readFileSync('/proc/self/limits', 'utf8'));
+  } catch {
+    return false;
+  }
+}
 
 /** An error with the dynamic linker's message, what it means and what to do. */
 export function explain(error: unknown, addon: Addon, libtorch: LibTorch): ChestMnistError {
   const message = error instanceof Error ? error.message : String(error);
   const what = `${addon.file} with LibTorch ${libtorch.version} in ${libtorch.directory} (${libtorch.source}): ${message}`;
+  // The dynamic linker has one message for a lack of addresses and for a file system without programs.
+  const isUnmapped = /failed to map segment/.test(message);
+  const short = shortage(isUnmapped && hasAddressLimit() ? `${message}: cannot allocate memory` : message, what, error);
+  if (short) return short;
+  const files = message.match(/\/[^\s:'"`()]+/g) ?? [];
+  const inFront = files.find((file) => variableLeadingTo(file) !== undefined && !file.startsWith(libtorch.directory));
+  if (inFront !== undefined) return hidden(inFront, libtorch, error);
+  if (isUnmapped) {
+    return new ChestMnistError(
+      'ERR_NATIVE_MISSING',
+      {
+        found: what,
+        needed: 'a file system from which programs may be run: this one may be mounted with noexec',
+        next: `mount it without noexec; or, on another one, XDG_CACHE_HOME=FOLDER ${SETUP_COMMAND}, and keep the variable set`,
+      },
+      { cause: error },
+    );
+  }
   if (/GLIBC(XX)?_\d|CXXABI_\d/.test(message)) {
     return new ChestMnistError(
       'ERR_PLATFORM_UNSUPPORTED',

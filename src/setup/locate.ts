@@ -5,9 +5,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
+import { isAbsent } from '../base/entry';
 import { ChestMnistError } from '../base/errors';
+import { absolute, expandHome } from '../base/folders';
 import { inspectLibTorch, type LibTorch } from './inspect';
-import { libtorchCache, libtorchLink, MANIFEST, SETUP_COMMAND } from './versions';
+import { libtorchCache, libtorchCacheText, libtorchLink, MANIFEST, SETUP_COMMAND } from './versions';
 
 /** Whether two paths are the same place. Links are followed; a path that does not exist is compared as written. */
 export function isSame(a: string, b: string): boolean {
@@ -43,7 +45,7 @@ export interface Wanted {
 export function locateSetUp({ root, env, refuse }: Wanted, failures: Failure[]): LibTorch | undefined {
   const named = env.CHESTMNIST_LIBTORCH;
   if (named) {
-    const found = inspectLibTorch(path.resolve(named), 'CHESTMNIST_LIBTORCH');
+    const found = inspectLibTorch(absolute(named), 'CHESTMNIST_LIBTORCH');
     const refusal = typeof found === 'string' ? undefined : refuse?.(found);
     if (typeof found !== 'string' && refusal === undefined) return found;
     throw new ChestMnistError(refusal === undefined ? 'ERR_LIBTORCH_NOT_FOUND' : 'ERR_LIBTORCH_MISMATCH', {
@@ -59,7 +61,10 @@ export function locateSetUp({ root, env, refuse }: Wanted, failures: Failure[]):
       [libtorchLink(root), 'set up for this package'],
       ...cached().map((directory): [string, string] => [directory, 'user cache']),
     ],
-    { refuse, none: { source: 'set up before', reason: `nothing at ${libtorchLink(root)} or in ${libtorchCache()}` } },
+    {
+      refuse,
+      none: { source: 'set up before', reason: `nothing at ${libtorchLink(root)} or in ${libtorchCacheText()}` },
+    },
     failures,
   );
 }
@@ -74,7 +79,9 @@ function firstUsable(
     let directory: string;
     try {
       directory = realpathSync(place);
-    } catch {
+    } catch (error) {
+      if (isAbsent(error)) continue;
+      reasons.push({ source, reason: `${place} cannot be read (${(error as Error).message})` });
       continue;
     }
     const found = inspectLibTorch(directory, source);
@@ -106,7 +113,7 @@ sys.stdout.write(list(spec.submodule_search_locations)[0] if spec and spec.submo
 /** The Pythons to try: the one named by CHESTMNIST_PYTHON, else those on the path. */
 export const pythons = (env: NodeJS.ProcessEnv): string[] =>
   env.CHESTMNIST_PYTHON
-    ? [env.CHESTMNIST_PYTHON]
+    ? [expandHome(env.CHESTMNIST_PYTHON)]
     : process.platform === 'win32'
       ? ['python', 'py']
       : ['python3', 'python'];

@@ -77,6 +77,11 @@ async function run(
     const collect = (chunk: string): void => {
       text = (text + chunk).slice(-65_536);
     };
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') resolve({ code: -1, text: 'no such Python' });
+      else reject(error);
+    });
+    if (child.pid === undefined) return; // not started: it may have no streams
     child.stdout.setEncoding('utf8').on('data', collect);
     createInterface(child.stdout).on('line', (line) => {
       // The file name and the size behind it; some versions of pip print the whole URL.
@@ -84,10 +89,6 @@ async function run(
       if (file && !/\.metadata/.test(line)) log(`  ${[file[1], file[2]].filter(Boolean).join(' ')}`);
     });
     child.stderr.setEncoding('utf8').on('data', collect);
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') resolve({ code: -1, text: 'no such Python' });
-      else reject(error);
-    });
     child.once('close', (code) => resolve({ code: code ?? -1, text }));
   });
 }

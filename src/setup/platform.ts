@@ -15,15 +15,18 @@ export function thisPlatform(): Platform {
   return { platform, arch, libc: platform === 'linux' ? libc() : 'glibc' };
 }
 
-/** Node's report has a glibc version, except on musl. Without its network section the report takes a millisecond. */
-function libc(): Platform['libc'] {
+/** Node's report has a glibc version, except on musl. */
+const libc = (): Platform['libc'] => (reportOfProcess().header.glibcVersionRuntime ? 'glibc' : 'musl');
+
+/** What Node reports about this process. Without its network section the report takes a millisecond. */
+export function reportOfProcess(): { header: { glibcVersionRuntime?: string }; sharedObjects: string[] } {
   const report = process.report as typeof process.report & { excludeNetwork?: boolean };
   const before = report.excludeNetwork;
   report.excludeNetwork = true;
-  const { header } = report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  const text: unknown = report.getReport();
   // The setting belongs to the whole process, and so to the application.
   if (before !== undefined) report.excludeNetwork = before;
-  return header.glibcVersionRuntime ? 'glibc' : 'musl';
+  return (typeof text === 'string' ? JSON.parse(text) : text) as ReturnType<typeof reportOfProcess>;
 }
 
 /** Throws ERR_PLATFORM_UNSUPPORTED when LibTorch is not built for the machine. */

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import { shortage } from '../base/disk';
 import { ChestMnistError, type ErrorCode, type ErrorParts } from '../base/errors';
 import type { CudaStatus } from './cuda';
 import type { Resolved } from './load';
@@ -34,19 +35,28 @@ export async function load(resolved: Resolved): Promise<Loaded> {
   });
   let answer = '';
   let chatter = '';
-  child.stdio[3]?.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-  child.stderr?.on('data', (chunk: Buffer) => (chatter = (chatter + chunk.toString()).slice(-2_000)));
   const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.once('error', reject);
+    if (child.pid === undefined) return; // not started: it has no streams, and the error follows
+    child.stdio[3]?.on('data', (chunk: Buffer) => (answer += chunk.toString()));
+    child.stderr?.on('data', (chunk: Buffer) => (chatter = (chatter + chunk.toString()).slice(-2_000)));
     child.once('close', (...end) => resolve(end));
   });
   const said = (answer ? JSON.parse(answer) : { error: {} }) as
     Loaded | { error: Partial<ErrorParts & { code: ErrorCode }> };
   if (!('error' in said)) return said;
   const { code: errorCode, found, needed, next } = said.error;
+  const ended = `loading the addon ended its process (${signal ?? `exit ${code}`}) ${chatter.trim()}`.trim();
+  if (found === undefined) throw shortage(chatter, ended) ?? died(ended);
   throw new ChestMnistError(errorCode ?? 'ERR_NATIVE_MISSING', {
-    found: found ?? `loading the addon ended its process (${signal ?? `exit ${code}`}) ${chatter.trim()}`.trim(),
-    needed: needed ?? 'an addon and a LibTorch that load on this machine',
-    next: next ?? `${SETUP_COMMAND} --rebuild`,
+    found,
+    needed: needed ?? LOADS,
+    next: next ?? REBUILD,
   });
 }
+
+const LOADS = 'an addon and a LibTorch that load on this machine';
+const REBUILD = `${SETUP_COMMAND} --rebuild`;
+
+const died = (found: string): ChestMnistError =>
+  new ChestMnistError('ERR_NATIVE_MISSING', { found, needed: LOADS, next: REBUILD });

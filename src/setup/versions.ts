@@ -3,7 +3,7 @@
  * one (locate.ts, obtain.ts).
  */
 import path from 'node:path';
-import { cacheDirectory } from '../base/folders';
+import { cacheDirectory, knownCache } from '../base/folders';
 
 /** The package's own folder; the same depth from src/setup and dist/setup. */
 export const PACKAGE_ROOT = path.resolve(__dirname, '..', '..');
@@ -22,6 +22,10 @@ export const SETUP_COMMAND = 'npx chestmnist setup';
 
 /** The folder of what set-up downloads or extracts: `<cache>/libtorch/<version>-<flavour>/torch`. */
 export const libtorchCache = (): string => path.join(cacheDirectory(), 'libtorch');
+
+/** The same for messages, which are printed without a home too. */
+export const libtorchCacheText = (): string =>
+  knownCache() === undefined ? 'the cache (none: there is no home folder)' : libtorchCache();
 
 /** The file that marks a directory of the cache as complete and records its version and source. */
 export const MANIFEST = 'libtorch.json';

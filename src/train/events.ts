@@ -7,7 +7,10 @@ import type { MetricsFile } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import type { EpochRow } from '../run/history';
 
-/** Order: `progress` of phase `data`, `start`, then `note`, `progress` and `epoch`, finally `finish` or `stop`. */
+/**
+ * Order: `progress` of phase `data`, `start`, then `note`, `progress` and `epoch`, finally `finish` or `stop`. A run that
+ * is stopped before its `start` has the `stop` alone.
+ */
 export type TrainEvent =
   | {
       type: 'start';
@@ -36,17 +39,27 @@ export type TrainEvent =
       imagesPerSecond?: number;
     }
   | ({ type: 'epoch'; best: boolean } & EpochRow)
-  | { type: 'stop'; runDirectory: string; epoch: number; samples: number; resume: string }
+  | {
+      type: 'stop';
+      /** Absolute path; null when the run was stopped before it had one. */
+      runDirectory: string | null;
+      /** Where it stopped: the epoch, from 1, and the images done of it. */
+      epoch: number;
+      samples: number;
+      /** The command that continues it; null when there is nothing to continue. */
+      resume: string | null;
+    }
   | { type: 'finish'; runDirectory: string; seconds: number; metrics: MetricsFile };
 
 interface ResultBase {
-  /** Absolute path. */
-  runDirectory: string;
   history: EpochRow[];
   /** From 1; null when no epoch has finished. */
   bestEpoch: number | null;
 }
-/** The result of a run. A stopped run has no metrics yet: `train({ resume: runDirectory })` continues it. */
+/**
+ * The result of a run. `runDirectory` is an absolute path. A stopped run has no metrics yet:
+ * `train({ resume: runDirectory })` continues it; null, when it was stopped before it had a run directory.
+ */
 export type TrainResult =
-  | (ResultBase & { status: 'finished'; bestEpoch: number; metrics: MetricsFile })
-  | (ResultBase & { status: 'stopped'; metrics: null });
+  | (ResultBase & { status: 'finished'; runDirectory: string; bestEpoch: number; metrics: MetricsFile })
+  | (ResultBase & { status: 'stopped'; runDirectory: string | null; metrics: null });

@@ -2,44 +2,64 @@
  * A whole training run, from options to a finished run directory; read it top to bottom. Policy is here, tensors are in
  * the addon: an epoch is trainEpoch(order) and predict(val), and everything it depends on is passed in.
  */
+import { existsSync } from 'node:fs';
 import { SPLIT_NAMES } from '../data/dataset';
 import { expandView } from '../data/expand';
 import { factsOf } from '../data/inputs';
+import { checkFields, SIGNAL } from '../base/arguments';
+import { explained } from '../base/disk';
+import { hashFile } from '../base/checksum';
 import { ChestMnistError } from '../base/errors';
+import { atExit } from '../base/exit';
 import type { StillHeld } from '../base/lock';
 import { scoreRun, scoreSplit } from '../judge/score';
 import type { ResolvedOptions, TrainOptions } from '../recipe/options';
 import { order } from '../recipe/order';
+import { threadsOf } from '../recipe/resolve';
 import { learningRate } from '../recipe/schedule';
 import { advance, type Position } from '../run/checkpoint';
-import { createRunDirectory, withRunLock, writeErrorOf, type ScoredSplit } from '../run/directory';
-import { outOfPatience } from '../run/history';
-import { startRunFile, type RunRecord } from '../run/record';
+import { createRunDirectory } from '../run/create';
+import { resumeCommand, runFiles, withRunLock, writeErrorOf, type ScoredSplit } from '../run/directory';
+import { bestOf, outOfPatience, type EpochRow } from '../run/history';
+import { startRunFile, type RunFile, type RunRecord } from '../run/record';
 import type { TrainEvent, TrainResult } from './events';
 import { Journal, rowOf, type Session } from './journal';
 import { ask, findRun, plan, type Resumed } from './plan';
 import { prepare } from './prepare';
-import { TrainingRun } from './training-run';
-import { shellWord } from '../base/shell';
+import { TrainingRun, type Wishes } from './training-run';
+import { asInstalled, shellWord } from '../base/shell';
+
+export interface TrainControl {
+  /** Stops the run as `stop()` does; the run then rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
 
 /**
  * Trains ResNet-18 and writes a run directory. Returns at once: await the run for its result, iterate it for its
  * events, stop() it for a checkpoint to resume from. Aborting `signal` stops it in the same way and rejects with the
- * signal's reason. Several runs may be active at once. Rejects with a ChestMnistError; bad options or data create
- * nothing.
+ * signal's reason; an AbortError or a TimeoutError of the platform then also has the `runDirectory`. Several runs may be
+ * active at once. Rejects with a ChestMnistError; bad options or data create nothing.
  */
-export function train(options: TrainOptions = {}, { signal }: { signal?: AbortSignal } = {}): TrainingRun {
-  return new TrainingRun((emit, stopped) => start(options, emit, stopped), signal);
+export function train(options: TrainOptions = {}, control: TrainControl = {}): TrainingRun {
+  try {
+    checkFields('the second argument', control, { signal: SIGNAL });
+  } catch (error) {
+    const refused = error as ChestMnistError;
+    return new TrainingRun(() => Promise.reject(refused));
+  }
+  return new TrainingRun((emit, wishes) => explained(start(options, emit, wishes)), control.signal);
 }
 
-async function start(options: TrainOptions, emit: Session['emit'], signal: AbortSignal): Promise<TrainResult> {
+async function start(options: TrainOptions, emit: Session['emit'], wishes: Wishes): Promise<TrainResult> {
   const asked = ask(options);
   const found = await findRun(asked);
   const go = async (held?: StillHeld): Promise<TrainResult> => {
     const planned = await plan(asked, found);
-    const { options, dataset, trainer, notes } = await prepare(planned, emit, signal);
+    const prepared = await unlessStopped(prepare(planned, emit, wishes.signal), wishes.signal);
+    if (prepared === undefined) return stoppedBefore(planned.resumed, emit);
+    const { options, dataset, trainer, notes } = prepared;
     const run = (directory: string, held: StillHeld): Promise<TrainResult> =>
-      runInDirectory({ directory, held, options, dataset, trainer, emit, signal }, planned.resumed, notes);
+      runInDirectory({ directory, held, options, dataset, trainer, emit, wishes }, planned.resumed, notes);
     try {
       if (found !== undefined && held) return await run(found, held);
       const directory = await createRunDirectory(options.out, options.name, dataset.name);
@@ -51,30 +71,64 @@ async function start(options: TrainOptions, emit: Session['emit'], signal: Abort
   return found === undefined ? go() : withRunLock(found, go);
 }
 
+/** What `work` gives; undefined when it was aborted. */
+async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (signal.aborted && (error === signal.reason || (error as Error).name === 'AbortError')) return undefined;
+    throw error;
+  }
+}
+
+/** The end of a run that was stopped while its data were loaded: a new one has no directory yet. */
+function stoppedBefore(resumed: Resumed | undefined, emit: Session['emit']): TrainResult {
+  const { position = { epoch: 1, samples: 0 }, history = [] } = resumed?.checkpoint ?? {};
+  return stopped(resumed?.directory ?? null, position, history, emit);
+}
+
+function stopped(
+  directory: string | null,
+  { epoch, samples }: Pick<Position, 'epoch' | 'samples'>,
+  history: EpochRow[],
+  emit: Session['emit'],
+): TrainResult {
+  const resume = directory === null ? null : asInstalled(resumeCommand(directory));
+  emit({ type: 'stop', runDirectory: directory, epoch, samples, resume });
+  const bestEpoch = bestOf(history)?.epoch ?? null;
+  return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
+}
+
 /** The run itself; run.json records how it ends. */
 async function runInDirectory(
   session: Session,
   resumed: Resumed | undefined,
   notes: readonly string[],
 ): Promise<TrainResult> {
-  const { directory, held, options, dataset, trainer, emit, signal } = session;
+  const { directory, held, options, dataset, trainer, emit } = session;
+  const { signal } = session.wishes;
   const journal = new Journal(session, resumed?.checkpoint);
   const { history } = journal;
-  const { threads, epochs } = options;
-  const facts = { device: trainer.device, threads, data: factsOf(dataset) };
+  const { epochs } = options;
+  const facts = { device: trainer.device, threads: threadsOf(options), data: factsOf(dataset) };
   const begun = { ...facts, path: dataset.path, ...journal.progress };
   const run = await startRunFile(directory, begun, resumed !== undefined).catch(async (cause: unknown) => {
     throw await writeErrorOf(cause, directory);
   });
   const cancel = (): void => trainer.cancel();
   signal.addEventListener('abort', cancel);
+  let ending: RunFile | undefined;
+  // However the process ends, the run has stopped and can be resumed.
+  const forget = atExit(() => {
+    if (existsSync(runFiles(directory).run) && held()) run.writeNow(ending ?? run.ending('stopped', journal.progress));
+  });
   try {
     await journal.begin();
     const { epoch } = journal.position;
     emit({ type: 'start', runDirectory: directory, ...facts, epochs, epoch, resumed: resumed !== undefined, options });
-    for (const text of notes) emit({ type: 'note', text });
+    for (const text of notes) emit({ type: 'note', text: asInstalled(text) });
     // Save at once: a full disk is found now, and a run that is killed early or was just extended can be resumed.
-    if (!resumed || resumed.extended) await journal.save(run);
+    if (!resumed || resumed.changed) await journal.save(run);
     for (const name of SPLIT_NAMES) {
       const { images, truth: labels, count, size } = dataset.splits[name];
       await trainer.loadSplit(name, expandView(images, count, size), labels);
@@ -94,28 +148,24 @@ async function runInDirectory(
       : undefined;
     if (!metrics || bestEpoch === null) {
       await run.write(run.ending('stopped', progress));
-      const { epoch, samples } = journal.position;
-      emit({
-        type: 'stop',
-        runDirectory: directory,
-        epoch,
-        samples,
-        resume: `npx chestmnist train --resume ${shellWord(directory)}`,
-      });
-      return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
+      return stopped(directory, journal.position, history, emit);
     }
     // Frees the network's memory before the report is drawn.
     await trainer.dispose();
-    const ending = run.ending('finished', progress);
+    const metrics_sha256 = await hashFile(runFiles(directory).metrics, 'sha256');
+    const finished = run.ending('finished', { ...progress, metrics_sha256 });
     if (options.report) {
       const { drawReport } = await import('../report/index.js');
-      await drawReport(directory, { dataset, record: ending });
+      await drawReport(directory, { dataset, record: finished });
     } else
       emit({
         type: 'note',
-        text: `plots and report.html were not drawn; to draw them: npx chestmnist report ${shellWord(directory)}`,
+        text: asInstalled(
+          `plots and report.html were not drawn; to draw them: npx chestmnist report ${shellWord(directory)}`,
+        ),
       });
     // Written last: a finished run has all its files.
+    ending = finished;
     await run.write(ending);
     emit({ type: 'finish', runDirectory: directory, seconds: run.seconds(), metrics });
     return { status: 'finished', runDirectory: directory, history, bestEpoch, metrics };
@@ -123,19 +173,22 @@ async function runInDirectory(
     const error = await writeErrorOf(cause, directory);
     const { code, message } = error as ChestMnistError;
     try {
-      if (held()) await run.write(run.ending('failed', { ...journal.progress, error: { code, message } }));
+      ending = run.ending('failed', { ...journal.progress, error: { code, message } });
+      if (held()) await run.write(ending);
     } catch {
       // A failure to write this must not hide the original error.
     }
     throw error;
   } finally {
+    forget();
     signal.removeEventListener('abort', cancel);
   }
 }
 
 /** Trains from the current position to the last epoch, the end of patience or a stop. */
 async function trainEpochs(session: Session, journal: Journal, run: RunRecord): Promise<void> {
-  const { directory, options, dataset, trainer, emit, signal } = session;
+  const { directory, options, dataset, trainer, emit } = session;
+  const { signal } = session.wishes;
   const { history } = journal;
   const { TensorBoardWriter } = await import('../run/tensorboard.js');
   const board = options.tensorboard ? new TensorBoardWriter(directory) : undefined;
@@ -184,15 +237,25 @@ function progressOf(
 const NO_AUC =
   'no label has both values in the validation split, so its AUC is undefined: the best epoch is the one with the lowest validation loss';
 
-/** Trains the rest of the epoch, until a stop, with a checkpoint every `checkpointEvery` minutes. */
+/**
+ * Trains the rest of the epoch, until a stop, with a checkpoint every `checkpointEvery` minutes and whenever one is asked
+ * for.
+ */
 async function trainEpoch(session: Session, journal: Journal, run: RunRecord): Promise<void> {
-  const { options, dataset, trainer, signal } = session;
+  const { options, dataset, trainer } = session;
+  const { signal, requests } = session.wishes;
   const { epoch } = journal.position;
   const whole = order(options.seed, epoch, dataset.splits.train.count);
+  const cancel = (): void => trainer.cancel();
   while (journal.position.samples < whole.length && !signal.aborted) {
-    const due = setTimeout(() => trainer.cancel(), options.checkpointEvery * 60_000);
+    if (journal.isAsked) await journal.save(run);
+    const due = setTimeout(cancel, options.checkpointEvery * 60_000);
+    requests.on('checkpoint', cancel);
     const part = whole.subarray(journal.position.samples);
-    journal.position = await trainPart(session, journal.position, part).finally(() => clearTimeout(due));
+    journal.position = await trainPart(session, journal.position, part).finally(() => {
+      clearTimeout(due);
+      requests.off('checkpoint', cancel);
+    });
     checkFinite('the training loss', journal.position.lossSum, epoch, options);
     if (journal.position.samples < whole.length && !signal.aborted) await journal.save(run);
   }
@@ -211,11 +274,15 @@ async function trainPart(session: Session, position: Position, part: Int32Array)
   return advance(position, result);
 }
 
-function checkFinite(what: string, loss: number, epoch: number, { lr, precision }: ResolvedOptions): void {
+function checkFinite(what: string, loss: number, epoch: number, { lr, precision, weights }: ResolvedOptions): void {
   if (Number.isFinite(loss)) return;
+  const others = weights === null ? '' : `, or with other weights than ${weights}`;
   throw new ChestMnistError('ERR_NON_FINITE_LOSS', {
     found: `${what} became ${loss} in epoch ${epoch} (lr ${lr}, ${precision})`,
     needed: 'a finite loss',
-    next: 'use a lower --lr; the best weights so far and the last finished epoch are kept in the run directory',
+    next:
+      epoch > 1
+        ? 'start again with a lower --lr; the best weights so far and the last finished epoch are kept in the run directory'
+        : `start again with a lower --lr${others}; no epoch has finished, so the run directory has no weights`,
   });
 }

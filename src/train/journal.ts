@@ -3,7 +3,9 @@
  * configuration are derived from it. They are written after it and rewritten whenever a run is resumed, so they are
  * never ahead of the checkpoint, at whatever moment a run is killed.
  */
+import { randomUUID } from 'node:crypto';
 import { exists } from '../base/atomic';
+import { hashFile } from '../base/checksum';
 import type { StillHeld } from '../base/lock';
 import type { Dataset } from '../data/dataset';
 import { factsOf } from '../data/inputs';
@@ -11,14 +13,17 @@ import type { StateDict, Trainer } from '../engine/contract';
 import { macroAuc, meanAccuracy } from '../metrics';
 import type { Scored } from '../judge/score';
 import type { ResolvedOptions } from '../recipe/options';
-import { saveCheckpoint, UNTRAINED, type Checkpoint, type Position } from '../run/checkpoint';
+import { sameOptions } from '../recipe/resolve';
+import { restorePrevious, saveCheckpoint, UNTRAINED, type Checkpoint, type Position } from '../run/checkpoint';
 import { writeConfig } from '../run/config';
-import { busy, removeLeftovers, runFiles } from '../run/directory';
+import { busy, runFiles } from '../run/directory';
+import { removeLeftovers } from '../run/entries';
 import { bestOf, writeHistory, type EpochRow } from '../run/history';
-import type { RunRecord } from '../run/record';
-import { saveWeights } from '../weights';
+import { writeSafetensors } from '../weights';
+import type { RunFile, RunRecord } from '../run/record';
 import { metadataOf } from '../weights/metadata';
 import type { TrainEvent } from './events';
+import type { Wishes } from './training-run';
 
 /** What all parts of a run in progress share. */
 export interface Session {
@@ -28,7 +33,7 @@ export interface Session {
   readonly dataset: Dataset;
   readonly trainer: Trainer;
   readonly emit: (event: TrainEvent) => void;
-  readonly signal: AbortSignal;
+  readonly wishes: Wishes;
 }
 
 export class Journal {
@@ -37,23 +42,41 @@ export class Journal {
   readonly history: EpochRow[];
   /** Weights of the best epoch. */
   best: StateDict | undefined;
+  /** Whether a checkpoint was asked for since the last one. */
+  isAsked = false;
   readonly #session: Session;
+  readonly #from: Checkpoint | undefined;
+  /** Names the run, in run.json and in its checkpoints. */
+  readonly #id: string;
+  /** The options of the newest checkpoint, which config.json has too. */
+  #saved: ResolvedOptions;
+  /** The epochs in it. */
+  #finished: number;
+  #bestSha256: string | undefined;
 
   constructor(session: Session, from?: Checkpoint) {
     this.#session = session;
+    this.#from = from;
+    this.#id = from?.run ?? randomUUID();
+    this.#saved = from?.options ?? session.options;
     this.position = from?.position ?? { epoch: 1, ...UNTRAINED };
     this.history = [...(from?.history ?? [])];
+    this.#finished = this.history.length;
     this.best = from?.best;
+    session.wishes.requests.on('checkpoint', () => (this.isAsked = true));
   }
 
-  /** The fields of run.json. */
-  get progress(): { best_epoch: number | null; epochs: number } {
-    return { best_epoch: bestOf(this.history)?.epoch ?? null, epochs: this.history.length };
+  /** The fields of run.json: as the other files, it never knows more than the checkpoint. */
+  get progress(): Pick<RunFile, 'id' | 'best_epoch' | 'epochs' | 'best_sha256'> {
+    const best_epoch = bestOf(this.history.slice(0, this.#finished))?.epoch ?? null;
+    return { id: this.#id, best_epoch, epochs: this.#finished, best_sha256: this.#bestSha256 };
   }
 
   /** Writes everything except the checkpoint. */
   async begin(): Promise<void> {
-    await removeLeftovers(this.#session.directory);
+    const { directory } = this.#session;
+    await removeLeftovers(directory);
+    if (this.#from?.isPrevious) await restorePrevious(directory);
     await this.#write();
   }
 
@@ -66,8 +89,12 @@ export class Journal {
       await run.write();
       await this.#write();
     }
+    const isChanged = !sameOptions(this.#saved, options);
     await saveCheckpoint(directory, {
+      run: this.#id,
       options,
+      // A process that is killed before the next line leaves a config.json of these.
+      ...(isChanged && { former: this.#saved }),
       device: trainer.device,
       data: factsOf(dataset),
       position: this.position,
@@ -76,6 +103,13 @@ export class Journal {
       optimizer: await trainer.optimizerState(),
       best: this.best,
     });
+    this.#saved = options;
+    this.#finished = this.history.length;
+    if (isChanged) await writeConfig(directory, options);
+    if (!this.isAsked) return;
+    this.isAsked = false;
+    const { epoch, samples } = this.position;
+    emit({ type: 'note', text: `checkpoint written in epoch ${epoch} after ${samples} images` });
   }
 
   /** Adds a finished epoch and saves it; true when it is the best so far. */
@@ -87,7 +121,7 @@ export class Journal {
     const isBest = bestOf(this.history) === row;
     if (isBest) this.best = model;
     await this.save(run, model);
-    if (isBest) await this.#writeWeights(runFiles(directory).best, model);
+    if (isBest) await this.#writeBest(model);
     await writeHistory(directory, this.history);
     return isBest;
   }
@@ -99,16 +133,27 @@ export class Journal {
   }
 
   async #write(): Promise<void> {
-    const { directory, options } = this.#session;
-    await writeConfig(directory, options);
+    const { directory } = this.#session;
+    await writeConfig(directory, this.#saved);
     await writeHistory(directory, this.history);
-    if (this.best) await this.#writeWeights(runFiles(directory).best, this.best);
+    if (this.best) await this.#writeBest(this.best);
+  }
+
+  /** Its checksum goes into run.json, so that weights put in its place later are noticed. */
+  async #writeBest(weights: StateDict): Promise<void> {
+    const { best: file } = runFiles(this.#session.directory);
+    // A process that ends now cannot say which of the two stands there.
+    this.#bestSha256 = undefined;
+    await this.#writeWeights(file, weights);
+    // The run directory may have been removed meanwhile.
+    this.#bestSha256 = await hashFile(file, 'sha256').catch(() => undefined);
   }
 
   #writeWeights(file: string, weights: StateDict): Promise<void> {
     const { options, dataset } = this.#session;
     const { labels, size } = dataset;
-    return saveWeights(file, weights, metadataOf({ labels, imageSize: size, inputSize: options.resize ?? size }));
+    const facts = { labels, imageSize: size, inputSize: options.resize ?? size };
+    return writeSafetensors(file, weights, metadataOf(facts, options.stem));
   }
 }
 

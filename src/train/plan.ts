@@ -5,15 +5,20 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { show } from '../base/arguments';
 import { exists } from '../base/atomic';
+import { shellWord } from '../base/shell';
 import { ChestMnistError } from '../base/errors';
 import type { DataFacts } from '../data/dataset';
 import type { Trainer } from '../engine/contract';
 import type { OptionName, ResolvedOptions, TrainOptions } from '../recipe/options';
-import { isFree, resolveOptions, show } from '../recipe/resolve';
+import { isFree, resolveOptions, sameOptions, threadsOf } from '../recipe/resolve';
 import { learningRate, milestoneEpochs } from '../recipe/schedule';
-import { checkpointError, loadCheckpoint, type Checkpoint } from '../run/checkpoint';
-import { runFiles } from '../run/directory';
+import { checkAgreement, contradictionOf, isWhole } from '../run/agree';
+import { checkpointError, loadCheckpoint, peekFacts, type Checkpoint, type CheckpointFacts } from '../run/checkpoint';
+import { checkDepth } from '../run/create';
+import { hasCheckpoint, resumeCommand, runFiles } from '../run/directory';
+import { checkEntries } from '../run/entries';
 import { outOfPatience } from '../run/history';
 import { readRunFile } from '../run/record';
 
@@ -38,6 +43,10 @@ export interface Resumed {
   checkpoint: Checkpoint;
   /** Whether the number of epochs differs from before. */
   extended: boolean;
+  /** Of the process before, by run.json; undefined when that is missing. */
+  threads: number | undefined;
+  /** Whether any option differs. */
+  changed: boolean;
   notes: string[];
 }
 
@@ -62,21 +71,19 @@ export async function findRun({ options: { resume, out }, given }: Asked): Promi
  */
 export async function plan(asked: Asked, directory: string | undefined): Promise<Plan> {
   if (directory === undefined) return { options: asked.options };
+  await checkEntries(directory, resumeCommand(directory));
+  await checkDepth(directory);
   const { checkpoint, note } = await loadCheckpoint(directory);
+  const { record, notes: rewritten } = await checkAgreement(directory, checkpoint, asked.given);
+  const notes = [...(note === undefined ? [] : [note]), ...rewritten];
   const { options: kept, history } = checkpoint;
   const options = merge(asked, checkpoint, directory);
   const extended = options.epochs !== kept.epochs;
-  const notes = note === undefined ? [] : [note];
-  // A run does not depend on run.json.
-  const record = await readRunFile(directory).catch(() => undefined);
-  if (record === undefined) notes.push('run.json is missing or damaged: it is rewritten, as if the run started now');
-  if (record?.status === 'finished') {
-    if (options.epochs <= history.length) throw finished(directory, `all ${history.length} epochs are trained`);
-    if (outOfPatience(history, kept.patience))
-      throw finished(directory, `patience ${kept.patience} ended it after ${history.length} epochs`);
-  }
+  const isOver = options.epochs <= history.length || outOfPatience(history, kept.patience);
+  if (record?.status === 'finished' && isOver && (await isWhole(directory))) throw finished(directory, checkpoint);
   if (extended) notes.push(extensionNote(kept, options));
-  return { options, resumed: { directory, checkpoint, extended, notes } };
+  const changed = !sameOptions(kept, options);
+  return { options, resumed: { directory, checkpoint, extended, changed, threads: record?.threads, notes } };
 }
 
 /** The run's own options, updated with the given ones that may differ. */
@@ -138,19 +145,30 @@ export async function restore(
   await trainer.loadStateDict(model).catch((error: unknown) => {
     throw checkpointError(error);
   });
-  await trainer.loadOptimizerState(optimizer);
+  await trainer.loadOptimizerState(optimizer).catch((cause: unknown) => {
+    throw new ChestMnistError(
+      'ERR_CHECKPOINT_INCOMPATIBLE',
+      {
+        found: `the optimizer state of the checkpoint does not fit: ${(cause as Error).message}`,
+        needed: 'a checkpoint of this network and optimizer',
+        next: 'start a new run',
+      },
+      { cause },
+    );
+  });
 }
 
 /** Another device or number of threads sums in another order: allowed, and reported. */
 export function roundingNote(
-  { checkpoint }: Resumed,
+  { checkpoint, threads: former }: Resumed,
   device: string,
-  { threads }: ResolvedOptions,
+  options: ResolvedOptions,
   execution: Trainer['execution'],
 ): string | undefined {
   // In the fast execution no sum depends on the number of threads.
   if (execution === 'fast' && checkpoint.device === device) return undefined;
-  const before = `${checkpoint.device}, ${checkpoint.options.threads} threads`;
+  const threads = threadsOf(options);
+  const before = `${checkpoint.device}, ${former ?? checkpoint.options.threads ?? threads} threads`;
   const now = `${device}, ${threads} threads`;
   return before === now
     ? undefined
@@ -160,9 +178,11 @@ export function roundingNote(
 async function namedRun(resume: string, out: string, extend: boolean): Promise<string> {
   const candidates = [path.resolve(resume), path.resolve(out, resume)];
   for (const directory of candidates) {
-    if ((await checkpointTime(directory)) === undefined) continue;
-    if (extend || !(await isFinished(directory))) return directory;
-    throw finished(directory, 'all its epochs are trained');
+    if (!(await hasCheckpoint(directory))) continue;
+    const end = extend || !(await isWhole(directory)) ? undefined : await endOf(directory);
+    if (!end) return directory;
+    if (end.facts) await checkAgreement(directory, end.facts, []);
+    throw finished(directory, end.facts);
   }
   const there = await exists(candidates[0]);
   throw nothing(
@@ -171,13 +191,15 @@ async function namedRun(resume: string, out: string, extend: boolean): Promise<s
   );
 }
 
+/** Looks at the folders of `out` themselves: what a link leads to is continued when it is named. */
 async function newestRun(out: string): Promise<string> {
   const folder = path.resolve(out);
   const found: { directory: string; time: number }[] = [];
-  for (const name of await readdir(folder).catch(() => [])) {
-    const directory = path.join(folder, name);
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    if (!entry.isDirectory()) continue;
+    const directory = path.join(folder, entry.name);
     const time = await checkpointTime(directory);
-    if (time !== undefined && !(await isFinished(directory))) found.push({ directory, time });
+    if (time !== undefined && !(await endOf(directory))) found.push({ directory, time });
   }
   if (found.length === 0)
     throw nothing(`no unfinished run in ${folder}`, 'a run that was stopped and has a checkpoint');
@@ -189,16 +211,34 @@ async function checkpointTime(directory: string): Promise<number | undefined> {
   const { checkpoint, previous } = runFiles(directory);
   for (const file of [checkpoint, previous]) {
     const facts = await stat(file).catch(() => undefined);
-    if (facts) return facts.mtimeMs;
+    if (facts?.isFile()) return facts.mtimeMs;
   }
   return undefined;
 }
 
-const isFinished = async (directory: string): Promise<boolean> =>
-  (await readRunFile(directory).catch(() => undefined))?.status === 'finished';
+/**
+ * The facts of the checkpoint of a finished run, as far as they can be read; undefined for any other run. Where the
+ * checkpoint denies what run.json says, it counts as unfinished, and the contradiction is reported when it is resumed.
+ */
+async function endOf(directory: string): Promise<{ facts?: CheckpointFacts } | undefined> {
+  const record = await readRunFile(directory).catch(() => undefined);
+  if (record?.status !== 'finished') return undefined;
+  const facts = await peekFacts(directory);
+  return facts && contradictionOf(record, facts) !== undefined ? undefined : { facts };
+}
 
-const finished = (directory: string, why: string): ChestMnistError =>
-  nothing(`the run ${directory} is finished: ${why}`, 'an unfinished run, or more --epochs than it has');
+function finished(directory: string, facts?: CheckpointFacts): ChestMnistError {
+  const patience = facts && outOfPatience(facts.history, facts.options.patience) ? facts.options.patience : null;
+  const isOver = patience !== null;
+  const done = facts?.history.length ?? 0;
+  return new ChestMnistError('ERR_NOTHING_TO_RESUME', {
+    found: `the run ${directory} is finished: ${isOver ? `patience ${patience} ended it after ${done} epochs` : 'all its epochs are trained'}`,
+    needed: isOver ? 'an unfinished run' : 'an unfinished run, or more --epochs than it has',
+    next: isOver
+      ? `for a new run with more patience: npx chestmnist train --config ${shellWord(runFiles(directory).config)} --patience ${patience + 10}`
+      : `for more epochs: ${resumeCommand(directory)} --epochs ${done + 10}`,
+  });
+}
 
 const nothing = (found: string, needed: string): ChestMnistError =>
   new ChestMnistError('ERR_NOTHING_TO_RESUME', { found, needed, next: 'name a run: --resume RUN, or start a new one' });

@@ -3,15 +3,18 @@
  * anything is created. Not here: the options (plan.ts), the run itself (index.ts).
  */
 import type { Dataset } from '../data/dataset';
-import { checkBatch, factsOf, loadData, sourceOf } from '../data/inputs';
+import { checkBatch, constantParts, factsOf, loadData, sourceOf } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
+import { threadsNotes } from '../base/processors';
 import { native } from '../engine/addon';
 import type { Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
 import { trainerOf } from '../engine/trainer';
 import type { ResolvedOptions } from '../recipe/options';
-import { checkOutput } from '../run/directory';
-import { fitHead, imagenetWeights, loadWeights } from '../weights';
+import { checkOutput } from '../run/create';
+import { resumeCommand } from '../run/directory';
+import { fitHead, imagenetWeights, openWeights } from '../weights';
+import { factsIn } from '../weights/metadata';
 import type { TrainEvent } from './events';
 import { checkSameData, restore, roundingNote, type Plan, type Resumed } from './plan';
 
@@ -32,6 +35,7 @@ export async function prepare(
   signal: AbortSignal,
 ): Promise<Prepared> {
   if (!resumed) await checkOutput(wanted.out, wanted.name);
+  if (wanted.report) await (await import('../report/index.js')).checkDrawing();
   const { device, note } = resolveDevice(wanted.device);
   const onProgress = (done: number, total?: number): void =>
     emit({ type: 'progress', phase: 'data', epoch: 0, done, total });
@@ -40,11 +44,14 @@ export async function prepare(
     size: wanted.size,
     labelNames: wanted.labelNames,
     limits: { train: wanted.limitTrain, val: wanted.limitVal, test: wanted.limitTest },
+    // The file that a resumed run has recorded may have been moved.
+    ifMissing: resumed && `if it was moved: ${resumeCommand(resumed.directory)} --data FILE`,
     onProgress,
     signal,
   });
-  notes.push(...(resumed?.notes ?? []), ...(note === undefined ? [] : [note]));
+  notes.push(...(resumed?.notes ?? []), ...(note === undefined ? [] : [note]), ...threadsNotes(wanted.threads));
   if (areUnnamed(dataset.labels)) notes.push(unnamedNote(dataset));
+  notes.push(...constantParts(dataset));
   checkBatch(dataset, wanted.batchSize);
   if (resumed) checkSameData(factsOf(dataset), resumed);
   const options = { ...wanted, size: dataset.size, data: sourceOf(dataset, wanted.data) };
@@ -56,7 +63,7 @@ export async function prepare(
       if (rounding !== undefined) notes.push(rounding);
       await restore(trainer, resumed.checkpoint);
     } else if (options.weights !== null) {
-      notes.push(...(await startFrom(trainer, options.weights, { signal, onProgress })));
+      notes.push(...(await startFrom(trainer, options, dataset, { signal, onProgress })));
     }
     if (device.startsWith('cuda') && trainer.execution === 'plain' && !options.exact) notes.push(noGraphs());
     signal.throwIfAborted();
@@ -67,16 +74,33 @@ export async function prepare(
   }
 }
 
-/** Loads `--weights` (a file, or imagenet) into a fresh trainer; returns what was replaced. */
+/** Loads `--weights` (a file, or imagenet) into a fresh trainer; returns what the user should know of them. */
 async function startFrom(
   trainer: Trainer,
-  weights: string,
+  { weights, weightsKey, resize }: ResolvedOptions,
+  dataset: Dataset,
   options: { signal: AbortSignal; onProgress: (done: number, total?: number) => void },
 ): Promise<string[]> {
-  const loaded = weights === 'imagenet' ? await imagenetWeights(options) : await loadWeights(weights);
-  const { state, notes } = fitHead(loaded, await trainer.stateDict());
+  const expected = await trainer.stateDict();
+  if (weights === 'imagenet' || weights === null) {
+    const { state, notes } = fitHead(await imagenetWeights(options), expected);
+    await trainer.loadStateDict(state);
+    return notes;
+  }
+  const opened = await openWeights(weights, weightsKey ?? undefined);
+  const { state, notes, keptHead } = fitHead(opened.state, expected, opened.source);
   await trainer.loadStateDict(state);
-  return notes;
+  const { inputSize, labels } = factsIn(opened.metadata, dataset.labels.length);
+  const side = resize ?? dataset.size;
+  if (inputSize !== null && inputSize !== side)
+    notes.push(`${weights} was trained on an input of ${inputSize} px, this run has ${side}`);
+  const at =
+    keptHead && labels && !areUnnamed(dataset.labels) ? labels.findIndex((l, i) => l !== dataset.labels[i]) : -1;
+  if (at >= 0) {
+    const names = `label ${at} of ${weights} is ${labels![at]}, here it is ${dataset.labels[at]}`;
+    notes.push(`${names}: the head that was trained for other labels is kept`);
+  }
+  return [...opened.notes, ...notes];
 }
 
 const noGraphs = (): string =>

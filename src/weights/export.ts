@@ -2,15 +2,24 @@
  * `chestmnist export`: writes a resnet18's weights as safetensors, .pth or ONNX. It replaces a file only with `force`.
  */
 import { stat } from 'node:fs/promises';
-import path from 'node:path';
 import { ChestMnistError } from '../base/errors';
+import { outputAt } from '../base/output';
 import type { StateDict, Stem } from '../engine/contract';
+import { metadataOf } from './metadata';
 import { writeOnnx } from './onnx';
 import { writePth } from './pth-writer';
 import { writeSafetensors } from './safetensors';
 import { recognise } from './state';
+import { checkValues } from './values';
 
 export type ExportFormat = 'safetensors' | 'pth' | 'onnx';
+
+/** Another extension would promise another format; .bin promises none. */
+const EXTENSIONS: Readonly<Record<ExportFormat, readonly string[]>> = {
+  safetensors: ['.safetensors', '.bin'],
+  pth: ['.pth', '.pt', '.bin', '.ckpt'],
+  onnx: ['.onnx', '.bin'],
+};
 
 /** The weights and what is known about them. Sides are in pixels, null when unknown (then ONNX leaves H and W free). */
 export interface ExportSource {
@@ -31,40 +40,41 @@ export interface Exported {
 }
 
 /**
- * Writes `source` to `output`, atomically. safetensors and onnx carry the label names and sizes in their metadata.
- * ERR_OUTPUT when the file exists (without `force`), ERR_OUTPUT or ERR_DISK when it cannot be written, ERR_WEIGHTS when
+ * Writes `source` to `output`, atomically. Every format carries the label names, the sizes and the stem in its metadata.
+ * ERR_CONFIG for the extension of another format; ERR_OUTPUT when the file exists (without `force`), ERR_OUTPUT or
+ * ERR_DISK when it cannot be written, ERR_WEIGHTS when a value is not finite or
  * the state dict is not a resnet18's.
  */
 export async function exportWeights(
   source: ExportSource,
-  options: { format: ExportFormat; output: string; force?: boolean },
+  options: { format: ExportFormat; output: string; force?: boolean; waiting?: (text: string) => void },
 ): Promise<Exported> {
-  const file = path.resolve(options.output);
-  const there = await stat(file).catch(() => undefined);
-  if (there && !options.force) {
+  const output = await outputAt(options.output, EXTENSIONS[options.format], options.waiting);
+  if (output.isFile && !options.force) {
     throw new ChestMnistError('ERR_OUTPUT', {
-      found: `${file} exists`,
+      found: `${output.path} exists`,
       needed: 'an output that does not exist, or --force to replace it',
       next: 'choose another --output, or add --force',
     });
   }
   const { stem, state } = recognise(source.state);
-  const { labels, imageSize, inputSize } = source;
-  switch (options.format) {
-    case 'safetensors':
-      await writeSafetensors(file, state, {
-        labels: JSON.stringify(labels),
-        ...(imageSize !== null && { image_size: String(imageSize) }),
-        ...(inputSize !== null && { input_size: String(inputSize) }),
-      });
-      break;
-    case 'pth':
-      await writePth(file, state);
-      break;
-    case 'onnx':
-      await writeOnnx(file, state, { labels, inputSize: inputSize ?? undefined });
-      break;
-  }
-  const { size } = await stat(file);
-  return { file, format: options.format, bytes: size, stem, labels: [...labels], input_size: inputSize };
+  checkValues(state, 'the weights to export');
+  const { labels, inputSize } = source;
+  const metadata = metadataOf(source, stem);
+  let bytes = 0;
+  await output.write(async (file) => {
+    switch (options.format) {
+      case 'safetensors':
+        await writeSafetensors(file, state, metadata);
+        break;
+      case 'pth':
+        await writePth(file, state, metadata);
+        break;
+      case 'onnx':
+        await writeOnnx(file, state, { metadata, inputSize: inputSize ?? undefined });
+        break;
+    }
+    bytes = (await stat(file)).size;
+  });
+  return { file: output.path, format: options.format, bytes, stem, labels: [...labels], input_size: inputSize };
 }

@@ -2,8 +2,9 @@
  * Bounded reading of a weight file: it allocates at most the size of the file, and opens only regular files (a pipe
  * would block forever). Writing is in base/atomic.ts.
  */
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
+import { openRegular } from '../base/input';
 import { reasonOf, weightsError } from './errors';
 import { MAX_BYTES } from './tensor';
 
@@ -12,7 +13,7 @@ import { MAX_BYTES } from './tensor';
  * regular file; ERR_WEIGHTS when it is larger than 1 GiB.
  */
 export async function withFile<T>(file: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
-  const handle = await openRegular(file);
+  const handle = await openWeights(file);
   try {
     const { size } = await handle.stat();
     if (size > MAX_BYTES) {
@@ -28,10 +29,9 @@ export async function withFile<T>(file: string, use: (handle: FileHandle, size: 
   }
 }
 
-async function openRegular(file: string): Promise<FileHandle> {
+async function openWeights(file: string): Promise<FileHandle> {
   try {
-    if (!(await stat(file)).isFile()) throw new Error('it is not a regular file');
-    return await open(file, 'r');
+    return await openRegular(file);
   } catch (error) {
     throw new ChestMnistError(
       'ERR_CONFIG',

@@ -3,7 +3,8 @@
  * differs, and reports what it replaced. Any other difference is an error.
  */
 import type { StateDict, StateEntry } from '../engine/contract';
-import { weightsError } from './errors';
+import { shown, weightsError } from './errors';
+import type { Source } from './foreign';
 import { checkState, stemOf, withCounters } from './state';
 
 const isHead = ({ name }: StateEntry) => name === 'fc.weight' || name === 'fc.bias';
@@ -22,25 +23,36 @@ function checkStem(state: StateDict, expected: StateDict): void {
 /**
  * `state` made to fit `expected`, the state dict of the model it will be loaded into (F32 and I64, torchvision's
  * names).
- * - Another label count: fc.weight and fc.bias are taken from `expected`, and a note reports it.
+ * - Another label count, no head, or a head that is not one linear layer: fc.weight and fc.bias are taken from
+ *   `expected`, and a note reports it.
  * - No num_batches_tracked at all (old files): they start at 0, as in PyTorch, and a note reports it.
  * - Anything else that differs: ERR_WEIGHTS with the first differences.
  * Returns entries in the order of `expected`; values are shared, not copied.
  */
-export function fitHead(state: StateDict, expected: StateDict): { state: StateDict; notes: string[] } {
+export function fitHead(
+  state: StateDict,
+  expected: StateDict,
+  source?: Source,
+): { state: StateDict; notes: string[]; keptHead: boolean } {
   checkStem(state, expected);
   const notes: string[] = [];
+  const beyond = source?.beyond ?? [];
   let fitted = state;
 
   const labelCount = (of: StateDict) => of.find(({ name }) => name === 'fc.bias')?.shape[0];
   const [found, needed] = [labelCount(state), labelCount(expected)];
-  if (found !== undefined && found !== needed) {
-    fitted = [...fitted.filter((entry) => !isHead(entry)), ...expected.filter(isHead)];
-    notes.push(
-      `the head of the weights has ${found} labels, the model ${needed}: fc.weight and fc.bias are newly initialised`,
-    );
+  const isHeadless = beyond.length > 0 || !state.some(isHead);
+  const keptHead = found === needed && !isHeadless;
+  if (isHeadless || (found !== undefined && found !== needed)) {
+    const what = !isHeadless
+      ? `the head of the weights has ${found} labels, the model ${needed}`
+      : beyond.length > 0
+        ? `the head of the weights is not one linear layer (${beyond.slice(0, 3).map(shown).join(', ')})`
+        : 'the weights have no head';
+    fitted = [...fitted.filter((entry) => !isHead(entry) && !beyond.includes(entry.name)), ...expected.filter(isHead)];
+    notes.push(`${what}: fc.weight and fc.bias are newly initialised`);
   }
   const counted = withCounters(fitted, expected);
   if (counted !== fitted) notes.push('the weights have no num_batches_tracked (an old file): the counters start at 0');
-  return { state: checkState(counted, expected), notes };
+  return { state: checkState(counted, expected, source), notes, keptHead };
 }

@@ -2,11 +2,11 @@
  * torchvision's ResNet18_Weights.IMAGENET1K_V1, kept in torch.hub's folder, so that Python and this package share one
  * download. Downloading, resuming and checking are in base/download.ts.
  */
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { download, type DownloadOptions } from '../base/download';
+import { expandHome, homeFolder, toWriteTo } from '../base/folders';
 import type { StateDict } from '../engine/contract';
-import { readPth } from './pth';
+import { openWeights } from './open';
 
 /** A file of published weights. */
 export interface PublishedWeights {
@@ -28,8 +28,10 @@ export type FetchOptions = Omit<DownloadOptions, 'md5' | 'sha256' | 'size'>;
 
 /** torch.hub's folder for checkpoints: below TORCH_HOME, else below XDG_CACHE_HOME or ~/.cache. */
 export function hubDirectory(environment: Readonly<Record<string, string | undefined>> = process.env): string {
-  const cache = environment.XDG_CACHE_HOME || path.join(homedir(), '.cache');
-  return path.join(environment.TORCH_HOME || path.join(cache, 'torch'), 'hub', 'checkpoints');
+  const home = homeFolder();
+  const cache = environment.XDG_CACHE_HOME || (home && path.join(home, '.cache'));
+  const torch = environment.TORCH_HOME || (cache && path.join(cache, 'torch'));
+  return path.join(expandHome(toWriteTo(torch)), 'hub', 'checkpoints');
 }
 
 /**
@@ -40,7 +42,7 @@ export function hubDirectory(environment: Readonly<Record<string, string | undef
 export async function fetchWeights(weights: PublishedWeights, options: FetchOptions = {}): Promise<string> {
   const { url, sha256, size } = weights;
   const file = path.join(hubDirectory(), path.posix.basename(new URL(url).pathname));
-  await download(url, file, { ...options, sha256, size });
+  await download(url, file, { instead: 'name another folder with TORCH_HOME=FOLDER', ...options, sha256, size });
   return file;
 }
 
@@ -49,5 +51,5 @@ export async function fetchWeights(weights: PublishedWeights, options: FetchOpti
  * Errors as fetchWeights.
  */
 export async function imagenetWeights(options: FetchOptions = {}): Promise<StateDict> {
-  return readPth(await fetchWeights(IMAGENET1K_V1, options));
+  return (await openWeights(await fetchWeights(IMAGENET1K_V1, options))).state;
 }

@@ -1,7 +1,10 @@
 /**
  * What a file of weights records about itself: the names of its labels, the side of its training images and the side of
- * the network's input. Kept as strings in the metadata of safetensors and ONNX files.
+ * the network's input, and for other readers the stem. Kept as strings in the metadata of every format.
  */
+import { areUnnamed } from '../data/labels';
+import type { Stem } from '../engine/contract';
+
 export interface ModelFacts {
   /** Undefined when not recorded. */
   labels: readonly string[] | undefined;
@@ -10,10 +13,11 @@ export interface ModelFacts {
   inputSize: number | null;
 }
 
-/** The facts as strings; unknown ones are left out. */
-export function metadataOf({ labels, imageSize, inputSize }: ModelFacts): Record<string, string> {
+/** The facts as strings; unknown ones, such as placeholders for names, are left out. */
+export function metadataOf({ labels, imageSize, inputSize }: ModelFacts, stem: Stem): Record<string, string> {
   return {
-    ...(labels !== undefined && { labels: JSON.stringify(labels) }),
+    stem,
+    ...(labels !== undefined && !areUnnamed(labels) && { labels: JSON.stringify(labels) }),
     ...(imageSize !== null && { image_size: String(imageSize) }),
     ...(inputSize !== null && { input_size: String(inputSize) }),
   };
@@ -35,7 +39,7 @@ function labelsIn(text: string | undefined, labelCount: number): readonly string
   try {
     const labels: unknown = JSON.parse(text ?? '');
     const isList = Array.isArray(labels) && labels.length === labelCount && labels.every((l) => typeof l === 'string');
-    return isList ? labels : undefined;
+    return isList && !areUnnamed(labels) ? labels : undefined;
   } catch {
     return undefined;
   }

@@ -112,8 +112,8 @@ const initializer = (entry: StateEntry): Encoded =>
 export interface OnnxOptions {
   /** Side H = W of the network's input in pixels; left free when absent. */
   inputSize?: number;
-  /** Label names in logit order, kept in the file's metadata as JSON. */
-  labels?: readonly string[];
+  /** Kept in the file's metadata (see metadata.ts). */
+  metadata?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -128,7 +128,7 @@ export async function writeOnnx(file: string, state: StateDict, options: OnnxOpt
     stem,
     features: String(FEATURES),
     preprocessing: '(x/255 - 0.5)/0.5 on one gray channel repeated to 3',
-    ...(options.labels ? { labels: JSON.stringify(options.labels) } : {}),
+    ...options.metadata,
   };
   // GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output
   const graph = message(

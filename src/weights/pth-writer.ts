@@ -28,8 +28,20 @@ const tuple = (...parts: Buffer[]) => Buffer.concat([op(0x28), ...parts, op(0x74
 const call = (callable: Buffer, ...args: Buffer[]) => Buffer.concat([callable, tuple(...args), op(0x52)]); // REDUCE
 const orderedDict = () => call(global('collections', 'OrderedDict'));
 
+/**
+ * `_metadata` as Module.state_dict() keeps it: an entry per module, with the version of its class. Ours is in that of the
+ * outermost module, where torch.load(weights_only=True) and load_state_dict(strict=True) pass over it.
+ */
+function metadataOf(metadata: Readonly<Record<string, string>>): Buffer {
+  const dict = (items: Buffer[]): Buffer => Buffer.concat([op(0x7d, 0x28), ...items, op(0x75)]); // EMPTY_DICT MARK SETITEMS
+  const own = dict(Object.entries(metadata).flatMap(([name, value]) => [text(name), text(value)]));
+  const outermost = dict([text('version'), int(1), text('chestmnist'), own]);
+  const modules = Buffer.concat([orderedDict(), op(0x28), text(''), outermost, op(0x75)]);
+  return Buffer.concat([dict([text('_metadata'), modules]), op(0x62)]); // BUILD
+}
+
 /** data.pkl: an OrderedDict of tensors, each with its own storage, named by its index in `state`. */
-function pickleOf(state: StateDict): Buffer {
+function pickleOf(state: StateDict, metadata: Readonly<Record<string, string>>): Buffer {
   const items = state.map(({ name, dtype, shape, data }, i) => {
     const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, size) => product * size, 1));
     const storage = tuple(
@@ -50,19 +62,24 @@ function pickleOf(state: StateDict): Buffer {
     );
     return Buffer.concat([text(name), tensor]);
   });
-  // PROTO 2, the dict, MARK, names and tensors, SETITEMS, STOP
-  return Buffer.concat([op(0x80, 2), orderedDict(), op(0x28), ...items, op(0x75, 0x2e)]);
+  const attributes = Object.keys(metadata).length > 0 ? metadataOf(metadata) : op();
+  // PROTO 2, the dict, MARK, names and tensors, SETITEMS, attributes, STOP
+  return Buffer.concat([op(0x80, 2), orderedDict(), op(0x28), ...items, op(0x75), attributes, op(0x2e)]);
 }
 
 /**
- * Writes `state` to a .pth file atomically. ERR_OUTPUT or ERR_DISK when it cannot be written; ERR_WEIGHTS for an
+ * Writes `state` to a .pth file atomically, with `metadata` as an attribute of the state dict. ERR_OUTPUT or ERR_DISK when it cannot be written; ERR_WEIGHTS for an
  * invalid entry.
  */
-export async function writePth(file: string, state: StateDict): Promise<void> {
+export async function writePth(
+  file: string,
+  state: StateDict,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
   checkSavable(state);
   const record = (name: string, bytes: Uint8Array): ZipInput => ({ name: `${ROOT}/${name}`, parts: [bytes] });
   const records = [
-    record('data.pkl', pickleOf(state)),
+    record('data.pkl', pickleOf(state, metadata)),
     record('byteorder', Buffer.from('little')),
     ...state.map((entry, i) => record(`data/${i}`, bytesOf(entry))),
     record('version', Buffer.from('3\n')),

@@ -1,149 +1,30 @@
 /**
- * Reads the state dict of a .pth file as torch.save writes it since PyTorch 1.6: a zip of data.pkl (a pickle, see
- * pickle.ts) and one record per storage. Nothing is executed; every tensor is checked against its storage's bytes.
- * Not read: the formats before 1.6 (bare pickles, tar), whole pickled models, TorchScript.
+ * Reads a .pth file as torch.save writes it: since PyTorch 1.6 a zip of data.pkl (a pickle, see pickle.ts) and one
+ * record per storage, before that pickles in a row (legacy.ts). Nothing is executed. Not read: tar files (before 0.1.10),
+ * whole pickled models, TorchScript, and what is no .pth at all; each is named, with the Python that converts it.
  */
 import { ChestMnistError } from '../base/errors';
 import { openZip, type ZipArchive } from '../base/zip';
-import type { StateDict, StateEntry } from '../engine/contract';
+import type { Contents } from './contents';
 import { reasonOf, shown, weightsError } from './errors';
 import { readBytes, withFile } from './file';
-import { Callable, unpickle } from './pickle';
-import { elementCount, gather, isReadDtype, ITEM_BYTES, MAX_BYTES, toEntry, type ReadDtype } from './tensor';
+import { NotTorch, readLegacy } from './legacy';
+import { unpickle, type PickleContext } from './pickle';
+import { inPython, TORCH_LOAD, TORCH_LOAD_ALL } from './python';
+import { ITEM_BYTES, MAX_BYTES, isReadDtype } from './tensor';
+import { NoTensors, Tensors, TORCH_PICKLE, type Storage } from './unpickled';
 
-/** data.pkl of a resnet18 has 15 kB; with Adam's state about 60 kB. */
-const MAX_PICKLE_BYTES = 2 ** 20;
-/** Keys under which training scripts keep the state dict (`net` is MedMNIST's), and wrappers that prefix its names. */
-const WRAPPER_KEYS = ['state_dict', 'model_state_dict', 'model', 'net'];
-const PREFIXES = ['module.', '_orig_mod.'];
-
-const STORAGES: Record<string, ReadDtype | 'other'> = {
-  FloatStorage: 'F32',
-  DoubleStorage: 'F64',
-  HalfStorage: 'F16',
-  BFloat16Storage: 'BF16',
-  LongStorage: 'I64',
-  // Recognised, so that a checkpoint with other tensors next to its state dict can be read. Refused inside the state
-  // dict.
-  ...Object.fromEntries(['Int', 'Short', 'Char', 'Byte', 'Bool'].map((type) => [`${type}Storage`, 'other'])),
-};
-
-class StorageType {
-  constructor(
-    readonly name: string,
-    readonly dtype: ReadDtype | 'other',
-  ) {}
-}
-
-/** A storage and a tensor as the pickle describes them; checked only when the tensor is used. */
-class Storage {
-  constructor(
-    readonly type: StorageType,
-    readonly key: string,
-    readonly count: number,
-  ) {}
-}
-class Tensor {
-  constructor(
-    readonly storage: Storage,
-    readonly offset: unknown,
-    readonly shape: unknown,
-    readonly strides: unknown,
-  ) {}
-}
-
-const GLOBALS = new Map<string, unknown>([
-  ['collections.OrderedDict', new Callable(() => new Map())],
-  [
-    'torch._utils._rebuild_tensor_v2',
-    new Callable(([storage, offset, shape, strides]) => {
-      if (!(storage instanceof Storage)) throw new Error('a tensor without a storage');
-      return new Tensor(storage, offset, shape, strides);
-    }),
-  ],
-  [
-    'torch._utils._rebuild_parameter',
-    new Callable(([tensor]) => {
-      if (!(tensor instanceof Tensor)) throw new Error('a parameter without a tensor');
-      return tensor;
-    }),
-  ],
-  ...Object.entries(STORAGES).map(([name, dtype]) => [`torch.${name}`, new StorageType(name, dtype)] as const),
-]);
-
-function persistent([tag, type, key, , count]: readonly unknown[]): Storage {
-  const sound = tag === 'storage' && type instanceof StorageType && typeof key === 'string' && /^\d{1,20}$/.test(key);
-  if (!sound || elementCount([count]) === undefined) throw new Error('it describes a storage in an unknown form');
-  return new Storage(type, key, count as number);
-}
-
-const isDict = (value: unknown): value is Map<unknown, unknown> => value instanceof Map;
-
-/**
- * The named tensors of the unpickled value: a state dict, or a dict with one under a usual key. Wrappers' prefixes are
- * removed.
- */
-function tensorsIn(root: unknown): [string, Tensor][] {
-  const wrapped = isDict(root) && WRAPPER_KEYS.map((key) => root.get(key)).find(isDict);
-  const dict = wrapped || root;
-  if (!isDict(dict)) throw new Error('it holds no dict');
-  const tensors: [string, Tensor][] = [];
-  for (const [name, value] of dict) {
-    if (typeof name !== 'string') throw new Error(`it has a key that is not text (${typeof name})`);
-    if (!(value instanceof Tensor)) throw new Error(`${shown(name)} is not a tensor`);
-    tensors.push([name, value]);
-  }
-  return withoutPrefixes(tensors);
-}
-
-function withoutPrefixes(tensors: [string, Tensor][]): [string, Tensor][] {
-  const prefix = PREFIXES.find((text) => tensors.length > 0 && tensors.every(([name]) => name.startsWith(text)));
-  if (prefix === undefined) return tensors;
-  return withoutPrefixes(tensors.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
-}
-
-/** Where a tensor lies in its storage, in elements, with every bound checked. */
-function layoutOf(name: string, { storage, offset, shape, strides }: Tensor) {
-  const { dtype, name: type } = storage.type;
-  if (!isReadDtype(dtype)) throw new Error(`${shown(name)} lies in a ${type}`);
-  const count = elementCount(shape);
-  const sizes = shape as number[];
-  const sound =
-    count !== undefined &&
-    count <= storage.count && // an expanded tensor repeats elements: it is never a parameter and could need unbounded memory
-    Number.isSafeInteger(offset) &&
-    (offset as number) >= 0 &&
-    Array.isArray(strides) &&
-    strides.length === sizes.length &&
-    strides.every((stride) => Number.isSafeInteger(stride) && stride >= 0 && stride <= MAX_BYTES);
-  if (!sound) throw new Error(`${shown(name)} has an impossible shape, stride or offset`);
-  const steps = strides as number[];
-  const first = offset as number;
-  const last = count === 0 ? first - 1 : sizes.reduce((sum, size, axis) => sum + (size - 1) * steps[axis], first);
-  if (last >= storage.count) throw new Error(`${shown(name)} reaches beyond its storage`);
-  let expected = 1;
-  let contiguous = true;
-  for (let axis = sizes.length - 1; axis >= 0; axis--) {
-    if (sizes[axis] !== 1 && steps[axis] !== expected) contiguous = false;
-    expected *= sizes[axis];
-  }
-  return { dtype, count, sizes, steps, first, contiguous: contiguous || count === 0 };
-}
-
+/** The records of a zip, below its one folder. */
 class Records {
   private readonly storages = new Map<string, Promise<Uint8Array>>();
   private readonly prefix: string;
-  /** Bytes that may still be copied to make strided tensors contiguous; at first twice the size of the file. */
-  private copies: number;
+  readonly isScript: boolean;
 
-  constructor(
-    private readonly zip: ZipArchive,
-    fileBytes: number,
-  ) {
-    this.copies = 2 * fileBytes;
+  constructor(private readonly zip: ZipArchive) {
     const pickles = zip.entries.filter(({ name }) => /^[^/]+\/data\.pkl$/.test(name));
     if (pickles.length !== 1) throw new Error(`it has ${pickles.length} data.pkl`);
     this.prefix = pickles[0].name.slice(0, -'data.pkl'.length);
+    this.isScript = zip.entries.some(({ name }) => name === `${this.prefix}constants.pkl`);
   }
 
   private sizeOf(record: string): number | undefined {
@@ -153,20 +34,20 @@ class Records {
     return entry?.uncompressedSize;
   }
 
-  async root(): Promise<unknown> {
+  async root(context: PickleContext): Promise<unknown> {
     if (this.sizeOf('byteorder') !== undefined) {
       const order = Buffer.from(await this.zip.read(`${this.prefix}byteorder`, { maxBytes: 16 })).toString('latin1');
       if (order !== 'little') throw new Error(`its byte order is ${shown(order)}`);
     }
     this.sizeOf('data.pkl');
-    const pickle = await this.zip.read(`${this.prefix}data.pkl`, { maxBytes: MAX_PICKLE_BYTES });
-    return unpickle(pickle, { globals: GLOBALS, persistent });
+    const pickle = await this.zip.read(`${this.prefix}data.pkl`, { maxBytes: MAX_BYTES });
+    return unpickle(pickle, context);
   }
 
   /** The bytes of a storage, read once even when several tensors share it. */
-  private storage({ type, key, count }: Storage, dtype: ReadDtype): Promise<Uint8Array> {
+  storage = ({ type, key, count }: Storage): Promise<Uint8Array> => {
     const size = this.sizeOf(`data/${key}`);
-    if (size !== count * ITEM_BYTES[dtype]) {
+    if (!isReadDtype(type.dtype) || size !== count * ITEM_BYTES[type.dtype]) {
       throw new Error(`its record data/${key} has ${size ?? 'no'} bytes for ${count} elements of a ${type.name}`);
     }
     let bytes = this.storages.get(key);
@@ -175,63 +56,83 @@ class Records {
       this.storages.set(key, bytes);
     }
     return bytes;
-  }
-
-  async entry(name: string, tensor: Tensor): Promise<StateEntry> {
-    const { dtype, count, sizes, steps, first, contiguous } = layoutOf(name, tensor);
-    const itemBytes = ITEM_BYTES[dtype];
-    const bytes = await this.storage(tensor.storage, dtype);
-    if (contiguous) return toEntry(name, dtype, sizes, bytes.subarray(first * itemBytes, (first + count) * itemBytes));
-    this.copies -= count * itemBytes;
-    if (this.copies < 0) throw new Error('its tensors are many views of the same storages');
-    return toEntry(name, dtype, sizes, gather(bytes, itemBytes, first, sizes, steps));
-  }
+  };
 }
 
-function beforeZip(start: Uint8Array): string | undefined {
-  if (start[0] === 0x80) return 'a bare pickle, as PyTorch before 1.6 wrote it';
-  if (Buffer.from(start).toString('latin1', 257, 262) === 'ustar')
-    return 'a tar file, as PyTorch before 0.1.10 wrote it';
-  return undefined;
-}
+const ascii = (start: Uint8Array, at: number, length: number): string =>
+  Buffer.from(start.subarray(at, at + length)).toString('latin1');
 
-/** Refuses files that are not a zip, and names the old formats. Returns when `start` looks like a zip. */
-function refuseOldFormats(file: string, start: Uint8Array): void {
-  if (start[0] === 0x50 && start[1] === 0x4b) return;
-  const old = beforeZip(start);
+/** What a file that is neither a zip nor a pickle is, and what to do with it. */
+function refuseOther(file: string, start: Uint8Array): never {
+  const kinds: [is: boolean, what: string, next: string][] = [
+    [
+      ascii(start, 257, 5) === 'ustar',
+      'a tar file, as PyTorch before 0.1.10 wrote it',
+      inPython(file, `s=${TORCH_LOAD_ALL}`, 's'),
+    ],
+    [
+      ascii(start, 1, 3) === 'HDF',
+      'an HDF5 file, as Keras writes it',
+      'weights of Keras have other names and another order of axes: train a resnet18 in PyTorch, or here',
+    ],
+    [
+      start[0] === 0x08 && /\bonnx\b|pytorch|chestmnist/i.test(ascii(start, 0, 64)),
+      'an ONNX file, which is only written',
+      'use the .pth or .safetensors file that it was made from',
+    ],
+  ];
+  const [, what, next] = kinds.find(([is]) => is) ?? [true, 'neither a safetensors nor a .pth file', 'check the path'];
   throw weightsError({
-    found: `${file} is ${old ?? 'neither a safetensors nor a .pth file'}`,
-    needed: 'a zip as torch.save writes it since PyTorch 1.6, or a .safetensors file',
-    next: old ? `save it again from Python: torch.save(torch.load(FILE, weights_only=True), FILE)` : 'check the path',
+    found: `${file} is ${what}`,
+    needed: 'a .safetensors file, or one that torch.save wrote',
+    next,
   });
 }
 
-/**
- * The state dict in a .pth file, in its order. float32 and int64 stay as they are; float64, float16 and bfloat16 become
- * F32. ERR_CONFIG when it cannot be opened, ERR_WEIGHTS when it holds anything else.
- */
-export async function readPth(file: string): Promise<StateDict> {
-  const fileBytes = await withFile(file, async (handle, size) => {
-    refuseOldFormats(file, await readBytes(handle, 0, Math.min(size, 512)));
-    return size;
-  });
+/** Opens a .pth file and passes what it holds to `use`. ERR_CONFIG when it cannot be opened, ERR_WEIGHTS otherwise. */
+export async function withPth<T>(file: string, use: (contents: Contents) => Promise<T>): Promise<T> {
+  const { start, size } = await withFile(file, async (handle, size) => ({
+    start: await readBytes(handle, 0, Math.min(size, 512)),
+    size,
+  }));
+  const isZip = start[0] === 0x50 && start[1] === 0x4b;
+  if (!isZip && start[0] !== 0x80) refuseOther(file, start);
   let zip: ZipArchive | undefined;
+  let records: Records | undefined;
+  let python = TORCH_LOAD;
+  const context = { ...TORCH_PICKLE, onOpaque: () => void (python = TORCH_LOAD_ALL) };
   try {
+    if (!isZip) {
+      const dicts = readLegacy(await withFile(file, (handle) => readBytes(handle, 0, size)), context);
+      return await use({ dicts, python });
+    }
     zip = await openZip(file);
-    const records = new Records(zip, fileBytes);
-    const state: StateDict = [];
-    for (const [name, tensor] of tensorsIn(await records.root())) state.push(await records.entry(name, tensor));
-    return state;
+    records = new Records(zip);
+    const root = await records.root(context);
+    return await use({ dicts: new Tensors(size, records.storage).dictsIn(root), python });
   } catch (error) {
+    // What `use` refuses is complete; a damaged zip, and plain errors, are of this file.
+    if (error instanceof ChestMnistError && !error.code.startsWith('ERR_DATA_')) throw error;
     throw weightsError(
       {
         found: `${file} has no readable state dict: ${error instanceof ChestMnistError ? error.found : reasonOf(error)}`,
         needed: 'torch.save(model.state_dict(), FILE), or a dict with it under "state_dict"',
-        next: 'save only the state dict from Python, or use a .safetensors file',
+        next: records?.isScript ? inPython(file, SCRIPT, 'm.state_dict()') : savedAgain(file, error),
       },
       error,
     );
   } finally {
     await zip?.close();
   }
+}
+
+const SCRIPT = "m=torch.jit.load(f,map_location='cpu')";
+
+/** The step that makes a plain state dict of a file without one. */
+function savedAgain(file: string, error: unknown): string {
+  if (error instanceof NotTorch) return inPython(file, "import pickle; s=pickle.load(open(f,'rb'))", 's');
+  const holds = error instanceof NoTensors ? error.holds : 'other';
+  if (holds === 'object') return inPython(file, `m=${TORCH_LOAD_ALL}`, 'm.state_dict()');
+  if (holds === 'arrays') return inPython(file, `s=${TORCH_LOAD_ALL}`, '{k:torch.as_tensor(v) for k,v in s.items()}');
+  return 'save only the state dict from Python, or use a .safetensors file';
 }

@@ -4,18 +4,26 @@
  * shape. Source: the format description of huggingface/safetensors.
  */
 import { writeAtomically, writeChunks } from '../base/atomic';
-import type { StateDict } from '../engine/contract';
+import type { StateDict, StateEntry } from '../engine/contract';
+import type { Contents } from './contents';
 import { reasonOf, shown, weightsError } from './errors';
 import { readBytes, withFile } from './file';
-import { bytesOf, checkSavable, elementCount, isReadDtype, ITEM_BYTES, toEntry, type ReadDtype } from './tensor';
+import { SAFETENSORS_LOAD } from './python';
+import { bytesOf, checkSavable, elementCount, isReadDtype, ITEM_BYTES, toEntry } from './tensor';
 
 /** A resnet18's header has about 12 kB. */
 const MAX_HEADER_BYTES = 4 * 2 ** 20;
 const METADATA = '__metadata__';
 
+/** Dtypes that are only skipped, with the bits of an element. */
+const OTHER_BITS: Readonly<Record<string, number>> = {
+  ...{ BOOL: 8, U8: 8, I8: 8, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8, F4: 4, F6_E2M3: 6, F6_E3M2: 6 },
+  ...{ I16: 16, U16: 16, I32: 32, U32: 32, U64: 64, C64: 64 },
+};
+
 interface Range {
   name: string;
-  dtype: ReadDtype;
+  dtype: string;
   shape: number[];
   begin: number;
   end: number;
@@ -58,27 +66,29 @@ function parseStrictly(text: string): Record<string, unknown> {
 }
 
 function metadataOf(value: unknown): Record<string, string> {
-  if (value === undefined) return {};
+  if (value === undefined || value === null) return {};
   if (!isObject(value) || !Object.values(value).every((text) => typeof text === 'string')) {
     throw new Error('__metadata__ is not an object of strings');
   }
   return value as Record<string, string>;
 }
 
+const unread = (name: string, dtype: unknown): Error =>
+  new Error(`${shown(name)} has dtype ${shown(String(dtype))}, not one of ${Object.keys(ITEM_BYTES).join(', ')}`);
+
 function rangeOf(name: string, value: unknown, dataBytes: number): Range {
   const { dtype, shape, data_offsets: offsets } = isObject(value) ? value : {};
-  if (!isReadDtype(dtype)) {
-    const supported = Object.keys(ITEM_BYTES).join(', ');
-    throw new Error(`${shown(name)} has dtype ${shown(String(dtype))}, not one of ${supported}`);
-  }
+  const isOther = typeof dtype === 'string' && Object.hasOwn(OTHER_BITS, dtype);
+  const bits = isReadDtype(dtype) ? 8 * ITEM_BYTES[dtype] : isOther ? OTHER_BITS[dtype] : undefined;
+  if (bits === undefined) throw unread(name, dtype);
   const count = elementCount(shape);
   if (count === undefined) throw new Error(`${shown(name)} has an impossible shape`);
   const [begin, end] = Array.isArray(offsets) && offsets.length === 2 ? (offsets as unknown[]) : [];
   const inside = Number.isSafeInteger(begin) && Number.isSafeInteger(end) && (begin as number) >= 0;
-  if (!inside || (end as number) > dataBytes || (end as number) - (begin as number) !== count * ITEM_BYTES[dtype]) {
+  if (!inside || (end as number) > dataBytes || ((end as number) - (begin as number)) * 8 !== count * bits) {
     throw new Error(`the data_offsets of ${shown(name)} do not fit its shape, its dtype or the file`);
   }
-  return { name, dtype, shape: shape as number[], begin: begin as number, end: end as number };
+  return { name, dtype: dtype as string, shape: shape as number[], begin: begin as number, end: end as number };
 }
 
 /** Every byte of the data must belong to exactly one tensor. */
@@ -92,11 +102,8 @@ function checkTiling(ranges: readonly Range[], dataBytes: number): void {
   if (covered !== dataBytes) throw new Error(`${dataBytes - covered} bytes of data belong to no tensor`);
 }
 
-/**
- * Reads a safetensors file. F32 and I64 stay as they are; F16, BF16 and F64 become F32.
- * ERR_CONFIG when it cannot be opened; ERR_WEIGHTS when it is damaged or has other dtypes.
- */
-export function readSafetensors(file: string): Promise<Safetensors> {
+/** The header and the data of a safetensors file, checked; ERR_CONFIG or ERR_WEIGHTS. */
+function parse(file: string): Promise<{ ranges: Range[]; metadata: Record<string, string>; data: Uint8Array }> {
   return withFile(file, async (handle, size) => {
     const prefix = await readBytes(handle, 0, 8);
     if (prefix.length < 8) throw damaged(file, `it has ${prefix.length} bytes`);
@@ -123,11 +130,32 @@ export function readSafetensors(file: string): Promise<Safetensors> {
     }
     const data = await readBytes(handle, start, size - start);
     if (data.length !== size - start) throw damaged(file, 'it was truncated while it was read');
-    const state = ranges.map(({ name, dtype, shape, begin, end }) =>
-      toEntry(name, dtype, shape, data.subarray(begin, end)),
-    );
-    return { state, metadata };
+    return { ranges, metadata, data };
   });
+}
+
+function entryOf(file: string, { name, dtype, shape, begin, end }: Range, data: Uint8Array): StateEntry {
+  if (!isReadDtype(dtype)) throw damaged(file, unread(name, dtype).message);
+  return toEntry(name, dtype, shape, data.subarray(begin, end));
+}
+
+/**
+ * Reads a safetensors file whole. F32 and I64 stay as they are; F16, BF16 and F64 become F32.
+ * ERR_CONFIG when it cannot be opened; ERR_WEIGHTS when it is damaged or has other dtypes.
+ */
+export async function readSafetensors(file: string): Promise<Safetensors> {
+  const { ranges, metadata, data } = await parse(file);
+  return { state: ranges.map((range) => entryOf(file, range, data)), metadata };
+}
+
+/** What a safetensors file holds; tensors of other dtypes matter only when they are read. Errors as readSafetensors. */
+export async function safetensorsContents(file: string): Promise<Contents> {
+  const { ranges, metadata, data } = await parse(file);
+  const tensors = ranges.map((range) => ({
+    ...{ name: range.name, shape: range.shape },
+    read: () => entryOf(file, range, data),
+  }));
+  return { dicts: [{ path: [], tensors, metadata }], python: SAFETENSORS_LOAD };
 }
 
 /**

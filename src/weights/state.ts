@@ -4,6 +4,7 @@
  */
 import type { StateDict, StateEntry, Stem } from '../engine/contract';
 import { shown, weightsError } from './errors';
+import { originOf, type Source } from './foreign';
 
 /** A state dict entry without its values. */
 export type TensorSpec = Pick<StateEntry, 'name' | 'dtype' | 'shape'>;
@@ -100,16 +101,20 @@ const LISTED = 5;
 
 /**
  * `state` in the order of `expected`, when it has exactly its names, shapes and dtypes.
- * Otherwise ERR_WEIGHTS, listing the first differences.
+ * Otherwise ERR_WEIGHTS, with whose weights they are, where that is known, and the first differences.
  */
-export function checkState(state: StateDict, expected: readonly TensorSpec[]): StateDict {
+export function checkState(state: StateDict, expected: readonly TensorSpec[], source?: Source): StateDict {
   const list = differences(state, expected);
   if (list.length > 0) {
     const more = list.length > LISTED ? `; and ${list.length - LISTED} more` : '';
+    const origin = originOf(state, source);
+    const whose = origin ? `${origin.what} (` : '';
     throw weightsError({
-      found: `a state dict of ${state.length} entries that differs from the model: ${list.slice(0, LISTED).join('; ')}${more}`,
+      found:
+        `${source ? `${source.file} has ` : ''}${whose}a state dict of ${state.length} entries that differs from the model: ` +
+        `${list.slice(0, LISTED).join('; ')}${more}${origin ? ')' : ''}`,
       needed: `the ${expected.length} entries of torchvision's resnet18, with this model's stem and label count`,
-      next: 'pass weights of this model, or the --stem they were trained with',
+      next: origin?.next ?? 'pass weights of a ResNet-18: one linear head, a first convolution of 7x7 or 3x3',
     });
   }
   const byName = new Map(state.map((entry) => [entry.name, entry]));
@@ -129,14 +134,24 @@ export function withCounters(state: StateDict, expected: readonly TensorSpec[]):
   ];
 }
 
+/** The most labels of a model. */
+const MAX_LABELS = 2 ** 16;
+
 /**
  * The stem and label count L of a state dict, from its conv1.weight and fc.weight, and the state dict in torchvision's
- * order (see withCounters). ERR_WEIGHTS when it is not a resnet18's.
+ * order (see withCounters). ERR_WEIGHTS when it is not a resnet18's; `source` is for the message.
  */
-export function recognise(state: StateDict): { stem: Stem; labelCount: number; state: StateDict } {
+export function recognise(state: StateDict, source?: Source): { stem: Stem; labelCount: number; state: StateDict } {
   const shapeOf = (name: string) => state.find((entry) => entry.name === name)?.shape ?? [];
   const stem = stemOf(shapeOf('conv1.weight')) ?? 'torchvision';
   const labelCount = shapeOf('fc.weight')[0] ?? 1;
+  if (labelCount < 1 || labelCount > MAX_LABELS) {
+    throw weightsError({
+      found: `${source ? `${source.file} has ` : ''}a head of ${labelCount} labels: fc.weight is [${shapeOf('fc.weight').join(', ')}]`,
+      needed: `1 to ${MAX_LABELS} labels`,
+      next: 'pass the weights of a model that predicts labels',
+    });
+  }
   const expected = resnet18State(stem, labelCount);
-  return { stem, labelCount, state: checkState(withCounters(state, expected), expected) };
+  return { stem, labelCount, state: checkState(withCounters(state, expected), expected, source) };
 }

@@ -3,6 +3,7 @@
  * float64 become float32 (the first two exactly, float64 rounded to nearest). Other dtypes do not occur in a resnet18.
  */
 import { types } from 'node:util';
+import { checkArgument, rule, show } from '../base/arguments';
 import type { StateEntry } from '../engine/contract';
 import { shown, weightsError } from './errors';
 
@@ -17,16 +18,19 @@ const MAX_RANK = 8;
 export const isReadDtype = (dtype: unknown): dtype is ReadDtype =>
   typeof dtype === 'string' && Object.hasOwn(ITEM_BYTES, dtype);
 
-/** Number of elements of a shape from a file. Undefined unless it is an array of sizes whose product is in bounds. */
+/**
+ * Number of elements of a shape from a file. Undefined unless it is an array of sizes whose product, without zeros, is in
+ * bounds.
+ */
 export function elementCount(shape: unknown): number | undefined {
   if (!Array.isArray(shape) || shape.length > MAX_RANK) return undefined;
   let count = 1;
   for (const size of shape as unknown[]) {
     if (!Number.isSafeInteger(size) || (size as number) < 0) return undefined;
-    count *= size as number;
+    count *= (size as number) || 1;
     if (count > MAX_BYTES) return undefined;
   }
-  return count;
+  return shape.includes(0) ? 0 : count;
 }
 
 type Words = Uint16Array | Uint32Array | BigUint64Array;
@@ -108,12 +112,12 @@ export function toEntry(name: string, dtype: ReadDtype, shape: readonly number[]
 
 /** The values of an entry as bytes, sharing memory. ERR_WEIGHTS when dtype, shape and data disagree. */
 export function bytesOf({ name, dtype, shape, data }: StateEntry): Uint8Array {
-  const count = elementCount([...shape]);
+  const count = elementCount(shape);
   // Not instanceof: in a test runner's context, arrays of the addon have other constructors.
   const kind = types.isFloat32Array(data) ? 'F32' : types.isBigInt64Array(data) ? 'I64' : 'neither';
   if (kind !== dtype || count !== data.length) {
     throw weightsError({
-      found: `${shown(name)}: ${data.length} values (${data.constructor.name}) for dtype ${dtype} and shape [${shape.join(', ')}]`,
+      found: `${shown(name)}: ${data.length} values (${kind}) for dtype ${show(dtype)} and shape ${show(shape)}`,
       needed: 'a Float32Array for F32 or a BigInt64Array for I64, with one value per element',
       next: 'fix the entry before saving',
     });
@@ -124,10 +128,19 @@ export function bytesOf({ name, dtype, shape, data }: StateEntry): Uint8Array {
 /** The most entries of a saved state dict: far more than a resnet18's 122, and within the limits of both formats. */
 const MAX_ENTRIES = 4096;
 
-/** ERR_WEIGHTS when a name is a duplicate or reserved, or when number or total size are out of bounds. */
+const isTensor = (data: unknown): boolean => types.isFloat32Array(data) || types.isBigInt64Array(data);
+const STATE = rule(
+  'an array of entries { name, dtype, shape, data } with data a Float32Array or a BigInt64Array',
+  (value) =>
+    Array.isArray(value) &&
+    value.every((entry: Partial<StateEntry> | null) => typeof entry?.name === 'string' && isTensor(entry.data)),
+);
+
+/** ERR_WEIGHTS when an entry is malformed, when a name is a duplicate or reserved, or when number or total size are out of bounds. */
 export function checkSavable(state: readonly StateEntry[]): void {
+  checkArgument('state', state, STATE, 'ERR_WEIGHTS');
   const names = new Set(state.map(({ name }) => name));
-  const bytes = state.reduce((sum, { data }) => sum + data.byteLength, 0);
+  const bytes = state.reduce((sum, entry) => sum + bytesOf(entry).byteLength, 0);
   if (names.size === state.length && !names.has('__metadata__') && state.length <= MAX_ENTRIES && bytes <= MAX_BYTES)
     return;
   throw weightsError({

@@ -93,6 +93,61 @@ test('stop() gives status stopped, an aborted signal rejects with its reason', a
   expect(early).toEqual(['AbortError', false]);
 });
 
+test('a run stopped before its run directory exists has status stopped, and creates nothing', async () => {
+  const found = await script(`
+    const before = require('fs').readdirSync(options.out).sort().join();
+    const events = [];
+    const at_once = train(options);
+    at_once.stop();
+    for await (const event of at_once) events.push(event);
+    const broken = train(options);
+    for await (const { type, phase } of broken) { events.push(type + ' ' + phase); break; }
+    const thrown = [];
+    for (const signal of [AbortSignal.abort(), AbortSignal.abort(new Error('mine'))])
+      await train(options, { signal }).catch((error) => thrown.push([error.name, error.message, error.runDirectory]));
+    const same = before === require('fs').readdirSync(options.out).sort().join();
+    return { results: [await at_once, await broken], events, thrown, same };`);
+  const result = { status: 'stopped', runDirectory: null, history: [], bestEpoch: null, metrics: null };
+  const stop = { type: 'stop', runDirectory: null, epoch: 1, samples: 0, resume: null };
+  expect(found).toEqual({
+    results: [result, result],
+    events: [stop, 'progress data'],
+    // A reason of the user's own stays what it is; in JSON, what is not there is null as well.
+    thrown: [
+      ['AbortError', expect.any(String), null],
+      ['Error', 'mine', null],
+    ],
+    same: true,
+  });
+});
+
+test('a resumed run stopped before it goes on is as it was', async () => {
+  const found = await script(`
+    const first = train({ ...options, epochs: 3, name: 'again' });
+    for await (const event of first) if (event.type === 'epoch') first.stop();
+    const second = train({ resume: (await first).runDirectory });
+    second.stop();
+    const [{ history, ...a }, { history: { length }, ...b }] = [await first, await second];
+    return { a, b, same: history.length === length };`);
+  expect(found.same).toBe(true);
+  expect(found.b).toEqual(found.a);
+  expect(found.b).toMatchObject({ status: 'stopped', runDirectory: path.join(folder(), 'again'), bestEpoch: 1 });
+});
+
+test('two runs under one signal: each AbortError has the run directory of its own', async () => {
+  const directories = await script(`
+    const controller = new AbortController();
+    let begun = 0;
+    const runs = Array.from({ length: 2 }, (_, i) => train({ ...options, limitTrain: 64, epochs: 50, name: 'many' + i }, { signal: controller.signal }));
+    return Promise.all(runs.map(async (run) => {
+      try { for await (const { type } of run) if (type === 'start' && ++begun === runs.length) controller.abort(); }
+      catch (error) { return [error.name, error.runDirectory, run.runDirectory]; }
+    }));`);
+  const own = (i: number): string => path.join(folder(), `many${i}`);
+  expect(directories).toEqual(Array.from({ length: 2 }, (_, i) => ['AbortError', own(i), own(i)]));
+  expect([await status('many0'), await status('many1')]).toEqual(['stopped', 'stopped']);
+});
+
 test('two runs at once are as two runs one after the other', async () => {
   const same = await script(`
     const { readFileSync } = require('fs'); const { join } = require('path');
@@ -115,8 +170,14 @@ test('errors carry a code, whether awaited or iterated', async () => {
 test('evaluate and predict give typed arrays', async () => {
   const found = await script(`
     const { evaluate, predict } = api; const { join } = require('path'); const run = join(process.argv[1], 'await');
-    const e = await evaluate(run, { split: 'val', device: 'cpu' });
+    const nothing = { size: null, resize: null, labelNames: null, weightsKey: null };
+    const e = await evaluate(run, { split: 'val', device: 'cpu', ...nothing });
     const d = await api.loadDataset('synthetic', { counts: { train: 1, val: 1, test: 1 } });
+    const reasons = [];
+    const signal = AbortSignal.abort(new Error('enough'));
+    const calls = [() => evaluate(run, { signal }), () => predict(run, ['x.png'], { signal }), () => api.loadDataset('synthetic', { signal })];
+    for (const call of calls) await call().catch((error) => reasons.push(error.message));
+    if (reasons.join() !== 'enough,enough,enough') throw new Error(reasons.join());
     return { n: e.metrics.n, logits: e.logits.constructor.name, shape: [e.logits.length, e.truth.length, e.scores.length], rgb: api.expandToRgb(d.splits.val.images, 1, 28).length };`);
   expect(found).toEqual({ n: 32, logits: 'Float32Array', shape: [448, 448, 448], rgb: 2352 });
 });

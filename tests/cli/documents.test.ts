@@ -57,7 +57,10 @@ const RULES: Rule[] = [
   [/ --device cuda(:\d)?( |$)/, (reader, command) => onDevice(reader, command)],
   [/ train .*--resume runs\/\S+$/, (reader, command) => resumes(reader, command)],
   [/ train .*--resume runs\/\S+ --epochs \d+$/, (reader, command) => succeeds(reader, `${command} --epochs 2`)],
-  [/^(\w+=\S+ )?npx chestmnist train /, (reader, command) => succeeds(reader, `${command} ${SMALL}`)],
+  [
+    /^(\w+=\S+ )?(npx|exec node_modules\/\.bin\/)\s?chestmnist train /,
+    (reader, command) => succeeds(reader, `${command} ${SMALL}`),
+  ],
   [/^npx chestmnist (doctor|evaluate|metrics|predict|report|export|completion|data verify) ?/, succeeds],
 
   [/^node examples\/\S+\.mts( |$)/, (reader, command) => runsExample(reader, command)],

@@ -1,13 +1,17 @@
 /** `evaluate` and `predict` on a small run: in this process, but for the run itself and what people see. */
+import { execFileSync, spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { PNG } from 'pngjs';
 import { readNpz } from '../../src/base/npz';
-import { chestmnist as spawned, scratch, SMALL, type Json } from '../support/chestmnist';
+import { chestmnist as spawned, MAIN, scratch, SMALL, type Json } from '../support/chestmnist';
 import { chestmnist } from '../support/in-process';
 import { arrays, images, labels as labelsOf, npy, npz } from '../support/npz';
 
+/** Fourteen names that a spreadsheet, a table or the names of columns may stumble over. */
+const NAMES = ['=1+1', '@a', 'b', 'b_decision', 'image', '-c', ...'defghijk'];
 const folder = scratch();
+const onPosix = process.platform === 'win32' ? test.skip : test;
 let run: string;
 let metrics: Json;
 const json = (text: string): Json => JSON.parse(text) as unknown;
@@ -15,7 +19,7 @@ const json = (text: string): Json => JSON.parse(text) as unknown;
 beforeAll(async () => {
   run = path.join(folder(), 'run');
   const flags = ['--epochs', '1', '--no-report', '--resamples', '0', '--out', folder(), '--name', 'run'];
-  expect(await spawned(['train', ...SMALL, ...flags])).toMatchObject({ code: 0 });
+  expect(await spawned(['train', ...SMALL, ...flags, '--label-names', NAMES.join()])).toMatchObject({ code: 0 });
   metrics = json(await readFile(path.join(run, 'metrics.json'), 'utf8'));
 });
 
@@ -27,16 +31,21 @@ describe('evaluate', () => {
   };
 
   test.each(['val', 'test'])('a run: the figures of %s in its metrics.json', async (split) => {
-    const expected = { ...metrics.splits[split], confidence: undefined };
+    const expected = { labels: NAMES, ...metrics.splits[split], confidence: undefined };
     const found = await evaluate(run, '--split', split);
     expect(found).toEqual({ ...expected, loss: expect.closeTo(expected.loss, 6) });
   });
 
   test('thresholds: the ones the run has kept, numbers, a file', async () => {
     expect((await evaluate(run, '--thresholds', 'val-f1')).f1).toEqual(metrics.tuned['val-f1'].test.f1);
+    for (const number of ['0.9', '0.90', '.9', '9e-1']) {
+      const { threshold } = await evaluate(run, '--thresholds', `val-sensitivity=${number}`);
+      expect(threshold).toEqual(metrics.tuned['val-sensitivity=0.9'].thresholds);
+    }
     expect((await evaluate(run, '--thresholds', '0')).recall.macro).toBe(1);
     const file = path.join(folder(), 'thresholds.json');
-    await writeFile(file, JSON.stringify(metrics.tuned['val-youden'].thresholds));
+    // With the byte-order mark of Windows.
+    await writeFile(file, `\ufeff${JSON.stringify(metrics.tuned['val-youden'].thresholds)}`);
     expect((await evaluate(run, '--thresholds', file)).recall).toEqual(metrics.tuned['val-youden'].test.recall);
   });
 
@@ -60,6 +69,11 @@ describe('evaluate', () => {
     const [ours, kept] = await Promise.all([readNpz(predictions), readNpz(path.join(run, 'predictions', 'test.npz'))]);
     expect(ours.get('labels')!.data).toEqual(kept.get('labels')!.data);
     expect(ours.get('logits')!.data).toEqual(kept.get('logits')!.data);
+    // On stdout stands nothing but what was asked for there.
+    const args = ['evaluate', run, '--device', 'cpu', '-o', '/dev/stdout'];
+    const [people, machine] = [await chestmnist(args), await chestmnist([...args, '--json'])];
+    expect([json(people.stdout), json(machine.stdout)]).toEqual([printed, printed]);
+    expect(people.stderr).toContain('predicting nothing');
   });
 
   test('people see the baseline', async () => {
@@ -75,10 +89,15 @@ describe('evaluate', () => {
     [['RUN', '--thresholds', '1.5'], 'ERR_CONFIG', 2],
     [['RUN', '--device', 'gpu'], 'ERR_CONFIG', 2],
     [['RUN', '--limit', 'x'], 'ERR_CONFIG', 2],
+    [['RUN', '-o', 'metrics.csv'], 'ERR_CONFIG', 2],
+    [['RUN', '-o', '.'], 'ERR_OUTPUT', 2],
+    [['RUN', '-o', 'RUN/metrics.json'], 'ERR_CONFIG', 2],
+    [['RUN', '-o', 'DATA', '--data', 'DATA'], 'ERR_CONFIG', 2],
     [['RUN', '--data', 'none.npz'], 'ERR_DATA_MISSING', 3],
   ])('%j is refused', async (args, code, exit) => {
     const weights = path.join(run, 'weights', 'best.safetensors');
-    const named = args.map((word) => (word === 'RUN' ? run : word === 'WEIGHTS' ? weights : word));
+    const data = path.join(folder(), 'data.npz');
+    const named = args.map((word) => word.replace(/^RUN/, run).replace('WEIGHTS', weights).replace('DATA', data));
     const result = await chestmnist(['evaluate', '--json', ...named]);
     expect({ exit: result.code, code: json(result.stdout).code }).toEqual({ exit, code });
   });
@@ -136,18 +155,160 @@ describe('predict', () => {
       stdout: '',
     });
     const [header, first, second] = (await readFile(out, 'utf8')).trimEnd().split('\n');
-    expect(header.split(',').slice(0, 3)).toEqual(['image', metrics.labels[0], `${metrics.labels[0]}_decision`]);
+    // No two columns have one name, and no spreadsheet runs any.
+    const columns = header.split(',');
+    expect(columns.slice(0, 7)).toEqual([
+      'image_',
+      "'=1+1",
+      "'=1+1_decision_",
+      "'@a",
+      "'@a_decision_",
+      'b',
+      'b_decision_',
+    ]);
+    expect(new Set(columns).size).toBe(29);
     expect(first.split(',')).toHaveLength(29);
+    expect(first.split(',').slice(1).map(Number).every(Number.isFinite)).toBe(true);
     expect(second.slice(second.lastIndexOf('"') + 1)).toBe(first.slice(files[0].length));
+  });
+
+  onPosix('names of files neither run in a spreadsheet nor break a line; JSON has them as they are', async () => {
+    const names = ['=HYPERLINK("http:x").png', 'new\nline\x1b[2J.png', 'rtl\u202egnp.exe'].map((name) =>
+      path.join(folder(), name),
+    );
+    for (const name of names) await writeFile(name, await readFile(path.join(folder(), 'a.png')));
+    const here = process.cwd();
+    process.chdir(folder());
+    const args = ['predict', run, path.basename(names[0]), ...names.slice(1), '--device', 'cpu'];
+    const [csv, document] = [await chestmnist(args), await chestmnist([...args, '--json'])];
+    process.chdir(here);
+    expect(csv.stdout).not.toMatch(/[\x1b\u202e]/);
+    const rows = csv.stdout.trimEnd().split('\n');
+    expect(rows).toHaveLength(4);
+    expect(rows[1]).toMatch(/^"'=HYPERLINK\(""http:x""\)\.png",0\.\d{6},/);
+    expect(rows[2]).toContain('new?line?[2J.png,');
+    expect(document.stdout).not.toMatch(/[\x1b\u202e]/);
+    const { predictions } = json(document.stdout);
+    expect((predictions as { image: string }[]).map(({ image }) => image)).toEqual([
+      path.basename(names[0]),
+      ...names.slice(1),
+    ]);
+  });
+
+  test('-o: the extension decides the format, whatever --json says; - is stdout', async () => {
+    const args = ['predict', run, path.join(folder(), 'a.png'), '--device', 'cpu'];
+    const at = (name: string): string => path.join(folder(), name);
+    const printed = (await chestmnist(args)).stdout;
+    const { stdout } = await chestmnist([...args, '--json', '-o', at('p.CSV')]);
+    expect(json(stdout)).toEqual({ output: at('p.CSV'), images: 1 });
+    expect(await readFile(at('p.CSV'), 'utf8')).toBe(printed);
+    expect((await chestmnist([...args, '-o', at('p.json')])).stdout).toBe('');
+    expect(json(await readFile(at('p.json'), 'utf8')).labels).toEqual(NAMES);
+    expect(await chestmnist([...args, '-o', '-'])).toMatchObject({ code: 0, stdout: printed });
+    expect((await chestmnist([...args, '--json', '-o', '/dev/stdout'])).stdout).toBe(
+      await readFile(at('p.json'), 'utf8'),
+    );
+  });
+
+  test('export refuses the extension of another format, and needs no --force for a device', async () => {
+    const args = ['export', run, '--format', 'pth', '-o'];
+    for (const name of ['w.onnx', 'w.safetensors', 'w.npz'])
+      expect(await chestmnist([...args, path.join(folder(), name)])).toMatchObject({ code: 2 });
+    if (process.platform !== 'win32') expect(await chestmnist([...args, '/dev/null'])).toMatchObject({ code: 0 });
+    const { stdout, stderr } = await chestmnist([...args, '/dev/stdout']);
+    expect(stdout.slice(0, 2)).toBe('PK');
+    expect(stdout.trimEnd()).not.toMatch(/labels, \d+ bytes\)$/);
+    expect(stderr).toMatch(/^\/dev\/stdout \(pth, /);
+  });
+
+  onPosix('a result that could not be printed is a failure', () => {
+    const full = process.platform === 'linux' ? '/dev/full' : '/dev/null';
+    const metricsOf = ['metrics', path.join(run, 'predictions', 'test.npz'), '--json'];
+    for (const args of [metricsOf, ['predict', run, path.join(folder(), 'a.png'), '--device', 'cpu']]) {
+      const shell = spawnSync('sh', ['-c', `exec "$@" > ${full}`, 'sh', process.execPath, MAIN, ...args]);
+      expect(shell.status).toBe(full === '/dev/full' ? 6 : 0);
+    }
+  });
+
+  describe('an input that is no file', () => {
+    const weights = (): string => path.join(run, 'weights', 'best.safetensors');
+    const scored = (): string => path.join(run, 'predictions', 'test.npz');
+    const quick = [
+      '--data',
+      'synthetic',
+      '--limit-train',
+      '128',
+      '--limit-val',
+      '8',
+      '--limit-test',
+      '8',
+      '--device',
+      'cpu',
+    ];
+    const VERBS: [string, (input: string) => string[]][] = [
+      ['predict INPUT', (input) => ['predict', run, input]],
+      ['predict WEIGHTS', (input) => ['predict', input, path.join(folder(), 'a.png')]],
+      ['predict --thresholds', (input) => ['predict', run, path.join(folder(), 'a.png'), '--thresholds', input]],
+      ['evaluate', (input) => ['evaluate', input, '--data', 'synthetic']],
+      ['evaluate --data', (input) => ['evaluate', weights(), '--data', input]],
+      ['metrics', (input) => ['metrics', input]],
+      ['metrics --threshold', (input) => ['metrics', scored(), '--threshold', input]],
+      ['metrics --compare', (input) => ['metrics', scored(), '--compare', input]],
+      ['metrics --labels', (input) => ['metrics', path.join(folder(), 'a_test_x.csv'), '--labels', input]],
+      ['export', (input) => ['export', input, '--format', 'pth', '-o', path.join(folder(), 'e.pth')]],
+      ['report', (input) => ['report', input]],
+      ['report --data', (input) => ['report', run, '--data', input]],
+      ['train --data', (input) => ['train', '--data', input]],
+      ['train --config', (input) => ['train', '--config', input]],
+      ['train --weights', (input) => ['train', ...quick, '--weights', input]],
+      ['train --resume', (input) => ['train', '--resume', input]],
+      ['data verify', (input) => ['data', 'verify', input]],
+      ['setup --from', (input) => ['setup', '--from', input]],
+    ];
+    beforeAll(async () => {
+      await writeFile(path.join(folder(), 'a_test_x.csv'), '0,0.5\n1,0.5\n');
+      if (process.platform !== 'win32')
+        for (const name of ['pipe', 'b_test_x.csv']) execFileSync('mkfifo', [path.join(folder(), name)]);
+    });
+    const testPosix = process.platform === 'win32' ? test.skip : test;
+    testPosix.each(VERBS)('%s: neither a pipe without a writer nor a device is waited for', async (_, args) => {
+      for (const input of [path.join(folder(), 'pipe'), '/dev/zero']) {
+        const { code, stderr } = await chestmnist(args(input));
+        expect([2, 3, 4]).toContain(code);
+        expect(stderr).toContain(input);
+      }
+    });
+
+    testPosix("a pipe with the name of MedMNIST's result CSV", async () => {
+      const { code, stderr } = await chestmnist(['metrics', path.join(folder(), 'b_test_x.csv'), '--labels', scored()]);
+      expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('it is a pipe') });
+    });
+
+    testPosix('what another program writes is taken for a configuration, as in <(...)', () => {
+      const shell = spawnSync('sh', [
+        '-c',
+        `printf '{"epochs": 0}' | "$@"`,
+        'sh',
+        process.execPath,
+        MAIN,
+        'train',
+        '--config',
+        '/dev/stdin',
+      ]);
+      expect(shell.stderr.toString()).toContain('found   --epochs is 0');
+    });
   });
 
   test.each([
     [['RUN', 'none.png'], 'ERR_DATA_MISSING', 3],
+    [['RUN', 'a.png', '-o', 'RUN/metrics.json'], 'ERR_CONFIG', 2],
+    [['RUN', 'a.png', '-o', 'preds.npz'], 'ERR_CONFIG', 2],
+    [['RUN', 'a.png', '-o', 'preds.txt'], 'ERR_CONFIG', 2],
     [['RUN', 'RUN/config.json'], 'ERR_DATA_CORRUPT', 3],
     [['none', 'a.png'], 'ERR_CONFIG', 2],
     [['RUN', 'a.png', '--thresholds', 'val-sensitivity=0.8'], 'ERR_CONFIG', 2],
   ])('%j is refused', async (args, code, exit) => {
-    const named = args.map((word) => word.replace('RUN', run).replace('a.png', path.join(folder(), 'a.png')));
+    const named = args.map((word) => word.replace(/^RUN/, run).replace('a.png', path.join(folder(), 'a.png')));
     const result = await chestmnist(['predict', '--json', ...named]);
     expect({ exit: result.code, code: json(result.stdout).code }).toEqual({ exit, code });
   });

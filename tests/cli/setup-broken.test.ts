@@ -61,8 +61,10 @@ describe('one that does not load', () => {
     const env = nothing({ CHESTMNIST_PYTHON: fakePython(folder, { torch: hollow }) });
     const before = chestmnist(root, ['setup'], env);
     expect(before.status).toBe(4);
-    expect(before.stderr).toMatch(/it does not load here: .*libtorch\.so(.*\n)*LibTorch 2\.13\.0 \(CPU\): downloading/);
-    expect(before.stderr).toMatch(/error ERR_LIBTORCH_NOT_FOUND\n +found +.*libtorch\.so/);
+    expect(before.stderr).toMatch(
+      /it does not load here: .*libtorch_cpu\.so(.*\n)*LibTorch 2\.13\.0 \(CPU\): downloading/,
+    );
+    expect(before.stderr).toMatch(/error ERR_LIBTORCH_NOT_FOUND\n +found +.*libtorch_cpu\.so/);
     expect(existsSync(path.join(root, 'libtorch'))).toBe(false);
 
     cached(env);
@@ -92,7 +94,7 @@ describe('one that does not load', () => {
     for (let i = 0; i < 2; i++) {
       const { status, stderr } = chestmnist(root, ['setup'], env);
       expect(status).toBe(4);
-      expect(stderr).toMatch(/error ERR_LIBTORCH_NOT_FOUND\n +found +.*libtorch\.so/);
+      expect(stderr).toMatch(/error ERR_LIBTORCH_NOT_FOUND\n +found +.*libtorch_cpu\.so/);
     }
     expect(readFileSync(asked, 'utf8')).toBe('x\n');
   });

@@ -188,7 +188,7 @@ describe('doctor', () => {
     expect(status).toBe(4);
     expect(json().problem).toMatchObject({
       code: 'ERR_LIBTORCH_NOT_FOUND',
-      found: expect.stringContaining('libtorch.so'),
+      found: expect.stringContaining('libtorch_cpu.so'),
     });
   });
 

@@ -120,10 +120,16 @@ test('a parent that is killed and a reader that is gone do not end a run', async
   await expectSame('orphan', 'whole');
 });
 
-test('a second signal leaves at once, with the last checkpoint whole', async () => {
-  expect(await interrupt(['--name', 'twice', ...ARGS], 'SIGTERM', epoch(2), 2)).toMatchObject({ code: 130 });
-  expect(await resume('twice')).toMatchObject({ code: 0 });
-  await expectSame('twice', 'whole');
+test('a process that exits during a run leaves run.json stopped and no lock, and the run can be resumed', async () => {
+  const program = `const { train } = require(${JSON.stringify(PACKAGE)});
+    (async () => { for await (const event of train(JSON.parse(process.argv[1]))) if (event.type === 'epoch') process.exit(7); })();`;
+  const options = { data: 'synthetic', limitTrain: 128, limitVal: 32, limitTest: 32, epochs: 3, batchSize: 16 };
+  const rest = { device: 'cpu', threads: 1, report: false, resamples: 0, out: folder(), name: 'left' };
+  expect(await start(['-e', program, JSON.stringify({ ...options, ...rest })]).done).toMatchObject({ code: 7 });
+  expect(await status('left')).toMatchObject({ status: 'stopped', epochs: 1 });
+  expect(existsSync(path.join(at('left'), 'lock'))).toBe(false);
+  expect(await resume('left')).toMatchObject({ code: 0 });
+  await expectSame('left', 'whole');
 });
 
 // util-linux: a terminal of its own, which closes when `script` is killed; a shell tells its children.

@@ -1,5 +1,5 @@
 /** What `chestmnist train` refuses, before it creates anything. In this process, since no run begins. */
-import { access, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { saveWeights } from '../../src/weights';
 import { eventsOf, scratch, SMALL } from '../support/chestmnist';
@@ -50,6 +50,29 @@ describe('options', () => {
     const file = path.join(folder(), 'config.json');
     await writeFile(file, '{"epoch": 3}');
     expect((await refused(['--config', file], 'ERR_CONFIG', 2)).needed).toContain('epochs');
+  });
+
+  test('a configuration that is no JSON: what is wrong, and where', async () => {
+    const file = path.join(folder(), 'commented.json');
+    await writeFile(file, '{\n  // three\n  "epochs": 3\n}\n');
+    expect((await refused(['--config', file], 'ERR_CONFIG', 2)).found).toContain('line 2, column 3: a comment');
+    await writeFile(file, Buffer.from('\ufeff{"epochs": 3}', 'utf16le'));
+    expect(await refused(['--config', file], 'ERR_CONFIG', 2)).toMatchObject({
+      found: `${file} is UTF-16 text`,
+      next: 'save the file as UTF-8',
+    });
+    // Read, with the byte-order mark of Windows: what is wrong now is in it.
+    await writeFile(file, '\ufeff{"epoch": 3}');
+    expect((await refused(['--config', file], 'ERR_CONFIG', 2)).needed).toContain('epochs');
+  });
+
+  test("a run's folder as configuration: the file in it is named", async () => {
+    const run = path.join(folder(), 'a run');
+    await mkdir(run);
+    expect((await refused(['--config', run], 'ERR_CONFIG', 2)).found).toContain('it is a folder');
+    await writeFile(path.join(run, 'config.json'), '{"epochs": 0}');
+    const { next } = await refused(['--config', run], 'ERR_CONFIG', 2);
+    expect(next).toBe(`--config '${path.join(run, 'config.json')}'`);
   });
 
   test('an output below a file', async () => {
@@ -119,5 +142,7 @@ test('nothing to resume', async () => {
 });
 
 test('nothing of all this was left behind', async () => {
-  expect((await readdir(folder())).filter((name) => !/\.(npz|json|safetensors)$|^file$/.test(name))).toEqual([]);
+  expect((await readdir(folder())).filter((name) => !/\.(npz|json|safetensors)$|^file$|^a run$/.test(name))).toEqual(
+    [],
+  );
 });

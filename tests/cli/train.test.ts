@@ -3,6 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { computeMetrics, sigmoid } from '../../src/metrics';
 import { readNpz } from '../../src/base/npz';
+import { saveWeights } from '../../src/weights';
 import { readSafetensors } from '../../src/weights/safetensors';
 import { recognise } from '../../src/weights/state';
 import {
@@ -270,6 +271,35 @@ test('a last batch of one is no error, and validation labels with one value only
   expect((await json(folder(), 'odd', 'metrics.json')).splits.val.auc.macro).toBeNull();
 });
 
+test.each([
+  ['all 0', () => 0, 'no training image has a label: there is nothing to learn: check the labels of constant'],
+  ['all 1', () => 1, /every training image has label_0, label_1.*there is nothing to learn/],
+  [
+    'two that never vary',
+    (value: number, i: number) => (i % 14 > 1 ? value : i % 14),
+    /no training image has label_0: that cannot be learned.*\n.*every training image has label_1: that cannot/,
+  ],
+])('training labels, %s: said before the first epoch', async (_name, change, said) => {
+  const data = arrays(32, 8, 8);
+  data.train_labels.data = data.train_labels.data.map(change);
+  const file = await npz(folder(), 'constant.npz', data);
+  const args = ['--data', file, '--batch-size', '16', '--epochs', '1', '--out', folder(), '--device', 'cpu'];
+  const { code, stderr } = await chestmnist(['train', ...args, '--no-report', '--resamples', '0']);
+  expect({ code, before: stderr.split('epoch 1/1')[0] }).toEqual({
+    code: 0,
+    before: typeof said === 'string' ? expect.stringContaining(said) : expect.stringMatching(said),
+  });
+});
+
+test('training images without a picture: said before the first epoch', async () => {
+  const data = arrays(32, 8, 8);
+  data.train_images.data.fill(7);
+  const file = await npz(folder(), 'blank.npz', data);
+  const args = ['--data', file, '--batch-size', '16', '--epochs', '1', '--out', folder(), '--device', 'cpu'];
+  const { stderr } = await chestmnist(['train', ...args, '--no-report', '--resamples', '0']);
+  expect(stderr).toContain('every pixel of every training image is 7: there is nothing to learn');
+});
+
 test('a loss that becomes NaN: exit 5, the run says so, the best weights so far stay', async () => {
   const args = [
     'train',
@@ -296,6 +326,14 @@ test('a loss that becomes NaN: exit 5, the run says so, the best weights so far 
   const { state } = await readSafetensors(path.join(folder(), 'wild', 'weights', 'best.safetensors'));
   expect(state.every(({ data }) => data instanceof BigInt64Array || data.every(Number.isFinite))).toBe(true);
   await rm(path.join(folder(), 'wild'), { recursive: true });
+
+  // From weights whose sums overflow no epoch ends: nothing is kept, and the learning rate is not all that may be wrong.
+  const huge = path.join(folder(), 'huge.safetensors');
+  state.find(({ name }) => name === 'fc.weight')!.data.fill(3e38 as never);
+  await saveWeights(huge, state);
+  const second = await chestmnist(['train', ...QUICK, '--weights', huge, '--out', folder(), '--name', 'huge']);
+  const next = `start again with a lower --lr, or with other weights than ${huge}; no epoch has finished`;
+  expect(second).toMatchObject({ code: 5, stderr: expect.stringContaining(next) });
 });
 
 test('--no-report draws nothing and says how to; --resamples 0 leaves the intervals out; config.json keeps both', async () => {

@@ -4,12 +4,14 @@ Run it with the reference Python (torch, numpy, safetensors):  .venv-reference/b
 expected.json has the values that torch reads back from them.
 """
 
+import argparse
 import collections
 import json
 import os
 import pathlib
 import tarfile
 
+import numpy
 import torch
 from safetensors.torch import save_file
 
@@ -83,14 +85,18 @@ def main():
     torch.save({"net": small}, FOLDER / "medmnist.pth")
     torch.save(torch.nn.Linear(3, 2).state_dict(), FOLDER / "metadata.pth")
 
+    # Older layouts, newer pickles, and plain objects beside the weights.
+    torch.save({"x": torch.ones(3), "note": "text"}, FOLDER / "mixed.pth")
+    torch.save(small, FOLDER / "legacy.pth", _use_new_zipfile_serialization=False)
+    torch.save(small, FOLDER / "protocol4.pth", pickle_protocol=4)
+    beside = {"args": argparse.Namespace(lr=0.1), "best": numpy.float64(0.5), "at": pathlib.PurePosixPath("a"), "sizes": torch.Size([1])}
+    torch.save({"model": small, "labels": {"a", "b"}, "counts": collections.Counter("aab"), **beside}, FOLDER / "objects.pth")
+
     # What must be refused.
     torch.save(torch.nn.Linear(3, 2), FOLDER / "refused-module.pth")
     torch.save({"x": torch.ones(1).expand(1000)}, FOLDER / "refused-expanded.pth")
     torch.save({"x": torch.ones(3, dtype=torch.int32)}, FOLDER / "refused-int32.pth")
-    torch.save({"x": torch.ones(3), "note": "text"}, FOLDER / "refused-mixed.pth")
     torch.save([torch.ones(3)], FOLDER / "refused-list.pth")
-    torch.save(small, FOLDER / "refused-legacy.pth", _use_new_zipfile_serialization=False)
-    torch.save(small, FOLDER / "refused-protocol4.pth", pickle_protocol=4)
     with tarfile.open(FOLDER / "refused-tar.pth", "w") as tar:
         tar.add(FOLDER / "medmnist.pth", "pickle", filter=lambda info: (setattr(info, "mtime", 0), info)[1])
 

@@ -6,9 +6,20 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { calibrationCurve, computeMetrics, precisionRecallCurve, rocCurve } from '../../src/metrics';
+import {
+  calibrationCurve,
+  computeMetrics,
+  macroAuc,
+  precisionRecallCurve,
+  rocCurve,
+  sigmoid,
+  type Metrics,
+} from '../../src/metrics';
 import { describeWithPython, REPOSITORY, runReference } from '../support/reference';
 import { draw, expectFigures, inputOf, listed, type Case } from '../support/metrics-cases';
+
+/** Predictions of which only the ranks are compared. */
+type Logits = Pick<Case, 'labels'> & { logits: number[][] };
 
 interface Report {
   figures: object;
@@ -16,7 +27,7 @@ interface Report {
 }
 
 /** The reference's figures of many cases in one start of Python. */
-async function reference(cases: Case[]): Promise<Report[]> {
+async function reference(cases: (Case | Logits)[]): Promise<Report[]> {
   const folder = mkdtempSync(path.join(tmpdir(), 'metrics-'));
   try {
     const file = path.join(folder, 'cases.json');
@@ -83,10 +94,25 @@ describeWithPython('metrics equal scikit-learn and torchmetrics to 1e-6', () => 
     draw(31, 5_000, 14, { prevalence: 0.05, steps: 50 }),
   ].map(({ truth, scores }) => ({ labels: rows(truth, 14), scores: rows(scores, 14), threshold: 0.3 }));
   const drawn = fc.sample(cases, { seed: 20, numRuns: 100 });
+  // Where the sigmoid gives 1 or 0 for all: scikit-learn ranks the logits themselves.
+  const saturated = [98, -800, 0].map((centre, i) => {
+    const { truth, scores } = draw(40 + i, 300, 3, { steps: 20 });
+    return { labels: rows(truth, 3), logits: rows(scores, 3).map((row) => row.map((score) => centre + score)) };
+  });
   let reports: Report[];
   beforeAll(async () => {
-    reports = await reference([...large, ...drawn]);
+    reports = await reference([...large, ...drawn, ...saturated]);
   }, 300_000);
+
+  test('ranks by logits, also where their probabilities are all 1 or all 0', () => {
+    saturated.forEach(({ labels, logits }, i) => {
+      const [truth, given] = [Uint8Array.from(labels.flat()), Float64Array.from(logits.flat())];
+      const input = { truth, logits: given, scores: sigmoid(given), labelCount: 3 };
+      const { figures } = reports[large.length + drawn.length + i];
+      expectFigures(computeMetrics(input), figures);
+      expectFigures({ auc: { macro: macroAuc(input) } }, { auc: { macro: (figures as Metrics).auc.macro } });
+    });
+  });
 
   test('on 22,433 images with 14 labels', () => expectParity(large[0], reports[0]));
   test('on 5,000 images with many ties', () => expectParity(large[1], reports[1]));

@@ -98,9 +98,20 @@ def decisions(y_score, threshold):
     return (y_score > np.asarray(threshold)).astype(int)
 
 
+def both(y):
+    return 0 < y.sum() < len(y)
+
+
+def rank_figures(y_true, y_score):
+    """The figures that depend on order alone: y_score are probabilities or logits."""
+    return {
+        "auc": ranks(sk.roc_auc_score, y_true, y_score, both),
+        "average_precision": ranks(sk.average_precision_score, y_true, y_score, lambda y: y.sum() > 0),
+    }
+
+
 def without_calibration(y_true, y_score, threshold):
     """All that scikit-learn defines: what the benchmark times."""
-    both = lambda y: 0 < y.sum() < len(y)
     y_pred = decisions(y_score, threshold)
     labels = range(y_true.shape[1])
     tables = [sk.confusion_matrix(y_true[:, i], y_pred[:, i], labels=[0, 1]) for i in labels]
@@ -111,8 +122,7 @@ def without_calibration(y_true, y_score, threshold):
     accuracy = columns(sk.accuracy_score, y_true, y_pred)
     return {
         "n": len(y_true),
-        "auc": ranks(sk.roc_auc_score, y_true, y_score, both),
-        "average_precision": ranks(sk.average_precision_score, y_true, y_score, lambda y: y.sum() > 0),
+        **rank_figures(y_true, y_score),
         "accuracy": {
             "mean": float(np.mean(accuracy)),
             "subset": float(np.mean(np.all(y_true == y_pred, axis=1))),
@@ -146,7 +156,7 @@ def figures(y_true, y_score, threshold):
             "subset": float(np.mean(np.all(y_true == 0, axis=1))),
             "f1_macro": averaged(sk.f1_score, y_true, nothing)["macro"],
             "recall_macro": averaged(sk.recall_score, y_true, nothing)["macro"],
-            "auc_macro": ranks(sk.roc_auc_score, y_true, constant, lambda y: 0 < y.sum() < len(y))["macro"],
+            "auc_macro": ranks(sk.roc_auc_score, y_true, constant, both)["macro"],
             "average_precision_macro": mean([float(p) for p in prevalence if p > 0]),
         },
     }
@@ -174,6 +184,8 @@ def curves(y_true, y_score):
 
 
 def report(case):
+    if "logits" in case:
+        return {"figures": rank_figures(np.asarray(case["labels"], dtype=int), np.asarray(case["logits"])), "curves": None}
     y_true, y_score = np.asarray(case["labels"], dtype=int), np.asarray(case["scores"], dtype=float)
     first = y_true[:, 0]
     return {

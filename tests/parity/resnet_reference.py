@@ -159,8 +159,9 @@ def run(folder):
     rounding = {"logits": [], "losses": [], "steps": []}
 
     def compare_logits(name):
-        write(name, exact.logits(x), torch.float64)
-        rounding["logits"].append(distance(single.logits(x), exact.logits(x)))
+        logits = exact.logits(x)
+        write(name, logits, torch.float64)
+        rounding["logits"].append(distance(single.logits(x), logits))
 
     compare_logits("logits.bin")
     kept = copy.deepcopy(exact.model.state_dict())

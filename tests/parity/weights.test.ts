@@ -2,56 +2,16 @@
  * Weights against the live Python: torch and safetensors read what we write and the other way round, bit for bit, and
  * onnxruntime computes torch's logits from our ONNX file.
  */
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { StateDict, Stem } from '../../src/engine/contract';
-import { fitHead, loadWeights, recognise, saveWeights } from '../../src/weights';
+import type { Stem } from '../../src/engine/contract';
+import { fitHead, loadWeights, openWeights, recognise, saveWeights } from '../../src/weights';
 import { resnet18State } from '../../src/weights/state';
 import { exportWeights } from '../../src/weights/export';
 import { describeWithPython, runReference, testWith } from '../support/reference';
 import { FACTOR } from '../support/rounding';
-
-/** torchvision without its compiled operators, a resnet18 with every entry random, and digests of a state dict. */
-const PRELUDE = `
-import hashlib, json, sys, torch
-try:
-    import torchvision
-except RuntimeError:
-    for name in [n for n in sys.modules if n.startswith("torchvision")]:
-        del sys.modules[name]
-    library = torch.library.Library("torchvision", "DEF")
-    for operator in ("nms", "qnms"):
-        library.define(operator + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    import torchvision
-
-def resnet18(stem, label_count):
-    model = torchvision.models.resnet18(num_classes=label_count)
-    if stem == "cifar":
-        model.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-        model.maxpool = torch.nn.Identity()
-    return model.eval()
-
-def random_resnet18(stem, label_count):
-    torch.manual_seed(7)
-    model = resnet18(stem, label_count)
-    for name, value in model.state_dict().items():
-        if value.dtype == torch.int64: value.fill_(2 ** 40 + 1)
-        elif "running_var" in name or "bn" in name and "weight" in name: value.uniform_(0.5, 1.5)
-        elif value.dim() == 1: value.uniform_(-0.2, 0.2)
-    return model
-
-def digests(state):
-    return [[k, "I64" if v.dtype == torch.int64 else "F32", list(v.shape),
-             hashlib.sha256(v.detach().contiguous().numpy().tobytes()).hexdigest()] for k, v in state.items()]
-`;
-
-const digests = (state: StateDict) =>
-  state.map(({ name, dtype, shape, data }) => {
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return [name, dtype, [...shape], createHash('sha256').update(bytes).digest('hex')];
-  });
+import { digests, PRELUDE } from '../support/weights-python';
 
 describeWithPython('weights and Python', () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'chestmnist-parity-weights-'));
@@ -101,6 +61,29 @@ print(json.dumps(read))`,
       folder,
     );
     expect(read).toEqual(truth);
+  });
+
+  it('our .pth states its facts, where torch.load and load_state_dict pass over them and torch.save keeps them', async () => {
+    const state = await loadWeights(at('cifar.pth'));
+    const source = { state, labels: ['ä', 'b'], imageSize: 28, inputSize: 56 };
+    await exportWeights(source, { format: 'pth', output: at('stated.pth') });
+    const read = await runReference(
+      `${PRELUDE}
+file = f"{sys.argv[1]}/stated.pth"
+state = torch.load(file, weights_only=True)
+model = resnet18("cifar", 14)
+model.load_state_dict(state, strict=True)
+assert list(state) == list(model.state_dict())
+torch.nn.DataParallel(model).module.load_state_dict(state, strict=True)
+torch.save({"state_dict": state}, f"{sys.argv[1]}/kept.pth")
+torch.save(state, f"{sys.argv[1]}/kept-legacy.pth", _use_new_zipfile_serialization=False)
+print(json.dumps([digests(model.state_dict()), state._metadata[""]["chestmnist"]]))`,
+      folder,
+    );
+    const facts = { stem: 'cifar', labels: '["ä","b"]', image_size: '28', input_size: '56' };
+    expect(read).toEqual([truth.cifar, facts]);
+    for (const name of ['stated.pth', 'kept.pth', 'kept-legacy.pth'])
+      expect((await openWeights(at(name))).metadata).toEqual(facts);
   });
 
   testWith('safetensors')('our .safetensors loads in Python with strict, bit for bit', async () => {
@@ -204,7 +187,8 @@ print(json.dumps(reports))`,
         for (const one of report.distances as number[]) expect(one).toBeLessThan(FACTOR * (report.torch as number));
         expect(report.input).toEqual(['input', 'tensor(float)', ['N', 3, inputSize ?? 'H', inputSize ?? 'W']]);
         expect(report.output).toEqual(['logits', 'tensor(float)', ['N', 14]]);
-        expect(report.metadata).toMatchObject({ stem, labels: JSON.stringify(labels) });
+        expect(report.metadata).toMatchObject({ stem, labels: JSON.stringify(labels), image_size: '28' });
+        expect((report.metadata as Record<string, string>).input_size).toBe(inputSize === null ? undefined : '28');
       });
     },
   );

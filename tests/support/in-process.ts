@@ -15,8 +15,10 @@ export async function chestmnist(args: readonly string[]): Promise<Finished> {
     const stream = process[name];
     const { isTTY } = stream;
     stream.isTTY = false;
-    const write = jest.spyOn(stream, 'write').mockImplementation((text) => {
+    const write = jest.spyOn(stream, 'write').mockImplementation((text, ...rest) => {
       out[name] += typeof text === 'string' ? text : Buffer.from(text).toString();
+      const told = rest.at(-1) as (() => void) | string | undefined;
+      if (typeof told === 'function') told();
       return true;
     });
     return () => {

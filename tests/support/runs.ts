@@ -27,27 +27,23 @@ export function runsIn(folder: () => string) {
     expect(await history(run)).toEqual(await history(whole));
   }
 
-  /** Trains until `when` accepts an event, then sends `signal`, `times` times, or does what a function says. */
+  /** Trains until `when` accepts an event, then sends `signal`, or does what a function says. */
   async function interrupt(
     args: readonly string[],
-    signal: NodeJS.Signals | ((pid: number) => Promise<void>),
+    signal: NodeJS.Signals | ((pid: number) => void | Promise<void>),
     when: (event: Json) => boolean,
-    times = 1,
   ) {
     const { child, done } = start([MAIN, 'train', '--json', '--out', folder(), ...args]);
     let text = '';
     let sent = false;
-    let acted: Promise<void> | undefined;
+    let acted = Promise.resolve();
     child.stdout!.on('data', (chunk: string) => {
       const lines = (text += chunk).split('\n');
       text = lines.pop()!;
       if (sent || !lines.filter(Boolean).some((line) => when(JSON.parse(line)))) return;
       sent = true;
-      if (typeof signal === 'function') acted = signal(child.pid!);
-      else {
-        child.kill(signal);
-        for (let i = 1; i < times; i++) setTimeout(() => child.kill(signal), 100 * i);
-      }
+      if (typeof signal === 'function') acted = Promise.resolve(signal(child.pid!));
+      else child.kill(signal);
     });
     const finished = await done;
     await acted;

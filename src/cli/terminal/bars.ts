@@ -38,8 +38,14 @@ const CLEAR_BELOW = '\x1b[J';
 /** Without line wrap, a bar drawn in the instant of a resize stays one row. */
 const [WRAP_OFF, WRAP_ON] = ['\x1b[?7l', '\x1b[?7h'];
 
-/** True where bars can be drawn: a terminal that moves its cursor. */
-export const canDraw = (): boolean => process.stderr.isTTY && process.env.TERM !== 'dumb';
+/** Terminals that cannot move the cursor, or not by the sequences of ANSI. */
+const STILL = /^(?:dumb|emacs|unknown|network|dialup|switch|lpr|print|paper|tty|glass|vt5\d?$|vt05)/i;
+
+/** True where bars can be drawn: a terminal that moves its cursor. One without a name is not trusted to; Windows' is. */
+export function canDraw(): boolean {
+  const { TERM = process.platform === 'win32' ? 'windows' : '' } = process.env;
+  return process.stderr.isTTY && TERM !== '' && !STILL.test(TERM);
+}
 
 export function openBars(): Bars {
   const { stderr } = process;

@@ -3,6 +3,7 @@
  * the lines alone elsewhere, NDJSON with --json. Progress goes to stderr; the run directory goes to stdout as the first
  * line.
  */
+import { oneLine } from '../../base/text';
 import type { TrainEvent } from '../../train/events';
 import type { Cli } from '../context';
 import { canDraw, openBars, type Bar, type Part } from './bars';
@@ -27,7 +28,7 @@ export function showProgress(cli: Cli): Progress {
       watch.on(event);
       if (event.type === 'start') {
         epochs = event.epochs;
-        process.stdout.write(`${event.runDirectory}\n`);
+        process.stdout.write(`${oneLine(event.runDirectory)}\n`);
         const { train, val, test } = event.data.counts;
         watch.note(
           `${event.data.name}, ${event.data.size} px, ${train}/${val}/${test} images; ${event.device}, ${event.threads} threads`,
@@ -38,7 +39,11 @@ export function showProgress(cli: Cli): Progress {
       if (event.type === 'epoch') watch.note(epochLine(event, epochs));
       if (event.type === 'stop') {
         watch.end();
-        watch.note(`stopped in epoch ${event.epoch} after ${event.samples} images; go on with\n  ${event.resume}`);
+        watch.note(
+          event.resume === null
+            ? 'stopped before the run directory was made: nothing to resume'
+            : `stopped in epoch ${event.epoch} after ${event.samples} images; go on with\n  ${event.resume}`,
+        );
       }
     },
   };

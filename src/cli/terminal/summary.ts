@@ -6,6 +6,7 @@
  * support, threshold, precision, recall, AP (name, AUC and F1 stay); of the headline the interval; of a comparison the
  * interval, then "A better". A line below the tables names what is missing.
  */
+import { listed } from '../../base/text';
 import type {
   Comparison,
   ComparedFigure,
@@ -73,12 +74,12 @@ function verdict(metrics: Metrics, labels: readonly string[]): string[] {
   ];
   const missed = labels.filter((_, label) => metrics.support[label] > 0 && metrics.confusion[label][1][1] === 0);
   if (missed.length > 0) {
-    lines.push(`Without one true positive: ${missed.join(', ')} (${missed.length} of ${labels.length} labels).`);
+    lines.push(`Without one true positive: ${listed(missed)} (${missed.length} of ${labels.length} labels).`);
   }
   // Figures that are undefined for the same labels share a line.
   const figuresOf = new Map<string, string[]>();
   for (const [name, indices] of Object.entries(metrics.undefined)) {
-    const missing = indices.map((label) => labels[label]).join(', ');
+    const missing = listed(indices.map((label) => labels[label]));
     figuresOf.set(missing, [...(figuresOf.get(missing) ?? []), name.replaceAll('_', ' ')]);
   }
   for (const [missing, names] of figuresOf) {

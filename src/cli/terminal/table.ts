@@ -2,6 +2,7 @@
  * Aligned columns that fit the terminal. What does not fit is left out by column, in the order that the columns state,
  * and a name too long for the first column stands on a line of its own, its figures below. Nothing is cut.
  */
+import { oneLine } from '../../base/text';
 import { cells, keepWhatFits } from './width';
 
 export interface Column {
@@ -26,10 +27,10 @@ const GAP = 2;
 const NAME = 24;
 
 export function table(columns: readonly Column[], width = Infinity): Table {
-  const sized = columns.map((column) => ({
-    ...column,
-    room: Math.max(cells(column.title), ...column.cells.map(cells)),
-  }));
+  const sized = columns.map((column) => {
+    const inRows = column.cells.map((cell) => oneLine(cell));
+    return { ...column, cells: inRows, room: Math.max(cells(column.title), ...inRows.map(cells)) };
+  });
   const [name] = sized;
   const longest = name.room;
   Object.assign(name, { text: true, room: Math.min(longest, NAME) });

@@ -5,7 +5,9 @@
  * (0: some containers and serial lines) has those of the variable COLUMNS, else 80. A pipe or a file has no width: it
  * gets every line whole and every table complete, whatever COLUMNS says.
  */
-import { homedir } from 'node:os';
+import { asInstalled } from '../../base/shell';
+import { oneLine, printable } from '../../base/text';
+import { currentFolder, homeFolder } from '../../base/folders';
 
 /** Columns of stdout for results, of stderr for progress, notes and errors. Infinity when it is not a terminal. */
 export function columnsOf(stream: NodeJS.WriteStream): number {
@@ -35,22 +37,16 @@ export function cells(text: string): number {
 const FIRM = '\0';
 
 /** A path, a command or another text to copy: it stays in one piece, on a line of its own when need be. */
-export const unbroken = (text: string): string => text.replaceAll(' ', FIRM);
+export const unbroken = (text: string): string => oneLine(text).replaceAll(' ', FIRM);
 
-/** Text as it is printed: broken by wrap() to the columns there are. */
-export const fit = (text: string, columns: number): string => wrap(text, columns).replaceAll(FIRM, ' ');
+/** Text as it is printed: broken by wrap() to the columns there are, and nothing in it commands the terminal. */
+export const fit = (text: string, columns: number): string => printable(wrap(text, columns).replaceAll(FIRM, ' '));
 
 /** Marks the paths that this process was given or stands in, and those in quotes. */
 function withPathsUnbroken(text: string): string {
-  const places: string[] = [...process.argv.slice(2), homedir()];
-  try {
-    places.push(process.cwd());
-  } catch {
-    // The folder is gone.
-  }
-  return places
-    .filter((place) => place.includes(' '))
-    .reduce((marked, place) => marked.replaceAll(place, unbroken), text)
+  return [...process.argv.slice(2), homeFolder(), currentFolder()]
+    .filter((place) => place !== undefined && place.includes(' '))
+    .reduce<string>((marked, place) => marked.replaceAll(place!, unbroken), text)
     .replace(/"[^"\n]*[/\\][^"\n]*"/g, unbroken);
 }
 
@@ -62,9 +58,10 @@ function withPathsUnbroken(text: string): string {
  * that it can be copied all the same.
  */
 export function wrap(text: string, columns: number, first = ''): string {
-  if (columns === Infinity) return first + text;
+  const installed = asInstalled(text);
+  if (columns === Infinity) return first + installed;
   const hang = cells(first);
-  const broken = withPathsUnbroken(text)
+  const broken = withPathsUnbroken(installed)
     .split('\n')
     .map((line, i) => {
       const lead = i === 0 ? first : ' '.repeat(hang);
@@ -76,7 +73,7 @@ export function wrap(text: string, columns: number, first = ''): string {
 }
 
 /** A line of its own with one of our commands. A shell of Windows knows no such continuation. */
-const COMMAND = process.platform === 'win32' ? /^(?!)/ : /^ +(?:\w+=\S+ )?(?:npx )?chestmnist /;
+const COMMAND = process.platform === 'win32' ? /^(?!)/ : /^ +(?:\w+=\S+ )?(?:(?:npx|yarn) )?chestmnist /;
 
 function breakCommand(line: string, columns: number): string {
   const [indent] = /^ */.exec(line)!;

@@ -1,5 +1,6 @@
 /** `chestmnist bench`: images per second of this machine. Not here: the measurement (judge/throughput.ts). */
 import type { Command } from 'commander';
+import { threadsNotes } from '../../base/processors';
 import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 
@@ -19,8 +20,10 @@ export function register(program: Command): void {
     .action(async (_options: unknown, self: Command) => {
       const { throughput } = await import('../../judge/throughput.js');
       const cli = cliOf(self);
+      const given: { threads?: number } = readFlags(self, SHARED);
+      for (const note of threadsNotes(given.threads)) cli.say(note);
       cli.say('measuring, about half a minute on two cores ...');
-      const measured = await throughput(readFlags(self, SHARED));
+      const measured = await throughput(given);
       cli.result(measured, () => {
         const { device, threads, libtorch, cpu_capability, precision, stem, input_size, batch_size } = measured;
         const rate = (n: number): string => `${Math.round(n)} images/s`;

@@ -1,12 +1,15 @@
 /**
  * The `data` verbs: info, fetch, verify, synthesize. None loads LibTorch; the data part itself is loaded by the action.
  */
-import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset, SplitName } from '../../data/dataset';
+import { positivesOf } from '../../data/labels';
 import { ChestMnistError } from '../../base/errors';
+import { outputAt } from '../../base/output';
+import { listed } from '../../base/text';
 import { cliOf, type Cli } from '../context';
+import { onSignals } from '../signals';
 import { missing, table, type Column } from '../terminal/table';
 import { cells, unbroken, wrap } from '../terminal/width';
 
@@ -105,9 +108,7 @@ function fileTable(
   files: readonly { size: number; file: string; md5: string; path: string | null }[],
   columns: number,
 ): string {
-  const places = files.map(({ size, path }) =>
-    path === null ? `no (npx chestmnist data fetch --size ${size})` : unbroken(path),
-  );
+  const places = files.map(({ size, path }) => path ?? `no (npx chestmnist data fetch --size ${size})`);
   const { text } = table([
     { title: 'size', cells: files.map(({ size }) => `${size}`) },
     { title: 'file', cells: files.map(({ file }) => file), text: true },
@@ -115,7 +116,8 @@ function fileTable(
     { title: 'on this machine', cells: places, text: true },
   ]);
   if (text.split('\n').every((line) => cells(line) <= columns)) return text;
-  return files.map(({ file, md5 }, i) => `${file}\n  MD5 ${md5}\n${wrap(places[i], columns, '  ')}`).join('\n');
+  const place = (i: number): string => (files[i].path === null ? places[i] : unbroken(places[i]));
+  return files.map(({ file, md5 }, i) => `${file}\n  MD5 ${md5}\n${wrap(place(i), columns, '  ')}`).join('\n');
 }
 
 interface SplitCounts {
@@ -168,21 +170,22 @@ async function fetchFile(cli: Cli, name: string, options: { size: string; out?: 
   cli.say(`${url}\n-> ${unbroken(path)}`);
   const progress = watchDownload(cli, file);
   const abort = new AbortController();
-  const interrupt = () => {
+  const stop = (): void => {
     progress.note('interrupted: what has arrived is kept, and the same command resumes it');
     abort.abort();
   };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const unlisten = onSignals({ stop });
   try {
     await download(url, path, {
       md5,
       onProgress: progress.update,
       onRetry: (reason, delay) => progress.note(`${reason}; trying again in ${delay / 1000} s`),
       signal: abort.signal,
+      instead: 'name another folder with --out FOLDER or CHESTMNIST_DATA=FOLDER',
     });
   } finally {
     progress.end();
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    unlisten();
   }
   cli.result({ path, size, md5, url }, () => unbroken(path));
 }
@@ -221,7 +224,7 @@ async function verify(cli: Cli, source: string, options: { size: string }): Prom
       ...(undefinedAuc.length > 0
         ? [
             '',
-            `One value only, so AUC is undefined: ${undefinedAuc.map(({ split, label }) => `${label} in ${split}`).join(', ')}`,
+            `One value only, so AUC is undefined: ${undefinedAuc.map(({ split, label }) => `${listed([label])} in ${split}`).join(', ')}`,
           ]
         : []),
     ].join('\n'),
@@ -230,18 +233,11 @@ async function verify(cli: Cli, source: string, options: { size: string }): Prom
 
 function countLabels(dataset: Dataset, name: SplitName): SplitCounts {
   const { truth: labels, labelCount, count } = dataset.splits[name];
-  const positives = new Array<number>(labelCount).fill(0);
   let unlabelled = 0;
   for (let row = 0; row < count; row++) {
-    let any = 0;
-    for (let label = 0; label < labelCount; label++) {
-      const value = labels[row * labelCount + label];
-      positives[label] += value;
-      any |= value;
-    }
-    if (!any) unlabelled++;
+    if (!labels.subarray(row * labelCount, (row + 1) * labelCount).includes(1)) unlabelled++;
   }
-  return { name, count, positives, unlabelled };
+  return { name, count, positives: positivesOf(dataset.splits[name]), unlabelled };
 }
 
 interface SynthesizeFlags {
@@ -255,8 +251,9 @@ interface SynthesizeFlags {
 async function synthesize(cli: Cli, flags: SynthesizeFlags): Promise<void> {
   const { loadDataset } = await import('../../data/load.js');
   const { writeNpz } = await import('../../base/npz.js');
-  const path = resolve(flags.out);
-  if (existsSync(path) && !flags.force) {
+  const output = await outputAt(flags.out, ['.npz'], (text) => cli.say(text));
+  const { path } = output;
+  if (output.isFile && !flags.force) {
     throw new ChestMnistError('ERR_OUTPUT', {
       found: `${path} exists`,
       needed: 'a file name that is free',
@@ -272,7 +269,7 @@ async function synthesize(cli: Cli, flags: SynthesizeFlags): Promise<void> {
     arrays[`${split}_images`] = { shape: [count, size, size], data: images };
     arrays[`${split}_labels`] = { shape: [count, labelCount], data: labels };
   }
-  await writeNpz(path, arrays, { compress: true });
+  await output.write((file) => writeNpz(file, arrays, { compress: true }));
   const splits = SPLITS.map((split) => countLabels(dataset, split));
   const document = {
     path,
@@ -282,7 +279,9 @@ async function synthesize(cli: Cli, flags: SynthesizeFlags): Promise<void> {
     labels: dataset.labels,
     splits: Object.fromEntries(splits.map(({ name: split, ...rest }) => [split, rest])),
   };
-  cli.result(document, (columns) => [unbroken(path), '', labelTable(dataset.labels, splits, columns)].join('\n'));
+  cli.written(flags.out, document, (columns) =>
+    [unbroken(path), '', labelTable(dataset.labels, splits, columns)].join('\n'),
+  );
 }
 
 function parseCounts(text: string): Record<SplitName, number> {

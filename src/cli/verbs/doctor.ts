@@ -32,8 +32,15 @@ function describe(report: DoctorReport, columns: number): string {
     ['package', `chestmnist ${chestmnist.version} in ${unbroken(chestmnist.path)}`],
     ['node', `${node.version} at ${unbroken(node.path)}`],
     ['platform', `${platform.platform}-${platform.arch}${platform.platform === 'linux' ? ` (${platform.libc})` : ''}`],
-    ['cpu', `${cpu.model}, ${cpu.threads} threads${cpu.capability ? `, LibTorch uses ${cpu.capability}` : ''}`],
-    ['memory', megabytes(memory.bytes)],
+    ['cpu', `${cpu.model}${cpu.capability ? `, LibTorch uses ${cpu.capability}` : ''}`],
+    [
+      'threads',
+      `${cpu.threads}, from ${cpu.limit}${cpu.ignored.map((text) => `; ${text} is ignored: not a number from 1`).join('')}`,
+    ],
+    [
+      'memory',
+      `${megabytes(memory.bytes)}${memory.container ? `, of which this container may use ${megabytes(memory.container)}` : ''}`,
+    ],
     ...Object.entries(environment).map(([name, value]): [string, string] => ['variable', unbroken(`${name}=${value}`)]),
     ['addon', addon ? `${unbroken(addon.file)}, built for LibTorch ${addon.libtorch}` : 'none'],
     ...(addon && !addon.current

@@ -4,10 +4,12 @@
  */
 import { Option, type Command } from 'commander';
 import type { Evaluation } from '../../judge/evaluate';
-import { cliOf } from '../context';
+import { expandHome } from '../../base/folders';
+import { writeJson } from '../../base/json';
+import { cliOf, numberOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 
-const SHARED = ['data', 'size', 'device', 'threads'] as const;
+const SHARED = ['data', 'size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
@@ -23,15 +25,17 @@ export function register(program: Command): void {
     .argument('<run|weights>', 'a run directory, or a .safetensors or .pth file')
     .addOption(new Option('--split <name>', 'which split').choices(['val', 'test']).default('test'))
     .option('--thresholds <rule>', '0.5, val-f1, val-youden, val-sensitivity=S or a JSON file', '0.5')
-    .option('--limit <n>', 'only the first n images', Number)
-    .option('--resamples <n>', 'bootstrap resamples of 95 % intervals (default: none)', Number)
+    .option('--limit <n>', 'only the first n images', numberOf)
+    .option('--resamples <n>', 'bootstrap resamples of 95 % intervals (default: none)', numberOf)
     .option('-o, --output <file>', 'write metrics (.json), or labels and logits (.npz)');
   addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
     .action(async (target: string, _options: unknown, self: Command) => {
-      const [{ evaluate }, { renderSummary }] = await Promise.all([
+      const [{ evaluate }, { renderSummary }, { checkNotRead, outputAt }, { readConfig }] = await Promise.all([
         import('../../judge/evaluate.js'),
         import('../terminal/summary.js'),
+        import('../../base/output.js'),
+        import('../../run/config.js'),
       ]);
       const cli = cliOf(self);
       const { output, ...own } = self.opts<{
@@ -42,18 +46,24 @@ export function register(program: Command): void {
         output?: string;
       }>();
       const { split, thresholds, limit, resamples } = own;
-      const evaluation = await evaluate(target, { ...readFlags(self, SHARED), split, thresholds, limit, resamples });
-      if (output !== undefined) await write(output, evaluation);
-      cli.result(evaluation.metrics, (columns) => renderSummary(evaluation.metrics, evaluation.labels, columns));
+      const place =
+        output === undefined ? undefined : await outputAt(output, ['.json', '.npz'], (text) => cli.say(text));
+      const shared = readFlags(self, SHARED);
+      if (place?.isFile) {
+        const ofRun = await readConfig(expandHome(target));
+        await checkNotRead(place, [target, thresholds, shared.data ?? ofRun?.data]);
+      }
+      const evaluation = await evaluate(target, { ...shared, split, thresholds, limit, resamples });
+      for (const note of evaluation.notes) cli.say(note);
+      const document = { labels: evaluation.labels, ...evaluation.metrics };
+      if (place?.extension === '.npz') await place.write((file) => writePredictions(file, evaluation));
+      else await place?.write((file) => writeJson(file, document));
+      cli.written(output, document, (columns) => renderSummary(evaluation.metrics, evaluation.labels, columns));
     });
 }
 
-async function write(file: string, { metrics, truth, logits, labels }: Evaluation): Promise<void> {
-  if (file.endsWith('.npz')) {
-    const shape = [metrics.n, labels.length];
-    const { writeNpz } = await import('../../base/npz.js');
-    return writeNpz(file, { labels: { shape, data: truth }, logits: { shape, data: logits } });
-  }
-  const { writeAtomically } = await import('../../base/atomic.js');
-  await writeAtomically(file, async (handle) => void (await handle.writeFile(`${JSON.stringify(metrics, null, 2)}\n`)));
+async function writePredictions(file: string, { metrics, truth, logits, labels }: Evaluation): Promise<void> {
+  const shape = [metrics.n, labels.length];
+  const { writeNpz } = await import('../../base/npz.js');
+  await writeNpz(file, { labels: { shape, data: truth }, logits: { shape, data: logits } });
 }

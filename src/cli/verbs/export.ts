@@ -2,18 +2,22 @@
 import { type Command, Option } from 'commander';
 import type { ExportFormat } from '../../weights/export';
 import { cliOf } from '../context';
+import { addFlags, readFlags } from '../flags';
 import { unbroken } from '../terminal/width';
 
 const FORMATS: readonly ExportFormat[] = ['safetensors', 'pth', 'onnx'];
+const SHARED = ['size', 'resize', 'labelNames', 'weightsKey'] as const;
 
 const EXAMPLES = `
 Examples:
   chestmnist export runs/first --format pth -o resnet18.pth     for torch.load and load_state_dict
   chestmnist export runs/first --format onnx -o resnet18.onnx   for onnxruntime and others
-  chestmnist export resnet18.pth --format safetensors -o resnet18.safetensors`;
+  chestmnist export resnet18.pth --format safetensors --size 28 --resize 56 -o resnet18.safetensors
+
+The file states the label names, the sizes and the stem, so that evaluate and predict need no flags for them.`;
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command('export')
     .description('write the best weights of a run, or a file of weights, for other tools')
     .argument('<run|weights>', 'a run directory, or a .safetensors or .pth file')
@@ -23,17 +27,19 @@ export function register(program: Command): void {
         .makeOptionMandatory(),
     )
     .requiredOption('-o, --output <file>', 'the file to write')
-    .option('--force', 'replace the file when it exists', false)
+    .option('--force', 'replace the file when it exists', false);
+  addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
-    .action(
-      async (source: string, options: { format: ExportFormat; output: string; force: boolean }, command: Command) => {
-        const { openModel } = await import('../../judge/model.js');
-        const { exportWeights } = await import('../../weights/export.js');
-        const done = await exportWeights(await openModel(source), options);
-        const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`].join(
-          ', ',
-        );
-        cliOf(command).result(done, () => `${unbroken(done.file)} (${facts})`);
-      },
-    );
+    .action(async (source: string, _options: unknown, self: Command) => {
+      const { openModel, unstated } = await import('../../judge/model.js');
+      const { exportWeights } = await import('../../weights/export.js');
+      const cli = cliOf(self);
+      const options = self.opts<{ format: ExportFormat; output: string; force: boolean }>();
+      const waiting = (text: string): void => cli.say(text);
+      const model = await openModel(source, readFlags(self, SHARED));
+      for (const note of [...model.notes, ...(model.run?.changes ?? []), ...unstated(source, model)]) cli.say(note);
+      const done = await exportWeights(model, { ...options, waiting });
+      const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`];
+      cli.written(options.output, done, () => `${unbroken(done.file)} (${facts.join(', ')})`);
+    });
 }

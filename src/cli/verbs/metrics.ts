@@ -4,7 +4,7 @@
  * printed (terminal/summary.ts).
  */
 import { Option, type Command } from 'commander';
-import { cliOf } from '../context';
+import { cliOf, numberOf } from '../context';
 
 interface Flags {
   threshold: string;
@@ -37,8 +37,8 @@ export function register(program: Command): void {
     .option('--threshold <value>', 'a number, or a JSON file with one per label; decision: score > threshold', '0.5')
     .option('--confidence', '95 % bootstrap intervals over images')
     .option('--compare <file>', 'a second file of predictions for the same images: paired bootstrap of the differences')
-    .addOption(new Option('--resamples <n>', 'bootstrap resamples').default(2000).argParser(Number))
-    .addOption(new Option('--seed <n>', 'seed of the resamples').default(0).argParser(Number))
+    .addOption(new Option('--resamples <n>', 'bootstrap resamples').default(2000).argParser(numberOf))
+    .addOption(new Option('--seed <n>', 'seed of the resamples').default(0).argParser(numberOf))
     .option('--labels <file>', 'for a .csv: .npz with the true labels, `labels` or MedMNIST’s `{split}_labels`')
     .option('--label-names <names>', 'separated by commas; `chestmnist` means its 14 labels')
     .addHelpText('after', EXAMPLES)
@@ -55,7 +55,7 @@ export function register(program: Command): void {
       const flags = self.opts<Flags>();
       const threshold = await fixedThresholds(flags.threshold);
       const mine = await files.readPredictions(file, flags.labels);
-      const { labelCount, truth, scores } = mine;
+      const { labelCount, truth, scores, logits } = mine;
       const names =
         flags.labelNames === undefined ? unnamed(labelCount) : namesFor(flags.labelNames.split(','), labelCount);
       const settings = { resamples: flags.resamples, seed: flags.seed };
@@ -63,10 +63,10 @@ export function register(program: Command): void {
       if (flags.compare !== undefined) {
         const theirs = await files.readPredictions(flags.compare, flags.labels);
         files.checkSameImages(file, mine, flags.compare, theirs);
-        const models = { labelCount, truth, a: scores, b: theirs.scores };
+        const models = { labelCount, truth, a: scores, b: theirs.scores, aLogits: logits, bLogits: theirs.logits };
         metrics.comparison = comparePredictions({ ...models, threshold, confidence: settings });
       }
-      cli.result(metrics, (columns) => {
+      cli.result({ labels: names, ...metrics }, (columns) => {
         const parts = [summary.renderSummary(metrics, names, columns)];
         if (metrics.comparison) {
           parts.push(summary.renderComparison(metrics.comparison, names, file, flags.compare!, columns));

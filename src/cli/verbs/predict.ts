@@ -4,10 +4,13 @@
  */
 import type { Command } from 'commander';
 import type { Prediction } from '../../judge/predict';
+import { csvCell } from '../../base/csv';
+import { jsonText } from '../../base/text';
 import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
+import { unbroken } from '../terminal/width';
 
-const SHARED = ['device', 'threads'] as const;
+const SHARED = ['size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
@@ -15,7 +18,8 @@ Examples:
   chestmnist predict runs/NAME images.npy --thresholds val-f1 -o predictions.csv
   chestmnist predict weights.safetensors data.npz --json
 
-CSV: image, then for each label its probability and its decision (1 when above the threshold).
+CSV: image, then for each label its probability and its decision (1 when above the threshold). A name that a spreadsheet
+would run as a formula has an apostrophe before it; --json and .json have names as they are.
 Pictures are converted to gray, cropped to the central square and resized to the model's size.`;
 
 export function register(program: Command): void {
@@ -25,20 +29,28 @@ export function register(program: Command): void {
     .argument('<run|weights>', 'a run directory, or a .safetensors or .pth file')
     .argument('<input...>', 'PNG, JPEG, .npy or .npz files')
     .option('--thresholds <rule>', '0.5, val-f1, val-youden or a JSON file', '0.5')
-    .option('-o, --output <file>', 'write to a file instead of stdout');
+    .option('-o, --output <file>', 'write to a file instead of stdout: .csv or .json');
   addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
     .action(async (target: string, inputs: string[], _options: unknown, self: Command) => {
-      const { predict } = await import('../../judge/predict.js');
+      const [{ predict }, { checkNotRead, isStdout, outputAt }, { writeAtomically }] = await Promise.all([
+        import('../../judge/predict.js'),
+        import('../../base/output.js'),
+        import('../../base/atomic.js'),
+      ]);
       const cli = cliOf(self);
       const { thresholds, output } = self.opts<{ thresholds: string; output?: string }>();
+      const place = await outputAt(output ?? '-', ['.csv', '.json'], (text) => cli.say(text));
+      await checkNotRead(place, [target, thresholds, ...inputs]);
       const prediction = await predict(target, inputs, { ...readFlags(self, SHARED), thresholds });
-      const asJson = cli.json || output?.endsWith('.json') === true;
-      const text = asJson ? JSON.stringify(documentOf(prediction), null, 2) : csvOf(prediction);
-      if (output === undefined) return void process.stdout.write(`${text}\n`);
-      const { writeAtomically } = await import('../../base/atomic.js');
-      await writeAtomically(output, async (handle) => void (await handle.writeFile(`${text}\n`)));
-      cli.say(`${prediction.images.length} images: ${output}`);
+      for (const note of prediction.notes) cli.say(note);
+      const asJson = place.extension === '' ? cli.json : place.extension === '.json';
+      const text = asJson ? jsonText(documentOf(prediction), 2) : csvOf(prediction);
+      await place.write((file) => writeAtomically(file, (handle) => handle.writeFile(`${text}\n`)));
+      if (output === undefined) return;
+      const images = prediction.images.length;
+      cli.say(`${images} ${images === 1 ? 'image' : 'images'}: ${unbroken(output)}`);
+      if (!isStdout(output)) cli.emit({ output: place.path, images });
     });
 }
 
@@ -52,14 +64,14 @@ const documentOf = ({ labels, thresholds, images, scores, decisions }: Predictio
 });
 
 function csvOf({ labels, images, scores, decisions }: Prediction): string {
-  const header = ['image', ...labels.flatMap((label) => [label, `${label}_decision`])];
+  // Two columns must not have one name, whatever the labels are called.
+  let [image, suffix] = ['image', '_decision'];
+  while (labels.includes(image)) image += '_';
+  while (labels.some((label) => labels.includes(`${label}${suffix}`))) suffix += '_';
+  const header = [image, ...labels.flatMap((label) => [label, `${label}${suffix}`])];
   const rows = images.map((image, i) => [
     image,
     ...labels.flatMap((_, l) => [scores[i * labels.length + l].toFixed(6), decisions[i * labels.length + l]]),
   ]);
-  return [header, ...rows].map((row) => row.map(field).join(',')).join('\n');
+  return [header, ...rows].map((row) => row.map(csvCell).join(',')).join('\n');
 }
-
-/** A field of RFC 4180. */
-const field = (value: string | number): string =>
-  /[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);

@@ -22,6 +22,7 @@ export function register(program: Command): void {
     .action(async (run: string, { data }: { data?: string }, command: Command) => {
       const { drawReport } = await import('../../report/index.js');
       const { readRun } = await import('../../run/open.js');
+      const directory = path.resolve(run);
       await readRun(run); // refuses anything but a run before a large data set is read
       const dataset =
         data === undefined
@@ -30,8 +31,8 @@ export function register(program: Command): void {
       const { files, notes } = await drawReport(run, { dataset });
       const cli = cliOf(command);
       for (const note of notes) cli.say(note);
-      const page = path.resolve(run, 'report.html');
-      cli.result({ run: path.resolve(run), report: page, files, notes }, () => unbroken(page));
+      const page = path.join(directory, 'report.html');
+      cli.result({ run: directory, report: page, files, notes }, () => unbroken(page));
     });
   addFlags(report, ['size']).addHelpText('after', EXAMPLES);
 }

@@ -1,6 +1,7 @@
 /** `chestmnist setup`: finds or gets LibTorch and a matching addon. Not here: the work (setup/). */
 import type { Command } from 'commander';
 import { cliOf } from '../context';
+import { onSignals } from '../signals';
 import { unbroken } from '../terminal/width';
 
 const HELP = `
@@ -33,8 +34,7 @@ export function register(program: Command): void {
       const cli = cliOf(command);
       const { setup } = await import('../../setup/index.js');
       const interrupt = new AbortController();
-      const stop = (): void => interrupt.abort();
-      process.once('SIGINT', stop).once('SIGTERM', stop);
+      const unlisten = onSignals({ stop: () => interrupt.abort() });
       try {
         const started = Date.now();
         const result = await setup({
@@ -52,7 +52,7 @@ export function register(program: Command): void {
             `ready: ${result.built ? 'built' : 'kept'} ${unbroken(result.addon)} for LibTorch ${result.libtorch.version} (${seconds} s)`,
         );
       } finally {
-        process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
+        unlisten();
       }
     });
 }

@@ -1,10 +1,13 @@
 /** `chestmnist train`: flags to options, events to the terminal, signals to a stop. Not here: the training (train/). */
-import { closeSync } from 'node:fs';
 import type { Command } from 'commander';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { OPTION_NAMES, type TrainOptions } from '../../recipe/options';
+import { shellWord } from '../../base/shell';
 import { cliOf } from '../context';
 import { withoutRetired } from '../../recipe/resolve';
 import { addFlags, readFlags } from '../flags';
+import { onSignals } from '../signals';
 import { unbroken } from '../terminal/width';
 
 const EXAMPLES = `
@@ -17,7 +20,8 @@ Examples:
   chestmnist train --resume runs/first --epochs 150        more epochs for a finished run
   chestmnist train --config runs/first/config.json --seed 1
 
-The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.`;
+The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.
+SIGUSR1 writes a checkpoint and goes on. In a container or a batch job: exec node_modules/.bin/chestmnist train`;
 
 export function register(program: Command): void {
   const command = program
@@ -42,42 +46,29 @@ export function register(program: Command): void {
       };
       const run = train(options);
       const progress = showProgress(cli);
-      let interrupts = 0;
-      const interrupt = (): void => {
-        if (++interrupts > 1) process.exit(130);
-        run.stop();
-        progress.note('stopping at the next batch; again to quit at once');
-      };
-      // SIGHUP: the terminal was closed. On Windows the process then has a few seconds.
-      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-      for (const signal of signals) process.on(signal, interrupt);
-      process.once('SIGHUP', hangUp);
+      const unlisten = onSignals({
+        stop: () => {
+          run.stop();
+          progress.note('stopping at the next batch; again after a second to quit at once');
+        },
+        checkpoint: () => {
+          run.checkpoint();
+          progress.note('a checkpoint follows at the next batch');
+        },
+      });
       try {
         for await (const event of run) progress.on(event);
         const result = await run;
         progress.end();
         if (result.status === 'stopped') process.exitCode = 130;
         else cli.print((columns) => renderSummary(result.metrics.splits.test, result.metrics.labels, columns));
-        cli.print(() => unbroken(result.runDirectory));
+        const { runDirectory } = result;
+        if (runDirectory !== null) cli.print(() => unbroken(runDirectory));
       } finally {
         progress.end();
-        for (const signal of signals) process.off(signal, interrupt);
-        process.off('SIGHUP', hangUp);
+        unlisten();
       }
     });
-}
-
-const hangUp = (): void => void process.once('exit', forgetTerminal);
-
-/** At exit Node resets the terminal's mode, and aborts when the terminal is gone. */
-function forgetTerminal(): void {
-  for (const descriptor of [0, 1, 2]) {
-    try {
-      closeSync(descriptor);
-    } catch {
-      // Closed already.
-    }
-  }
 }
 
 /** Options from a JSON file, such as the config.json of a run. */
@@ -86,13 +77,15 @@ async function readConfig(file: string): Promise<TrainOptions> {
     import('../../base/json.js'),
     import('../../base/errors.js'),
   ]);
+  // Of a run whose folder was named.
+  const own = path.join(file, 'config.json');
   const refuse = (what: string, cause?: unknown) =>
     new ChestMnistError(
       'ERR_CONFIG',
       {
         found: `${file} ${what}`,
         needed: 'a JSON object of options',
-        next: 'correct the file, or pass another --config',
+        next: existsSync(own) ? `--config ${shellWord(own)}` : 'correct the file, or pass another --config',
       },
       { cause },
     );

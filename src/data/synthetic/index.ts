@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import { show } from '../../base/arguments';
 import { ChestMnistError } from '../../base/errors';
 import { CHESTMNIST, CHESTMNIST_LABELS } from '../catalogue';
 import { SPLIT_NAMES, type Dataset, type Split, type SplitName } from '../dataset';
@@ -89,13 +90,13 @@ function checked({ seed = 0, size = 28, counts = realCounts() }: SynthesizeOptio
   const refuse = (found: string, needed: string) => {
     throw new ChestMnistError('ERR_CONFIG', { found, needed, next: 'change the option of the synthetic data' });
   };
-  if (!Number.isSafeInteger(seed) || seed < 0) refuse(`seed ${seed}`, 'an integer from 0 to 2^53 - 1');
+  if (!Number.isSafeInteger(seed) || seed < 0) refuse(`seed ${show(seed)}`, 'an integer from 0 to 2^53 - 1');
   if (!Number.isInteger(size) || size % 2 !== 0 || size < 28 || size > 224)
-    refuse(`size ${size}`, 'an even size, 28 to 224');
+    refuse(`size ${show(size)}`, 'an even size, 28 to 224');
   for (const name of SPLIT_NAMES) {
     const [count, most] = [counts[name], CHESTMNIST.splits[name].count];
     if (!Number.isInteger(count) || count < 1 || count > most) {
-      refuse(`${count} ${name} images`, `an integer from 1 to ChestMNIST's ${most}`);
+      refuse(`${show(count)} ${name} images`, `an integer from 1 to ChestMNIST's ${most}`);
     }
   }
   return { seed, size, counts };

@@ -4,6 +4,7 @@
  */
 import type { LineSeriesOption, ScatterSeriesOption } from 'echarts';
 import { calibrationCurve, precisionRecallCurve, rocCurve } from '../../metrics';
+import { rankedBy } from '../../metrics/ranking';
 import type { ConfusionMatrix, Figure, Predictions } from '../../metrics/types';
 import { draw, type Drawing } from './chart';
 import { count, figureText, percent } from '../format';
@@ -82,7 +83,7 @@ const HEAT = [ink.heat0, ink.heat1, ink.heat2, ink.heat3, ink.heat4];
 
 /** True positive rate over false positive rate; the dashed diagonal is chance. */
 export function rocPanel(label: string, of: Predictions, auc: Figure): Drawing {
-  const { fpr, tpr } = rocCurve(of.truth, of.scores);
+  const { fpr, tpr } = rocCurve(of.truth, rankedBy(of));
   return square({
     description: `ROC curve of ${label}: area under the curve ${figureText(auc)}; chance is 0.500.`,
     names: ['false positive rate', 'true positive rate'],
@@ -93,7 +94,7 @@ export function rocPanel(label: string, of: Predictions, auc: Figure): Drawing {
 
 /** Precision over recall in steps, whose area is the average precision; the dashed line is the prevalence. */
 export function precisionRecallPanel(label: string, of: Predictions, ap: Figure, prevalence: number): Drawing {
-  const curve = precisionRecallCurve(of.truth, of.scores);
+  const curve = precisionRecallCurve(of.truth, rankedBy(of));
   // Ascending, without the appended point (recall 0, precision 1), which belongs to no threshold.
   const recall = curve.recall.slice(0, -1).reverse();
   const precision = curve.precision.slice(0, -1).reverse();

@@ -29,7 +29,7 @@ nav ul{display:flex;flex-wrap:wrap;gap:4px 18px;list-style:none;padding:0;margin
 figure{margin:0;min-width:0;break-inside:avoid}
 figure svg{display:block;width:100%;height:auto}
 .panels figure svg{max-width:300px}
-figcaption{font-weight:600;line-height:1.3}
+figcaption{unicode-bidi:isolate;font-weight:600;line-height:1.3}
 figcaption small{display:block;font-weight:400;font-size:.86rem}
 .scroll{overflow-x:auto;max-width:100%;border:1px solid var(--grid);border-radius:8px}
 .scroll:focus-visible,button:focus-visible,a:focus-visible,summary:focus-visible{outline:3px solid var(--chosen);outline-offset:2px}
@@ -38,7 +38,7 @@ th,td{padding:6px 8px;text-align:right;border-top:1px solid var(--grid);white-sp
 th:first-child,td:first-child{text-align:left}
 .labels th,.labels td{padding:6px 5px}
 .labels th:first-child{position:sticky;left:0;background:var(--surface);z-index:1}
-.name{display:inline-block;width:max-content;max-width:11rem;white-space:normal;overflow-wrap:anywhere}
+.name{unicode-bidi:isolate;display:inline-block;width:max-content;max-width:11rem;white-space:normal;overflow-wrap:anywhere}
 thead th{border-top:0;white-space:normal;vertical-align:bottom}
 th button{font:inherit;font-weight:600;color:inherit;background:none;border:0;padding:4px 0;cursor:pointer;text-align:inherit}
 th button::after{content:"\\a0\\2195";color:var(--muted)}

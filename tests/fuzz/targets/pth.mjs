@@ -1,11 +1,17 @@
 /** .pth: the zip, the pickle in it, and the storages it describes. */
 import { createRequire } from 'node:module';
 import { mutateZip } from '../zip.mjs';
-const { readPth } = createRequire(import.meta.url)('../../../dist/weights/pth.js');
+const { loadWeights } = createRequire(import.meta.url)('../../../dist/weights/index.js');
 
 export default {
   file: 'input.pth',
-  fixtures: ['weights/medmnist.pth', 'weights/metadata.pth', 'weights/wrapped.pth'],
+  fixtures: [
+    'weights/medmnist.pth',
+    'weights/metadata.pth',
+    'weights/wrapped.pth',
+    'weights/objects.pth',
+    'weights/legacy.pth',
+  ],
   vocabulary: [
     'ccollections\nOrderedDict\n',
     'ctorch._utils\n_rebuild_tensor_v2\n',
@@ -13,6 +19,12 @@ export default {
     'ctorch\nFloatStorage\n',
     'ctorch\nLongStorage\n',
     'ctorch\nIntStorage\n',
+    'cargparse\nNamespace\n',
+    '\x8c\x01a',
+    '\x94',
+    '\x93',
+    '\x81',
+    '\x8f',
     'cos\nsystem\n',
     'cbuiltins\neval\n',
     '\x80\x02',
@@ -46,5 +58,5 @@ export default {
   ],
   memory: (bytes) => 2 ** 20 + 16 * bytes,
   mutate: mutateZip,
-  parse: (file) => readPth(file),
+  parse: (file) => loadWeights(file),
 };

@@ -42,7 +42,7 @@ export function describe(event: TrainEvent): string {
     case 'epoch':
       return `${event.epoch} ${event.best}`;
     case 'stop':
-      return event.resume;
+      return event.resume ?? 'nothing to resume yet';
     case 'finish':
       return `${event.metrics.best_epoch}`;
   }
@@ -59,7 +59,10 @@ export async function use(file: string, stop: AbortSignal): Promise<[Evaluation,
   const run: TrainingRun = train(options, { signal: stop });
   for await (const event of run) console.log(describe(event));
   run.stop();
-  const { runDirectory }: TrainResult = await run;
+  const result: TrainResult = await run;
+  // A run that was stopped before it had a directory has none.
+  const runDirectory: string | null = result.runDirectory;
+  if (runDirectory === null) throw new Error(result.status);
   const dataset: Dataset = await loadDataset('synthetic', { size: 28 });
   const rgb = expandToRgb(dataset.splits.test.images, dataset.splits.test.count, dataset.size);
   const state: StateDict = await loadWeights(file);

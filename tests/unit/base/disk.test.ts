@@ -5,11 +5,13 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { writeAtomically } from '../../../src/base/atomic';
+import { systemError, writeError } from '../../../src/base/disk';
 import { download } from '../../../src/base/download';
 import { ChestMnistError } from '../../../src/base/errors';
+import { readJson } from '../../../src/base/json';
 import { withLock } from '../../../src/base/lock';
 import { writeNpz } from '../../../src/base/npz';
-import { checkOutput, createRunDirectory } from '../../../src/run/directory';
+import { checkOutput, createRunDirectory } from '../../../src/run/create';
 import { TensorBoardWriter } from '../../../src/run/tensorboard';
 import { saveWeights } from '../../../src/weights';
 import { scratch } from '../../support/data-files';
@@ -187,4 +189,67 @@ describe('a place that is not to be had', () => {
 test('a mistake in what is written is not taken for a refusal of the disk', async () => {
   const mistake = new TypeError('mine');
   await expect(writeAtomically(at('broken'), () => Promise.reject(mistake))).rejects.toBe(mistake);
+});
+
+describe('as a last resort, what nobody converted', () => {
+  const raw = (code: string, syscall: string, file?: string): Error =>
+    Object.assign(new Error(`${code}: said by the system, ${syscall}`), { code, syscall, path: file });
+
+  const KNOWN: [Error, string, RegExp][] = [
+    [raw('EMFILE', 'open', '/a'), 'ERR_RESOURCES', /ulimit -n/],
+    [raw('EMFILE', 'spawn python3'), 'ERR_RESOURCES', /ulimit -n/],
+    [raw('ENFILE', 'open', '/a'), 'ERR_RESOURCES', /close other programs/],
+    [raw('ENOMEM', 'spawn'), 'ERR_RESOURCES', /ulimit -v/],
+    [raw('EAGAIN', 'spawn python3'), 'ERR_RESOURCES', /fewer (--)?threads/],
+    [new RangeError('Array buffer allocation failed'), 'ERR_RESOURCES', /ulimit -v/],
+    [
+      new RangeError('WebAssembly.instantiate(): Out of memory: Cannot allocate Wasm memory for new instance'),
+      'ERR_RESOURCES',
+      /ulimit -v/,
+    ],
+    [raw('EROFS', 'open', '/a'), 'ERR_DISK', /^mount it as writable, then run the same command again/],
+    [raw('ENOSPC', 'write'), 'ERR_DISK', /^free some space on it/],
+    [raw('EDQUOT', 'fsync'), 'ERR_DISK', /^remove files/],
+    [raw('ENAMETOOLONG', 'stat', '/a'), 'ERR_DISK', /shorter name/],
+    [raw('EIO', 'read', '/a'), 'ERR_DISK', /check the disk/],
+    [raw('EACCES', 'mkdir', '/a'), 'ERR_OUTPUT', /allow this user to write there/],
+    [raw('EACCES', 'open', '/a'), 'ERR_DATA_MISSING', /allow this user to read it/],
+    [raw('ELOOP', 'stat', '/a'), 'ERR_DATA_MISSING', /fix the links/],
+    [raw('ENOENT', 'uv_cwd'), 'ERR_CONFIG', /change to another folder/],
+  ];
+  test.each(KNOWN.map(([error, ...rest]) => [error.message, rest[0], error, rest[1]] as const))(
+    '%s: %s and a next step',
+    (_, code, error, next) => {
+      expect(systemError(error)).toMatchObject({ code, next: expect.stringMatching(next), cause: error });
+    },
+  );
+
+  test.each([
+    new TypeError('mine'),
+    new RangeError('Invalid array length'),
+    raw('ENOENT', 'spawn cmake'),
+    'text',
+    null,
+  ])('%s stays as it is', (error) => {
+    expect(systemError(error)).toBe(error);
+  });
+
+  test('a limit of open files is no fault of the place that is written', () => {
+    expect(writeError(raw('EMFILE', 'open', '/a'), '/a', { instead: 'choose another --out' })).toMatchObject({
+      code: 'ERR_RESOURCES',
+      next: 'raise the limit, for example with ulimit -n 4096',
+    });
+  });
+
+  test('a file that may not be read keeps the code of its owner and gets the remedy of the cause', async () => {
+    await symlink('loop.json', at('loop.json'));
+    const refuse = (what: string): ChestMnistError =>
+      new ChestMnistError('ERR_DATA_CORRUPT', { found: `the file ${what}`, needed: 'the file', next: 'restore it' });
+    await expect(readJson(at('loop.json'), refuse)).rejects.toMatchObject({
+      code: 'ERR_DATA_CORRUPT',
+      next: 'fix the links',
+    });
+    await mkdir(at('folder.json'));
+    await expect(readJson(at('folder.json'), refuse)).rejects.toMatchObject({ next: 'restore it' });
+  });
 });

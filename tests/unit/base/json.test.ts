@@ -23,16 +23,38 @@ test('JSON files are replaced as a whole and read back', async () => {
 });
 
 test.each([
-  ['[1]', /^is not a JSON object/],
-  ['null', /^is not a JSON object/],
-  ['{"a":', /^is not JSON/],
-  ['', /^is not JSON/],
+  ['as Windows writes it, with a byte-order mark', '\ufeff{"a": 2}\r\n'],
+  ['with names in other scripts', '{"a": 2, "肺": "é"}'],
+])('read: %s', async (_, text) => {
+  const file = path.join(folder, 'x.json');
+  await writeFile(file, text);
+  expect(await readJson(file, refuse)).toMatchObject({ a: 2 });
+});
+
+const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
+test.each([
+  ['[1]', 'is not a JSON object, but [1]'],
+  ['null', 'is not a JSON object, but null'],
+  ['"x"', 'is not a JSON object, but "x"'],
+  ['{"a":', 'is not JSON (line 1, column 6: value expected)'],
+  ['{\n  // a comment\n  "a": 1\n}', 'is not JSON (line 2, column 3: a comment, which JSON does not have)'],
+  ['{"a": 1 /* one */}', 'is not JSON (line 1, column 9: a comment, which JSON does not have)'],
+  ['{\r\n"a": 1,\r\n}', 'is not JSON (line 3, column 1: property name expected)'],
+  ["{'a': 1}", 'is not JSON (line 1, column 2: invalid symbol)'],
+  ['{"a": NaN}', 'is not JSON (line 1, column 7: invalid symbol)'],
+  [' \n', 'is not JSON (it is empty)'],
+  ['', 'is not JSON (it is empty)'],
+  [utf16('\ufeff{"a": 1}'), 'is UTF-16 text'],
+  [utf16('\ufeff{"a": 1}').swap16(), 'is UTF-16 text'],
+  [utf16('{"a": 1}'), 'is UTF-16 text'],
+  [Buffer.from('{"é": 1}', 'latin1'), 'is not UTF-8 text'],
 ])('%j is refused', async (text, found) => {
   const file = path.join(folder, 'x.json');
   await writeFile(file, text);
   await expect(readJson(file, refuse)).rejects.toMatchObject({
     code: 'ERR_CONFIG',
-    found: expect.stringMatching(found),
+    found,
+    next: found.includes('UTF') ? 'save the file as UTF-8' : 'correct it',
   });
 });
 

@@ -1,15 +1,31 @@
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withLock } from '../../../src/base/lock';
 import { temporaryFolder } from '../../support/setup-fakes';
+import { smallDisk } from '../../support/small-disk';
+import { NOT_FILES, othersFolder, replace, snapshot } from '../../support/strangers';
 
 const folder = temporaryFolder();
 let count = 0;
 const newLock = (): string => path.join(folder, `lock-${count++}`);
+function newFolder(): string {
+  const made = newLock();
+  mkdirSync(made);
+  return made;
+}
 
 test('work of several holders never overlaps, and the file is gone afterwards', async () => {
   const file = newLock();
@@ -23,6 +39,18 @@ test('work of several holders never overlaps, and the file is gone afterwards', 
   await Promise.all(Array.from({ length: 5 }, () => withLock(file, work)));
   expect(worst).toBe(1);
   expect(existsSync(file)).toBe(false);
+});
+
+test('thirty at a time have one listener for the exit of the process, and none is left', async () => {
+  const before = process.listenerCount('exit');
+  const counts = Array.from({ length: 30 }, () =>
+    withLock(newLock(), async () => {
+      await sleep(20);
+      return process.listenerCount('exit') - before;
+    }),
+  );
+  expect(new Set(await Promise.all(counts))).toEqual(new Set([1]));
+  expect(process.listenerCount('exit')).toBe(before);
 });
 
 test('it is given back when the work fails', async () => {
@@ -101,3 +129,60 @@ onLinux(
     });
   },
 );
+
+describe('what is not a lock at its place', () => {
+  const others = othersFolder(newFolder());
+
+  test.each(Object.entries(NOT_FILES))('%s: one error at once, and it stays', async (_, put) => {
+    const file = newLock();
+    replace(file, put, others);
+    const before = snapshot(path.dirname(file));
+    const next = { then: 'npx chestmnist train --resume RUN' };
+    await expect(withLock(file, () => Promise.resolve('in'), { next })).rejects.toMatchObject({
+      code: 'ERR_OUTPUT',
+      found: expect.stringMatching(/is a (link|folder|named pipe), not a lock of chestmnist$/),
+      next: `move ${file} away, then npx chestmnist train --resume RUN`,
+    });
+    expect(snapshot(path.dirname(file))).toEqual(before);
+    rmSync(file, { recursive: true });
+    expect(await withLock(file, () => Promise.resolve('in'), { next })).toBe('in');
+  });
+
+  test("somebody else's file, however old, and however large", async () => {
+    for (const content of ['theirs', '1 2', `${'1'.repeat(2000)} host 1`]) {
+      const file = newLock();
+      writeFileSync(file, content);
+      const old = new Date(Date.now() - 3_600_000);
+      utimesSync(file, old, old);
+      await expect(withLock(file, () => Promise.resolve())).rejects.toMatchObject({ code: 'ERR_OUTPUT' });
+      expect(readFileSync(file, 'utf8')).toBe(content);
+    }
+  });
+
+  test('a holder whose file is replaced neither touches nor removes what stands there now', async () => {
+    const file = newLock();
+    const target = path.join(others, 'lock');
+    await withLock(file, (held) => {
+      rmSync(file);
+      symlinkSync(target, file);
+      expect(held).toThrow(/is a link, not a lock/);
+      return Promise.resolve();
+    });
+    expect(readFileSync(target, 'utf8')).toBe('theirs');
+    expect(readlinkSync(file)).toBe(target);
+  });
+});
+
+const disk = smallDisk('1m');
+(disk ? test : test.skip)('a stale lock that cannot be removed is an error, and not waited for', async () => {
+  const { path: place, remount } = disk!;
+  const file = path.join(place, 'lock');
+  writeFileSync(file, `${2 ** 22 + 1} ${hostname()} 1`); // no such process
+  remount('ro');
+  await expect(withLock(file, () => Promise.resolve())).rejects.toMatchObject({
+    code: 'ERR_DISK',
+    found: expect.stringContaining('is read-only (EROFS)'),
+  });
+  remount('rw');
+  expect(await withLock(file, () => Promise.resolve('in'))).toBe('in');
+});

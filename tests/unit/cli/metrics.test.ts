@@ -20,14 +20,15 @@ const write = async (name: string, content: Parameters<typeof writeNpz>[1]): Pro
 };
 const good = (): Promise<string> => write('good.npz', { labels: array(labels), scores: array(scores) });
 /** The one JSON document on stdout. */
-async function json(...args: string[]): Promise<Metrics> {
+async function json(...args: string[]): Promise<Metrics & { labels: string[] }> {
   const { code, stdout, stderr } = await chestmnist(['--json', 'metrics', ...args]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return JSON.parse(stdout) as Metrics;
+  return JSON.parse(stdout) as Metrics & { labels: string[] };
 }
 
 test('--json prints one M, that of the library', async () => {
-  const { loss, ...metrics } = await json(await good());
+  const { loss, labels, ...metrics } = await json(await good());
+  expect(labels).toEqual(Array.from({ length: 14 }, (_, label) => `label_${label}`));
   expect(metrics).toEqual(computeMetrics(predictions));
   expect(loss).toBeGreaterThan(0);
 });
@@ -36,6 +37,23 @@ test('logits are as good as scores, and labels of any dtype', async () => {
   const logits = Float32Array.from(scores, (score) => Math.log((score + 1e-3) / (1.001 - score)));
   const file = await write('logits.npz', { labels: array(Float64Array.from(labels)), logits: array(logits) });
   expect((await json(file)).auc).toEqual(computeMetrics({ ...predictions, scores: sigmoid(logits) }).auc);
+});
+
+test('logits near 98 are ranked, though every probability is 1; in a comparison too', async () => {
+  const logits = Float64Array.from(scores, (score) => 98 + score);
+  const file = await write('large.npz', { labels: array(labels), logits: array(logits) });
+  const plain = computeMetrics(predictions);
+  const { auc, average_precision, comparison } = await json(file, '--compare', await good(), '--resamples', '5');
+  expect({ auc, average_precision }).toEqual({ auc: plain.auc, average_precision: plain.average_precision });
+  expect(comparison!.auc_macro).toMatchObject({ a: plain.auc.macro, b: plain.auc.macro });
+});
+
+test('scores saved beside their logits: ranked by these; those of other logits are refused', async () => {
+  const logits = Float64Array.from(scores, (score) => 98 + score);
+  const both = { labels: array(labels), scores: array(Float32Array.from(sigmoid(logits))), logits: array(logits) };
+  expect((await json(await write('both.npz', both))).auc).toEqual(computeMetrics(predictions).auc);
+  const { code, stderr } = await chestmnist(['metrics', await write('other.npz', { ...both, scores: array(scores) })]);
+  expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining('the sigmoid of') });
 });
 
 test('the summary puts predicting nothing beside accuracy, and has a row for each label', async () => {
@@ -64,6 +82,7 @@ test('names of labels can be given, and undefined figures are said', async () =>
   expect(stdout).toContain('Undefined for left and left out of the mean: auc, average precision, balanced accuracy.');
   expect(stdout).toMatch(/^left +0 +0\.0 % +– +– /m);
   expect((await chestmnist(['metrics', file])).stdout).toMatch(/^label_1 /m);
+  expect((await json(file, '--label-names', 'left, right')).labels).toEqual(['left', 'right']);
 });
 
 test('--threshold: a number or a JSON file', async () => {
@@ -72,7 +91,8 @@ test('--threshold: a number or a JSON file', async () => {
   const list = path.join(folder(), 'thresholds.json');
   await writeFile(list, JSON.stringify({ thresholds }));
   const tuned = await json(file, '--threshold', list);
-  expect(tuned).toEqual({ ...computeMetrics({ ...predictions, threshold: thresholds }), loss: tuned.loss });
+  const { loss, labels: names } = tuned;
+  expect(tuned).toEqual({ ...computeMetrics({ ...predictions, threshold: thresholds }), loss, labels: names });
   expect((await json(file, '--threshold', '0.25')).f1).toEqual(computeMetrics({ ...predictions, threshold: 0.25 }).f1);
 });
 
@@ -100,6 +120,9 @@ test("MedMNIST's result CSV with the labels of its split", async () => {
   expect(code).toBe(2);
   expect(stderr).toContain('--labels FILE.npz');
 });
+
+/** Thirteen names. */
+const NAMES = 'a,b,c,d,e,f,g,h,i,j,k,l,m';
 
 describe('bad input gives one clear error', () => {
   const floats = (values: number[], shape: number[]): Npy => ({
@@ -206,6 +229,12 @@ describe('bad input gives one clear error', () => {
     [['--confidence', '--resamples', 'many'], 'resamples is NaN'],
     [['--confidence', '--seed', '-1'], 'seed is -1'],
     [['--label-names', 'a,b'], '2 label names'],
+    [['--label-names', `a,${NAMES}`], 'the label name "a" twice'],
+    [['--label-names', `é,${NAMES.replace('b', 'e\u0301')}`], 'twice'],
+    [['--label-names', `,${NAMES}`], 'an empty label name'],
+    [['--label-names', `x\x1b[2J\u202e,${NAMES}`], 'the label name "x'],
+    [['--label-names', ''], '--label-names is empty'],
+    [['--confidence', '--seed', ''], 'seed is NaN'],
   ])('%j', async (flags, message) => {
     const { code, stderr } = await chestmnist(['metrics', await good(), ...flags]);
     expect(code).toBe(2);

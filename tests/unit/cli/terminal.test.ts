@@ -1,9 +1,39 @@
 import { execFileSync } from 'node:child_process';
+import { canDraw } from '../../../src/cli/terminal/bars';
 import { table, missing } from '../../../src/cli/terminal/table';
 import { cells, fit, keepWhatFits, unbroken, wrap, wrapHelp } from '../../../src/cli/terminal/width';
 
 test('cells: combining marks take none, wide characters and emoji two', () => {
   expect(['abc', 'é', 'e\u0301', '肺炎', '한글', 'ｆ', '🫁', '–'].map(cells)).toEqual([3, 1, 1, 4, 4, 2, 2, 1]);
+});
+
+test('nothing in a text commands the terminal, and nothing to copy has a second line', () => {
+  expect(fit('a\x1b[2J\nb\u202ec', Infinity)).toBe('a?[2J\nb?c');
+  expect(fit(`at ${unbroken('/my runs/a\nb\x07')}`, 40)).toBe('at /my runs/a?b?');
+});
+
+describe('bars', () => {
+  const { isTTY } = process.stderr;
+  const { TERM } = process.env;
+  afterEach(() => {
+    process.stderr.isTTY = isTTY;
+    if (TERM === undefined) delete process.env.TERM;
+    else process.env.TERM = TERM;
+  });
+
+  test.each([
+    ...['xterm-256color', 'screen', 'tmux-256color', 'linux', 'vt100', 'vt220', 'rxvt', 'alacritty', 'eterm-color'],
+    ...['dumb', 'DUMB', 'dumb-emacs-ansi', 'unknown', 'emacs', 'network', 'vt52', 'printer', ''],
+    undefined,
+  ])('TERM=%s', (term) => {
+    process.stderr.isTTY = true;
+    if (term === undefined) delete process.env.TERM;
+    else process.env.TERM = term;
+    const moves = /xterm|screen|tmux|linux|vt100|vt220|rxvt|alacritty|eterm/.test(term ?? '');
+    expect(canDraw()).toBe(moves || (term === undefined && process.platform === 'win32'));
+    process.stderr.isTTY = false;
+    expect(canDraw()).toBe(false);
+  });
 });
 
 describe('wrap', () => {
@@ -62,6 +92,14 @@ test('what goes first is left out first, and what has no number stays even where
   const parts = [{ room: 10 }, { room: 10, goes: 2 }, { room: 10, goes: 1 }, { room: 10, goes: 3 }];
   const kept = (columns: number): number[] => keepWhatFits(parts, 2, columns).map((part) => parts.indexOf(part));
   expect([46, 45, 33, 21, 5].map(kept)).toEqual([[0, 1, 2, 3], [0, 1, 3], [0, 3], [0], [0]]);
+});
+
+test('a label of several lines is one row', () => {
+  const { text } = table([
+    { title: 'label', cells: ['a\nb\x1b[2J', 'c'] },
+    { title: 'AUC', cells: ['0.5', '0.6'] },
+  ]);
+  expect(text.split('\n')).toEqual(['label    AUC', 'a?b?[2J  0.5', 'c        0.6']);
 });
 
 describe('table', () => {

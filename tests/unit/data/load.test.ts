@@ -41,6 +41,12 @@ describe('a path', () => {
     expect([...dataset.splits.val.truth].slice(0, 15)).toEqual([...new Array<number>(14).fill(1), 0]);
   });
 
+  test('a name that would command a terminal or end a line is not the name of the data', async () => {
+    const odd = at('a\nb\x1b[2J\u202e.npz');
+    await copyFile(await file(), odd);
+    expect(await loadDataset(odd)).toMatchObject({ name: 'a-b-[2J-', path: odd });
+  });
+
   test('other numbers of labels and larger images', async () => {
     const dataset = await loadDataset(await file({}, 30, 2));
     expect(dataset).toMatchObject({ size: 30, labels: ['label_0', 'label_1'] });

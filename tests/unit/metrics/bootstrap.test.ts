@@ -1,6 +1,13 @@
 /** The bootstrap: against a slow version written from its definition, for coverage, and the paired comparison. */
 import { Random } from '../../../src/base/random';
-import { comparePredictions, computeMetrics, type Predictions } from '../../../src/metrics';
+import {
+  comparePredictions,
+  computeMetrics,
+  macroAuc,
+  predictionsOfLabel,
+  sigmoid,
+  type Predictions,
+} from '../../../src/metrics';
 import type { Confidence, Figure, Interval, Metrics, SummaryFigure } from '../../../src/metrics/types';
 import { draw, expectFigures } from '../../support/metrics-cases';
 
@@ -75,6 +82,33 @@ describe('intervals equal those of scoring every resample anew', () => {
   test('with thresholds, one of them the score of a positive', () => {
     const input = { ...draw(8, 100, 2, { steps: 10 }), threshold: [0.3, 0.75] };
     expectFigures(computeMetrics({ ...input, confidence: options }).confidence, slowConfidence(input, options), 1e-12);
+  });
+});
+
+describe('logits whose probabilities are all 1', () => {
+  const confidence = { resamples: 60, seed: 7, level: 0.9 };
+  const ranks = draw(12, 120, 3, { steps: 50 });
+  const logits = ranks.scores.map((score) => 98 + score);
+  const input = { ...ranks, logits, scores: sigmoid(logits) };
+  const names = ['auc_macro', 'average_precision_macro', 'auc_per_label', 'average_precision_per_label'] as const;
+  const decided = ['f1_macro', 'accuracy_mean', 'brier_macro'] as const;
+
+  test('intervals are those of the ranks, and of the decisions by probability', () => {
+    const of = computeMetrics({ ...input, confidence }).confidence!;
+    const byRank = computeMetrics({ ...ranks, confidence }).confidence!;
+    const byScore = computeMetrics({ ...input, logits: undefined, confidence }).confidence!;
+    for (const name of names) expect(of[name]).toEqual(byRank[name]);
+    for (const name of decided) expect(of[name]).toEqual(byScore[name]);
+    expect(byScore.auc_macro).toEqual([0.5, 0.5]);
+  });
+  test('two models are compared by their ranks', () => {
+    const of = { truth: ranks.truth, labelCount: 3, confidence };
+    const { auc_macro } = comparePredictions({ ...of, a: input.scores, aLogits: logits, b: input.scores });
+    expect([auc_macro.a, auc_macro.b]).toEqual([computeMetrics(ranks).auc.macro, 0.5]);
+  });
+  test('and so is one label', () => {
+    const label = predictionsOfLabel(input, 1);
+    expect(macroAuc(label)).toBe(computeMetrics(ranks).auc.per_label[1]);
   });
 });
 

@@ -205,6 +205,7 @@ describe('bad input', () => {
     ['broken rows', { labelCount: 3 }, 'ERR_DATA_SHAPE', /multiple of 3/],
     ['labelCount 0', { labelCount: 0 }, 'ERR_DATA_SHAPE', /labelCount is 0/],
     ['two thresholds for three labels', { threshold: [0.5] }, 'ERR_CONFIG', /1 thresholds for 2/],
+    ['thresholds, which would be ignored', { thresholds: [0.1, 0.2] }, 'ERR_CONFIG', /thresholds.*threshold: one/],
     ['threshold NaN', { threshold: NaN }, 'ERR_CONFIG', /threshold NaN/],
     ['threshold above 1', { threshold: [0.5, 1.1] }, 'ERR_CONFIG', /1\.1 \(label 1\)/],
     ['no resamples', { confidence: { resamples: 0 } }, 'ERR_CONFIG', /resamples is 0/],
@@ -216,6 +217,25 @@ describe('bad input', () => {
     const act = () => computeMetrics({ ...good, ...change });
     expect(act).toThrow(ChestMnistError);
     expect(act).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) as string }));
+  });
+  test.each([
+    ['of rounding, with how to cut it off', Float64Array.of(0.1, 0.9, 1.0000001, 0), /clip/],
+    ['of rounding below 0', Float64Array.of(0.1, 0.9, 1, -6e-8), /clip/],
+    ['of logits', Float64Array.of(0.1, 0.9, 1.0000001, -4), /sigmoid\(\)/],
+  ])('scores beyond 0 to 1 %s', (_name, scores, next) => {
+    expect(() => computeMetrics({ ...good, scores })).toThrow(
+      expect.objectContaining({ code: 'ERR_DATA_CORRUPT', next: expect.stringMatching(next) as string }),
+    );
+  });
+  test.each([
+    ['of another shape', Float32Array.of(1), 'ERR_DATA_SHAPE', /4 values.* 1\./],
+    ['not finite', Float32Array.of(1, NaN, 1, 1), 'ERR_DATA_CORRUPT', /logits holds NaN/],
+    ['of other scores', Float32Array.of(0, 0, 9, 0), 'ERR_DATA_CORRUPT', /are the sigmoid of logits/],
+  ])('logits %s', (_name, logits, code, message) => {
+    const given = { ...good, scores: Float64Array.of(0.5, 0.5, 0.5, 0.5), logits };
+    expect(() => computeMetrics(given)).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) as string }),
+    );
   });
   test('ranking takes any finite score, so logits', () => {
     expect(macroAuc({ truth, scores: Float32Array.of(-5, 3, 12, -1), labelCount: 2 })).toBe(1);

@@ -107,21 +107,39 @@ describe('labels that cannot be tuned keep 0.5 and are listed', () => {
 });
 
 describe('reading rules and thresholds', () => {
-  test.each(['val-f1', 'val-youden', 'val-sensitivity=0.9', 'val-sensitivity=1', 'val-sensitivity=.5'])(
+  test.each(['val-f1', 'val-youden', 'val-sensitivity=0.9', 'val-sensitivity=1', 'val-sensitivity=0.5'])(
     '%s',
     (rule) => {
       expect(parseThresholdRule(rule)).toBe(rule);
     },
   );
-  test.each(['f1', 'val-sensitivity', 'val-sensitivity=0', 'val-sensitivity=1.1', 'val-sensitivity=x', ''])(
-    'not %p',
-    (rule) => {
-      expect(() => parseThresholdRule(rule)).toThrow(expect.objectContaining({ code: 'ERR_CONFIG' }));
-      expect(() => tuneThresholds(rule as ThresholdRule, one([0, 1], [0, 1]))).toThrow(
-        expect.objectContaining({ code: 'ERR_CONFIG' }),
-      );
+  test.each(['.5', '0.50', '5e-1', '+0.5', '00.5', '0.05E1'])(
+    'val-sensitivity=%s is the same rule as 0.5',
+    (number) => {
+      const rule = `val-sensitivity=${number}` as ThresholdRule;
+      expect(parseThresholdRule(rule)).toBe('val-sensitivity=0.5');
+      const input = one([0, 1, 1], [0.2, 0.4, 0.6]);
+      expect(tuneThresholds(rule, input)).toEqual(tuneThresholds('val-sensitivity=0.5', input));
     },
   );
+  test.each([
+    'val-sensitivity=0x1',
+    'val-sensitivity=',
+    'val-sensitivity= ',
+    'val-sensitivity=1,0',
+    'val-sensitivity=-0.5',
+    'f1',
+    'val-sensitivity',
+    'val-sensitivity=0',
+    'val-sensitivity=1.1',
+    'val-sensitivity=x',
+    '',
+  ])('not %p', (rule) => {
+    expect(() => parseThresholdRule(rule)).toThrow(expect.objectContaining({ code: 'ERR_CONFIG' }));
+    expect(() => tuneThresholds(rule as ThresholdRule, one([0, 1], [0, 1]))).toThrow(
+      expect.objectContaining({ code: 'ERR_CONFIG' }),
+    );
+  });
   test('a number, a list, or an object that holds them', () => {
     expect(parseThresholds('0.25')).toBe(0.25);
     expect(parseThresholds('[0.1, 0.2]')).toEqual([0.1, 0.2]);

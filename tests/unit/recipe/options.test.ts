@@ -1,4 +1,3 @@
-import os from 'node:os';
 import { ChestMnistError } from '../../../src/base/errors';
 import { nearest } from '../../../src/base/nearest';
 import { configOf, defaultText, readFlag, resolveOptions } from '../../../src/recipe/resolve';
@@ -28,10 +27,11 @@ test('the defaults are the MedMNIST protocol', () => {
     gamma: 0.1,
     stem: 'torchvision',
     weights: null,
+    weightsKey: null,
     device: 'auto',
     precision: 'fp32',
     exact: false,
-    threads: os.availableParallelism(),
+    threads: null, // what the machine allows, in each process anew
     seed: 0,
     out: 'runs',
     name: null,

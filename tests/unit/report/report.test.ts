@@ -1,5 +1,5 @@
 /** drawReport as a user meets it: a run directory in, pictures and a page out; whole, partial, hostile and damaged. */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { MetricsFile } from '../../../src/metrics/types';
 import { drawReport } from '../../../src/report';
@@ -45,6 +45,15 @@ describe('a finished run', () => {
     for (const label of dataset.labels) expect(confusion).toContain(`>${label}</text>`);
     expect(countOf(confusion, '>truth</text>')).toBe(14);
     expect(countOf(confusion, '>decision</text>')).toBe(14);
+  });
+
+  test('drawn again, it leaves pictures alone that are not of its labels', async () => {
+    const [mine, old] = ['confusion-mine.png', 'reliability.svg'].map((name) => path.join(run, 'plots', name));
+    await writeFile(mine, 'mine');
+    const again = await drawReport(run, { dataset });
+    expect(again.files).toContain(old);
+    expect(await readFile(mine, 'utf8')).toBe('mine');
+    await rm(mine);
   });
 
   test('the headline has the four figures of metrics.json beside what predicting nothing scores', async () => {
@@ -110,7 +119,17 @@ describe('a finished run', () => {
 test('hostile names and values are text everywhere', async () => {
   const evil = '<img src=x onerror=alert(1)>"\'&';
   const labels = dataset.labels.map((label, i) =>
-    i === 0 ? evil : i === 1 ? `${'w'.repeat(300)}` : i === 2 ? '../../x' : i === 3 ? '<b>' : label,
+    i === 0
+      ? evil
+      : i === 4
+        ? 'a\u202eb\x9b\u2066'
+        : i === 1
+          ? `${'w'.repeat(300)}`
+          : i === 2
+            ? '../../x'
+            : i === 3
+              ? '<b>'
+              : label,
   );
   const run = await makeRun({
     name: '<i>&"run',
@@ -122,11 +141,49 @@ test('hostile names and values are text everywhere', async () => {
   expect(page).not.toMatch(/<img src=x|<i>|<b>"|onerror=alert\(1\)>(?!&)|<script>(?!\nfor)/);
   expect(page).toContain('&#60;img src=x onerror=alert(1)&#62;&#34;&#39;&#38;');
   expect(countOf(page, '<script>')).toBe(1);
+  expect(page).not.toMatch(/[\u202e\x9b\u2066]/);
   for (const file of files) expect(path.relative(run, file).startsWith('..')).toBe(false);
   const names = await readdir(path.join(run, 'plots'));
   expect(names).toHaveLength(40);
   expect(names).toEqual(
     expect.arrayContaining(['confusion-x.svg', 'confusion-b.svg', 'confusion-img-src-x-onerror-alert-1.svg']),
+  );
+});
+
+test.each([
+  [['X', 'x', 'x label2', '肺炎', 'label4', 'label 4', '-', '心']],
+  [['a'.repeat(70), `${'a'.repeat(70)}b`, 'A'.repeat(60)]],
+  [['x', 'X!', 'x label2', 'X-Label2-', 'x label4']],
+])('every label of %j has pictures of its own, in every file system', async (names) => {
+  const labels = dataset.labels.map((label, i) => names[i] ?? label);
+  const run = await makeRun({ labels });
+  const { files } = await drawReport(run);
+  const confusions = files.filter((file) => /confusion-.*\.svg$/.test(file));
+  expect(new Set(confusions.map((file) => file.toLowerCase().normalize())).size).toBe(14);
+  const titles = await Promise.all(
+    confusions.map(async (file) => /<title>([^<]*)/.exec(await readFile(file, 'utf8'))![1]),
+  );
+  expect(new Set(titles).size).toBe(14);
+  // What is drawn again replaces itself.
+  expect((await drawReport(run)).files).toEqual(files);
+});
+
+test("others' files in plots/ stay, and a link in its place is not followed", async () => {
+  const run = await makeRun({ without: ['metrics', 'predictions'] });
+  const elsewhere = await folder();
+  await writeFile(path.join(elsewhere, 'loss.svg'), 'thesis');
+  const plots = path.join(run, 'plots');
+  await symlink(elsewhere, plots);
+  await expect(drawReport(run)).rejects.toMatchObject({ code: 'ERR_OUTPUT', found: `${plots} is a link` });
+  expect(await readdir(elsewhere)).toEqual(['loss.svg']);
+  expect(await readFile(path.join(elsewhere, 'loss.svg'), 'utf8')).toBe('thesis');
+  await unlink(plots);
+  await drawReport(run);
+  for (const name of ['mine.png', 'Confusion of terms.svg', 'roc.svg'])
+    await writeFile(path.join(run, 'plots', name), 'mine');
+  await drawReport(run);
+  expect((await readdir(path.join(run, 'plots'))).sort()).toEqual(
+    ['Confusion of terms.svg', 'auc.png', 'auc.svg', 'loss.png', 'loss.svg', 'mine.png'].sort(),
   );
 });
 
@@ -161,7 +218,7 @@ describe('a run that stopped early', () => {
 
   test('without the data set and an earlier drawing: no images, and how to get them', async () => {
     const { notes } = await drawReport(await makeRun());
-    expect(notes).toEqual([expect.stringContaining('--data FILE')]);
+    expect(notes).toEqual([expect.stringMatching(/To draw again: npx chestmnist report \S+\/run --data chestmnist$/)]);
   });
 
   test('a row of history.csv that was cut off is left out, and old pictures do not outlive their data', async () => {

@@ -2,15 +2,16 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { advance, loadCheckpoint, saveCheckpoint, UNTRAINED, type Checkpoint } from '../../../src/run/checkpoint';
-import type { StateDict } from '../../../src/engine/contract';
-import { resolveOptions } from '../../../src/recipe/resolve';
+import { advance, loadCheckpoint, restorePrevious, saveCheckpoint, UNTRAINED } from '../../../src/run/checkpoint';
 import type { TrainOptions } from '../../../src/recipe/options';
 import { train } from '../../../src/train';
 import { ask, plan } from '../../../src/train/plan';
 import { runFiles } from '../../../src/run/directory';
 import { writeJson } from '../../../src/base/json';
-import { RECORD } from '../../support/record';
+import { writeConfig } from '../../../src/run/config';
+import { writeHistory } from '../../../src/run/history';
+import { checkpointAt } from '../../support/checkpoint';
+import { fillIn, RECORD } from '../../support/record';
 import { readSafetensors } from '../../../src/weights/safetensors';
 
 let folder: string;
@@ -19,29 +20,6 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const weights = (value: number): StateDict => [
-  { name: 'a', dtype: 'F32', shape: [3], data: Float32Array.of(value, -0, NaN) },
-  { name: 'n', dtype: 'I64', shape: [], data: BigInt64Array.of(BigInt(value)) },
-];
-
-/** After `epochs` finished epochs, the best of them the first. */
-function checkpointAt(epochs: number, options: TrainOptions = {}): Checkpoint {
-  const model = weights(epochs);
-  return {
-    options: resolveOptions({ threads: 1, ...options }),
-    device: 'cpu',
-    data: { name: 'x', size: 28, md5: 'ab', counts: { train: 4, val: 2, test: 2 } },
-    position: { epoch: epochs + 1, ...UNTRAINED },
-    history: Array.from({ length: epochs }, (_, i) => ({
-      ...{ epoch: i + 1, lr: 0.1, trainLoss: 0.1 + 0.2, valLoss: 1 / 3, valAuc: i === 0 ? 0.9 : null },
-      ...{ valAcc: 0.5, seconds: 1, imagesPerSecond: 4 },
-    })),
-    model,
-    optimizer: [{ name: 'step', dtype: 'F32', shape: [], data: Float32Array.of(7) }],
-    best: epochs === 0 ? undefined : epochs === 1 ? model : weights(1),
-  };
-}
-
 test('it is read as it was written, and the one before is kept', async () => {
   for (const epochs of [0, 1, 2]) {
     await saveCheckpoint(folder, checkpointAt(epochs));
@@ -49,6 +27,12 @@ test('it is read as it was written, and the one before is kept', async () => {
   }
   expect(await readdir(path.join(folder, 'checkpoint'))).toEqual(['previous.safetensors', 'state.safetensors']);
   expect((await readSafetensors(runFiles(folder).previous)).metadata.facts).toContain('"epoch":2');
+});
+
+test('a stop between two batches may have taken time and trained no image', async () => {
+  const checkpoint = { ...checkpointAt(1), position: { epoch: 2, ...UNTRAINED, seconds: 0.01 } };
+  await saveCheckpoint(folder, checkpoint);
+  expect(await loadCheckpoint(folder)).toEqual({ checkpoint });
 });
 
 test('right after the best epoch its weights are there once', async () => {
@@ -79,7 +63,9 @@ test('every byte flipped in turn, and every length cut to, is detected: the one 
   for (let length = 0; length < whole.length; length += 7) found.add(await damaged(whole.subarray(0, length)));
   found.add(await damaged(Buffer.concat([whole, Buffer.alloc(1)])));
   expect([...found]).toEqual(['2 true']);
-  // The one before has taken its place, so that the next save does not put the damaged one in its stead.
+  // Reading writes nothing. Before the run goes on the one before takes its place, so that the next save keeps it.
+  expect((await readFile(previous)).equals(before)).toBe(true);
+  await restorePrevious(folder);
   expect((await readFile(file)).equals(before)).toBe(true);
   expect(await loadCheckpoint(folder)).toEqual({ checkpoint: checkpointAt(1) });
 });
@@ -88,7 +74,7 @@ test('cut off between its two renames, a save leaves the one before, and nothing
   await saveCheckpoint(folder, checkpointAt(1));
   await copyFile(runFiles(folder).checkpoint, runFiles(folder).previous);
   await rm(runFiles(folder).checkpoint);
-  expect(await loadCheckpoint(folder)).toEqual({ checkpoint: checkpointAt(1) });
+  expect(await loadCheckpoint(folder)).toEqual({ checkpoint: { ...checkpointAt(1), isPrevious: true } });
 });
 
 test('when both are damaged it says so', async () => {
@@ -192,10 +178,14 @@ describe('the options of a resumed run', () => {
   });
 
   test('a finished run needs more epochs than it has, and patience left', async () => {
-    await writeJson(runFiles(folder).run, RECORD);
+    await writeJson(runFiles(folder).run, { ...RECORD, data: { ...checkpointAt(4).data, path: null } });
+    await writeConfig(folder, checkpointAt(4, { epochs: 4 }).options);
+    await writeHistory(folder, checkpointAt(4).history);
+    await fillIn(folder);
     const nothing = { code: 'ERR_NOTHING_TO_RESUME' };
     await expect(open(4, { epochs: 4 })).rejects.toMatchObject(nothing);
     expect((await open(4, { epochs: 5 })).notes).toHaveLength(1);
+    await writeConfig(folder, checkpointAt(4, { epochs: 8, patience: 3 }).options);
     await expect(open(4, { epochs: 5 }, { epochs: 8, patience: 3 })).rejects.toMatchObject({
       ...nothing,
       found: expect.stringContaining('patience 3 ended it after 4 epochs'),

@@ -1,7 +1,9 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { checkOutput, createRunDirectory, removeLeftovers, withRunLock } from '../../../src/run/directory';
+import { checkOutput, createRunDirectory } from '../../../src/run/create';
+import { withRunLock } from '../../../src/run/directory';
+import { removeLeftovers } from '../../../src/run/entries';
 
 let folder: string;
 beforeEach(async () => {
@@ -14,6 +16,17 @@ test('a run is named after the time and the data, and never takes a folder that 
   const names = [];
   for (let i = 0; i < 3; i++) names.push(path.basename(await createRunDirectory(folder, null, 'synthetic', now)));
   expect(names).toEqual(['20260102-030405-synthetic', '20260102-030405-synthetic-2', '20260102-030405-synthetic-3']);
+});
+
+test('a name from the data needs no quotes in a command', async () => {
+  const now = new Date(2026, 0, 2, 3, 4, 5);
+  for (const [data, name] of [
+    ['My data (1)', 'My-data-1'],
+    ['a\nb\x1b[2J\u202e', 'a-b-2J'],
+    ['lungs_64.v2', 'lungs_64.v2'],
+    ['肺炎', '肺炎'],
+  ])
+    expect(path.basename(await createRunDirectory(folder, null, data, now))).toBe(`20260102-030405-${name}`);
 });
 
 test('two runs that begin at once get two folders', async () => {
@@ -63,9 +76,9 @@ describe('the lock of a run directory', () => {
       expect(held()).toBe(true);
       await rm(folder, { recursive: true });
       expect(held()).toBe(true);
-      await writeFile(path.join(folder, 'lock'), 'another');
+      await writeFile(path.join(folder, 'lock'), '1 another-host 1');
       expect(held()).toBe(false);
     });
-    expect(await readFile(path.join(folder, 'lock'), 'utf8')).toBe('another');
+    expect(await readFile(path.join(folder, 'lock'), 'utf8')).toBe('1 another-host 1');
   });
 });

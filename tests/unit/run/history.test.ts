@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { sigmoid } from '../../../src/metrics';
 import { bestOf, outOfPatience, writeHistory, type EpochRow } from '../../../src/run/history';
 import { rowOf } from '../../../src/train/journal';
 
@@ -34,10 +35,11 @@ test('patience counts epochs since the best', () => {
 });
 
 test('a row says what was trained and what validation says', () => {
+  const logits = Float32Array.of(2, -1, -2, 0.4);
   const val = {
     truth: Uint8Array.of(1, 0, 0, 0),
-    scores: Float64Array.of(0.9, 0.2, 0.1, 0.6),
-    logits: Float32Array.of(2, -1, -2, 0.4),
+    logits,
+    scores: sigmoid(logits),
     labelCount: 2,
     loss: 0.4,
   };

@@ -193,10 +193,38 @@ describe("the dynamic linker's messages", () => {
     ["libstdc++.so.6: version `GLIBCXX_3.4.30' not found", 'ERR_PLATFORM_UNSUPPORTED'],
     ['chestmnist.node: file too short', 'ERR_NATIVE_MISSING'],
     ['/l/lib/libtorch_cpu.so: file too short', 'ERR_LIBTORCH_NOT_FOUND'],
+    ['/l/lib/libtorch_cpu.so: failed to map segment from shared object', 'ERR_NATIVE_MISSING'],
   ])('%s', (message, code) => {
     const error = explain(new Error(message), addon, libtorch);
     expect(error.code).toBe(code);
     expect(error.found).toContain(message);
     expect(error.next).toContain('chestmnist setup');
+  });
+
+  test.each([
+    '/l/lib/libtorch_cpu.so: failed to map segment from shared object: Cannot allocate memory',
+    '/l/lib/libc10.so: cannot allocate version reference table: Cannot allocate memory',
+  ])('%s: memory, which no set-up mends', (message) => {
+    expect(explain(new Error(message), addon, libtorch)).toMatchObject({
+      code: 'ERR_RESOURCES',
+      next: expect.stringContaining('ulimit -v') as string,
+    });
+  });
+
+  test('a library that a variable puts in front is named with the variable, and not the system', () => {
+    const saved = process.env.LD_LIBRARY_PATH;
+    process.env.LD_LIBRARY_PATH = '/elsewhere:/opt/conda/lib';
+    try {
+      const message =
+        "/opt/conda/lib/libstdc++.so.6: version `GLIBCXX_3.4.30' not found (required by /l/lib/libc10.so)";
+      expect(explain(new Error(message), addon, libtorch)).toMatchObject({
+        code: 'ERR_LIBTORCH_MISMATCH',
+        found: expect.stringMatching(/^\/opt\/conda\/lib\/libstdc\+\+\.so\.6 .*LD_LIBRARY_PATH leads to it$/) as string,
+        next: expect.stringMatching(/^unset LD_LIBRARY_PATH, or take \/opt\/conda\/lib out of it/) as string,
+      });
+    } finally {
+      if (saved === undefined) delete process.env.LD_LIBRARY_PATH;
+      else process.env.LD_LIBRARY_PATH = saved;
+    }
   });
 });

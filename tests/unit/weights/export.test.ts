@@ -28,10 +28,10 @@ it.each(['safetensors', 'pth'] as const)('%s holds the same weights, whatever th
 it('safetensors keeps the labels and sizes, and leaves out what is unknown', async () => {
   const output = temporary('facts.safetensors');
   await exportWeights(source, { format: 'safetensors', output });
-  const facts = { format: 'pt', labels: '["one","two"]', image_size: '28', input_size: '56' };
+  const facts = { format: 'pt', stem: 'cifar', labels: '["one","two"]', image_size: '28', input_size: '56' };
   expect((await readSafetensors(output)).metadata).toEqual(facts);
   await exportWeights({ ...source, imageSize: null, inputSize: null }, { format: 'safetensors', output, force: true });
-  expect((await readSafetensors(output)).metadata).toEqual({ format: 'pt', labels: '["one","two"]' });
+  expect((await readSafetensors(output)).metadata).toEqual({ format: 'pt', stem: 'cifar', labels: '["one","two"]' });
 });
 
 it('onnx holds every weight but the counters, once', async () => {
