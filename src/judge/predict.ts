@@ -10,18 +10,9 @@ import { checkArgument, checkFields, rule, SWITCH, TEXT, type Rule } from '../ba
 import { processorsToUse, threadsNotes } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
 import { JUDGE_OPTIONS, TARGET, type EvaluateOptions } from './evaluate';
-import {
-  findPictures,
-  FITS,
-  LAYOUTS,
-  Notes,
-  readPictures,
-  type Fit,
-  type Layout,
-  type PictureFile,
-  type Skipped,
-  type VoiWindow,
-} from '../data/pictures';
+import { findPictures } from '../data/pictures/find';
+import { FITS, LAYOUTS, type Fit, type Layout, type VoiWindow } from '../data/pictures/options';
+import { Notes, readPictures, type PictureFile, type Skipped } from '../data/pictures/read';
 import { decide, sigmoid } from '../metrics';
 import type { Trainer } from '../engine/contract';
 import { assumptions, hold, openModel, type ModelOptions } from './model';

@@ -1,6 +1,6 @@
 /**
  * `chestmnist predict`: probabilities and decisions for images, as CSV, JSON or .npz. Not here: the prediction
- * (judge/predict.ts), the files (predicted-files.ts).
+ * (judge/predict.ts), the files (judge/predict-output.ts).
  */
 import { Option, type Command } from 'commander';
 import { FITS, LAYOUTS, type Fit, type Layout } from '../../data/pictures/options';
@@ -42,7 +42,7 @@ export function register(program: Command): void {
       const [{ predictRows }, { isStdout, outputAt }, { writePredicted }] = await Promise.all([
         import('../../judge/predict.js'),
         import('../../base/output.js'),
-        import('../../judge/predicted-files.js'),
+        import('../../judge/predict-output.js'),
       ]);
       const cli = cliOf(self);
       const { thresholds, output, fit, layout, window, strict } = self.opts<Flags>();

@@ -35,7 +35,6 @@ const OTHERS: readonly (readonly [string, RegExp])[] = [
   ['a pointer of Git LFS, not the file itself', /^version https:\/\/git-lfs/],
   ['compressed by gzip', /^\x1f\x8b/],
   ['a NIfTI file', /^[^]{344}n[+i]1\0/],
-  // eslint-disable-next-line no-control-regex -- text has none of these
   ['text', /^[^\0-\x08\x0e-\x1a\x1c-\x1f]+$/],
 ];
 

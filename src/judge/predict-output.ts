@@ -49,9 +49,9 @@ async function writeText(
 }
 
 interface Text {
-  begin(rows: PredictedRows): string;
-  row(rows: PredictedRows, i: number, isFirst: boolean): string;
-  end(all: PredictedAll): string;
+  begin: (rows: PredictedRows) => string;
+  row: (rows: PredictedRows, i: number, isFirst: boolean) => string;
+  end: (all: PredictedAll) => string;
 }
 
 const JSON_TEXT: Text = {

@@ -4,12 +4,6 @@ import { decodeAll, type DecodeOptions } from './decode';
 import type { Note } from './picture';
 import { prepare, type Preparation } from './prepare';
 
-export { decode, type DecodeOptions } from './decode';
-export { findPictures, type Found } from './find';
-export { FITS, LAYOUTS, type Fit, type Layout, type VoiWindow } from './options';
-export { prepare, type Preparation } from './prepare';
-export type { Note, Picture } from './picture';
-
 /** The pictures of one file, prepared. */
 export interface PictureFile {
   /** One name per picture: the file, `file.npy[i]` or `file.npz#array[i]`. */
