@@ -14,6 +14,7 @@ export function answerFor(file, current) {
   const handle = () => ({
     stat: async () => facts(),
     close: async () => undefined,
+    readFile: async () => current(),
     read: async (buffer, offset, length, position) => {
       const bytesRead = current().copy(buffer, offset, position, position + length);
       return { bytesRead, buffer };

@@ -48,6 +48,7 @@ let loaded: Promise<typeof import('sharp')> | undefined;
 function load(): Promise<typeof import('sharp')> {
   loaded ??= import('sharp').then(({ default: sharp }) => {
     sharp.cache(false);
+    sharp.concurrency(1); // files are decoded side by side
     return sharp;
   });
   return loaded;
@@ -63,7 +64,7 @@ async function pixelsOf(input: Sharp, facts: Metadata, declared: number | undefi
   const isWide = facts.depth === 'ushort';
   const isCmyk = facts.space === 'cmyk';
   const isGray = facts.space === 'b-w' || facts.space === 'grey16';
-  const oriented = input.autoOrient();
+  const oriented = input.autoOrient().removeAlpha();
   const raw = isCmyk
     ? oriented.pipelineColourspace('cmyk').toColourspace('cmyk')
     : isWide

@@ -5,7 +5,7 @@ import { decodeRaster } from '../raster';
 import type { Header } from './header';
 import { decodeJpeg, jpegFacts } from './jpeg';
 import { decodeRle } from './rle';
-import { decodeCoded } from './wasm';
+import { decodeCoded, j2kFacts } from './wasm';
 
 export interface Frame {
   /** [height, width, channels]: the stored bits of each sample, without sign or the bits around them. */
@@ -52,27 +52,18 @@ async function cellsOf(file: string, header: Header): Promise<Cells> {
     const cells = decodeRle(bytes, width * height, channels, bytesPerSample);
     return { samples: wordsOf(cells, bytesPerSample), isPlanar: false };
   }
-  const decoded = coding === 'jpeg' ? await jpegOf(file, bytes) : await codedOf(coding, bytes);
-  const [wanted, found] = [
-    [width, height, channels],
-    [decoded.width, decoded.height, decoded.channels],
-  ].map(([w, h, c]) => `${w}x${h}x${c}`);
+  // Before memory is set aside for what the pixels say of themselves.
+  const own = coding === 'jpeg-2000' ? j2kFacts(bytes) : jpegFacts(bytes);
+  const [wanted, found] = [header, own].map(({ width, height, channels }) => `${width}x${height}x${channels}`);
   if (wanted !== found) throw new Error(`they are ${found} by their own header, ${wanted} by that of the file`);
-  return decoded;
-}
-
-type Decoded = Cells & { width: number; height: number; channels: number };
-
-async function codedOf(coding: 'jpeg-ls' | 'jpeg-2000', bytes: Buffer): Promise<Decoded> {
-  const { cells, precision, ...facts } = await decodeCoded(coding, bytes);
-  return { ...facts, samples: wordsOf(cells, precision > 8 ? 2 : 1), isRgb: coding === 'jpeg-2000' };
-}
-
-/** By its own header, since files of one process under another's transfer syntax exist. */
-async function jpegOf(file: string, bytes: Buffer): Promise<Decoded> {
+  if (coding !== 'jpeg') {
+    const { cells, precision, isPlanar } = await decodeCoded(coding, bytes);
+    return { samples: wordsOf(cells, precision > 8 ? 2 : 1), isPlanar, isRgb: coding === 'jpeg-2000' };
+  }
+  // By its own header, since files of one process under another's transfer syntax exist.
   const { precision, process } = jpegFacts(bytes);
-  if (process === 0xc3 || precision > 8) return { ...decodeJpeg(bytes), isPlanar: false };
-  return { ...(await decodeRaster(file, 'jpeg', bytes)), isPlanar: false, isRgb: true };
+  if (process === 0xc3 || precision > 8) return { samples: decodeJpeg(bytes).samples, isPlanar: false };
+  return { samples: (await decodeRaster(file, 'jpeg', bytes)).samples, isPlanar: false, isRgb: true };
 }
 
 /** The bytes of the first frame, which may be in several fragments. */

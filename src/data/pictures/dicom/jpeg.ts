@@ -10,7 +10,7 @@ export interface Jpeg {
   readonly channels: number;
   /** Bits per sample. */
   readonly precision: number;
-  /** The start of frame: 0xc0 baseline, 0xc1 extended, 0xc2 progressive, 0xc3 lossless. */
+  /** The start of frame: 0xc0 baseline, 0xc1 extended, 0xc2 progressive, 0xc3 lossless, 0xf7 JPEG-LS. */
   readonly process: number;
 }
 
@@ -36,7 +36,9 @@ interface Tables {
 }
 
 const [SOI, EOI, SOS, DHT, DQT, DRI] = [0xd8, 0xd9, 0xda, 0xc4, 0xdb, 0xdd];
-const isFrame = (marker: number): boolean => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+/** Including that of JPEG-LS, whose headers are the same. */
+const isFrame = (marker: number): boolean =>
+  marker === 0xf7 || (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker));
 
 /** The segments up to the first scan, and where it begins. Throws an Error. */
 function* segmentsOf(bytes: Buffer): Generator<{ marker: number; body: Buffer; end: number }> {
@@ -67,7 +69,7 @@ function frameOf(marker: number, body: Buffer): Frame {
   return { width, height, channels: components.length, precision: body[0], process: marker, components };
 }
 
-/** What the header of a JPEG says. Throws an Error. */
+/** What the header of a JPEG or a JPEG-LS says. Throws an Error. */
 export function jpegFacts(bytes: Buffer): Jpeg {
   for (const { marker, body } of segmentsOf(bytes)) if (isFrame(marker)) return frameOf(marker, body);
   throw new Error('it has no frame');
@@ -84,6 +86,9 @@ export function decodeJpeg(bytes: Buffer): Jpeg & { samples: Uint16Array } {
     else if (marker === DRI) tables.restartInterval = body.readUInt16BE(0);
     else if (marker === SOS) {
       if (frame === undefined) throw new Error('a scan comes before its frame');
+      // At least a bit per sample without loss, and two bits per block of 64.
+      const most = (bytes.length - end) * 8 * (frame.process === 0xc3 ? 1 : 32);
+      if (frame.width * frame.height * frame.channels > most) throw new Error(`${bytes.length} bytes cannot hold them`);
       const scan = { frame, tables, body, bits: new Bits(bytes, end) };
       if (frame.process === 0xc3) return { ...frame, samples: lossless(scan) };
       if (frame.process === 0xc1 && frame.channels === 1) return { ...frame, samples: extended(scan) };

@@ -5,6 +5,8 @@ export function decodeRle(bytes: Buffer, pixels: number, channels: number, bytes
   const count = bytes.length >= 64 ? bytes.readUInt32LE(0) : 0;
   const expected = channels * bytesPerSample;
   if (count !== expected) throw new Error(`it has ${count} segments, not ${expected}`);
+  // Two bytes are 128 at most.
+  if (pixels * expected > bytes.length * 64) throw new Error(`${bytes.length} bytes cannot hold them`);
   const cells = Buffer.alloc(pixels * expected);
   for (let segment = 0; segment < count; segment++) {
     const [channel, byte] = [Math.floor(segment / bytesPerSample), segment % bytesPerSample];

@@ -22,9 +22,6 @@ type Load<Name extends string> = (options: {
 }) => Promise<Codec & Record<Name, new () => Decoder>>;
 
 export interface Coded {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: number;
   readonly isPlanar: boolean;
   /** Little endian, one or two bytes per sample by `precision`. */
   readonly cells: Buffer;
@@ -56,6 +53,14 @@ const LOADERS = {
 type Loaded = { codec: Codec; Decoder: new () => Decoder };
 const loaded = new Map<keyof typeof LOADERS, Promise<Loaded>>();
 
+/** What the header of a JPEG 2000 codestream says, after boxes that may be around it. T.800, A.5.1. Throws an Error. */
+export function j2kFacts(bytes: Buffer): { width: number; height: number; channels: number } {
+  const at = bytes.indexOf(Buffer.from('ff4fff51', 'hex'));
+  if (at < 0 || at + 42 > bytes.length) throw new Error('no JPEG 2000 codestream begins here');
+  const [right, bottom, left, top] = [8, 12, 16, 20].map((offset) => bytes.readUInt32BE(at + offset));
+  return { width: right - left, height: bottom - top, channels: bytes.readUInt16BE(at + 40) };
+}
+
 /** Decodes one frame. Throws an Error. */
 export async function decodeCoded(coding: keyof typeof LOADERS, bytes: Buffer): Promise<Coded> {
   if (!loaded.has(coding)) loaded.set(coding, LOADERS[coding]());
@@ -71,7 +76,7 @@ export async function decodeCoded(coding: keyof typeof LOADERS, bytes: Buffer): 
       throw new Error(printed.at(-1) ?? 'the decoder gave no pixels');
     }
     const isPlanar = componentCount > 1 && decoder.getInterleaveMode?.() === 0;
-    return { width, height, channels: componentCount, isPlanar, cells, precision: bitsPerSample };
+    return { isPlanar, cells, precision: bitsPerSample };
   } catch (thrown) {
     if (thrown instanceof Error && typeof thrown.message === 'string') throw thrown;
     const reason = typeof thrown === 'number' ? codec.getExceptionMessage?.(thrown) : String(thrown);
