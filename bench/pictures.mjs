@@ -67,7 +67,10 @@ async function make(format) {
   const files = [];
   for (let i = 0; i < 16; i++) {
     const raw = { width: 64, height: 64, channels: 1 };
-    const large = await sharp(images.subarray(i * 4096, (i + 1) * 4096), { raw }).resize(1024, 1024).raw().toBuffer();
+    const large = await sharp(images.subarray(i * 4096, (i + 1) * 4096), { raw })
+      .resize(1024, 1024)
+      .raw()
+      .toBuffer();
     for (let p = 0, state = i + 1; p < large.length; p++) {
       state = (Math.imul(state, 1664525) + 1013904223) | 0;
       large[p] = Math.min(255, Math.max(0, large[p] + ((state >>> 24) & 7) - 4));

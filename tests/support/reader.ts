@@ -55,6 +55,8 @@ export class Reader {
     const reader = new Reader(packageSetUp(), { ...nothing(), ...cachedEnvironment, ...env });
     await npz(reader.project, 'my.npz', arrays(64, 32, 32));
     writeFileSync(path.join(reader.project, 'xray.png'), picture(40, 7));
+    mkdirSync(reader.at('scans'));
+    cpSync(path.join(REPOSITORY, 'tests/fixtures/dicom/explicit.dcm'), reader.at('scans/chest.dcm'));
     return reader;
   }
 
