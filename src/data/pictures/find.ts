@@ -105,7 +105,11 @@ async function* walk(
   if (part === '**') {
     const place = await realpath(folder || '.').catch(() => undefined);
     if (place === undefined || above.includes(place)) return;
-    yield* walk(folder, rest.length > 0 ? rest : ['*'], []);
+    if (rest.length === 0) {
+      yield folder; // with all that is in it
+      return;
+    }
+    yield* walk(folder, rest, []);
     for (const name of await namesIn(folder)) {
       const inner = path.join(folder, name);
       if (await isFolder(inner)) yield* walk(inner, [part, ...rest], [...above, place]);
@@ -146,5 +150,9 @@ function expressionOf(part: string): RegExp {
     if (set !== undefined) return `[${not === '!' ? '^' : ''}${set.replace(/[\\^[\]]/g, '\\$&')}]`;
     return piece.replace(/[.+^${}()|[\]\\]/g, '\\$&');
   });
-  return new RegExp(`^${source}$`, 'su');
+  try {
+    return new RegExp(`^${source}$`, 'su');
+  } catch {
+    return /(?!)/; // a range that ends before it begins holds nothing
+  }
 }

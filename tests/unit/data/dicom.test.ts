@@ -65,6 +65,30 @@ test('a window that is given replaces that of the file', async () => {
   expect([...narrow.samples]).toEqual(expected.explicit.stored!.map((value) => (value > 999.5 ? 255 : 0)));
 });
 
+/** A fixture with other unsigned shorts in elements of group 28. */
+const withShorts = (name: string, shorts: Readonly<Record<number, number>>): Buffer => {
+  const bytes = readFileSync(fixture(name));
+  for (const [element, value] of Object.entries(shorts)) {
+    const tag = [0x28, 0, Number(element) & 255, Number(element) >> 8];
+    bytes.writeUInt16LE(value, bytes.indexOf(Buffer.from([...tag, 0x55, 0x53])) + 8);
+  }
+  return bytes;
+};
+const [ROWS, COLUMNS, ALLOCATED, STORED, HIGH, SIGN] = [0x0010, 0x0011, 0x0100, 0x0101, 0x0102, 0x0103];
+
+test('16 bits stored, as many programs declare by default, and no window: the values decide', async () => {
+  const sixteen = { [STORED]: 16, [HIGH]: 15 };
+  const { samples, notes } = await decode(put('16.dcm', withShorts('no-window', sixteen)));
+  expect([...samples]).toEqual(expected['no-window'].values);
+  expect(notes).toMatchObject([{ kind: 'range 12' }]);
+  const signed = await decode(put('signed.dcm', withShorts('no-window', { ...sixteen, [SIGN]: 1 })));
+  const stored = expected['no-window'].stored!;
+  expect([...signed.samples]).toEqual(stored.map((value) => Math.round(((value + 8192) / 16383) * 255)));
+  const negative = withShorts('no-window', { ...sixteen, [SIGN]: 1 });
+  negative.writeInt16LE(-20000, negative.length - 2);
+  expect((await decode(put('negative.dcm', negative))).notes).toMatchObject([{ kind: 'range 16' }]);
+});
+
 test('a window that is none is not used', async () => {
   const bytes = readFileSync(fixture('explicit'));
   for (const width of ['0   ', '-100', 'none']) {
@@ -83,13 +107,7 @@ test('a file that is also a TIFF by its preamble is DICOM', async () => {
 
 describe('refused, with the file and the cause', () => {
   const explicit = (): Buffer => readFileSync(fixture('explicit'));
-  /** The file with an unsigned short in the element of this tag. */
-  const withShort = (element: number, value: number): Buffer => {
-    const bytes = explicit();
-    const at = bytes.indexOf(Buffer.from([0x28, 0, element & 255, element >> 8, 0x55, 0x53]));
-    bytes.writeUInt16LE(value, at + 8);
-    return bytes;
-  };
+  const withShort = (element: number, value: number): Buffer => withShorts('explicit', { [element]: value });
   const withSyntax = (uid: string): Buffer => {
     const bytes = explicit();
     bytes.write(uid.padEnd(20, '\0'), bytes.indexOf('1.2.840.10008.1.2.1\0'), 'latin1');
@@ -98,11 +116,11 @@ describe('refused, with the file and the cause', () => {
   test.each<[string, () => Buffer, RegExp]>([
     ['pixels that end early', () => explicit().subarray(0, -100), /682 of the 782 bytes|cannot be read/],
     ['no pixels', () => explicit().subarray(0, explicit().indexOf(Buffer.from('e07f1000', 'hex'))), /without pixels/],
-    ['no columns', () => withShort(0x0011, 0), /no pixels: it is 0x17/],
-    ['more pixels than are read', () => withShort(0x0010, 65535), /65535|bytes/],
-    ['32 bits', () => withShort(0x0100, 32), /32 bits allocated/],
-    ['more bits stored than allocated', () => withShort(0x0101, 17), /17 stored/],
-    ['a high bit below the stored ones', () => withShort(0x0102, 3), /3 the highest/],
+    ['no columns', () => withShort(COLUMNS, 0), /no pixels: it is 0x17/],
+    ['more pixels than are read', () => withShort(ROWS, 65535), /65535|bytes/],
+    ['32 bits', () => withShort(ALLOCATED, 32), /32 bits allocated/],
+    ['more bits stored than allocated', () => withShort(STORED, 17), /17 stored/],
+    ['a high bit below the stored ones', () => withShort(HIGH, 3), /3 the highest/],
     ['JPEG XL', () => withSyntax('1.2.840.10008.1.2.4.110'.slice(0, 20)), /transfer syntax/],
     ['an unknown syntax', () => withSyntax('1.2.3'), /the transfer syntax 1\.2\.3/],
     ['pixels that are said to be RLE', () => withSyntax('1.2.840.10008.1.2.5'), /cannot be (?:decoded|read)/],
