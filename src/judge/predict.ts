@@ -11,8 +11,8 @@ import { processorsToUse, threadsNotes } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
 import { JUDGE_OPTIONS, TARGET, type EvaluateOptions } from './evaluate';
 import { findPictures } from '../data/pictures/find';
-import { FITS, LAYOUTS, type Fit, type Layout, type VoiWindow } from '../data/pictures/options';
-import { Notes, readPictures, type PictureFile, type Skipped } from '../data/pictures/read';
+import { FITS, LAYOUTS } from '../data/pictures/options';
+import { Notes, readPictures, type PictureFile } from '../data/pictures/read';
 import { decide, sigmoid } from '../metrics';
 import type { Trainer } from '../engine/contract';
 import { assumptions, hold, openModel, type ModelOptions } from './model';
@@ -24,17 +24,16 @@ export interface PredictOptions extends Pick<
   'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal' | keyof ModelOptions
 > {
   /** What becomes of a picture that is not square: its central square (`crop`, the default), black bars, or a stretch. */
-  fit?: Fit;
+  fit?: 'crop' | 'pad' | 'stretch';
   /** Center and width of the values that DICOM files show from black to white, instead of their own. */
-  window?: VoiWindow;
+  window?: readonly [center: number, width: number];
   /** The axes of arrays whose shape may mean two things: N pictures, H rows, W columns, C channels. */
-  layout?: Layout;
+  layout?: 'HW' | 'HWC' | 'CHW' | 'NHW' | 'NHWC' | 'NCHW';
   /** Stop at the first file that cannot be read, instead of leaving it out. Default: false. */
   strict?: boolean;
 }
 
-/** Predictions of some images, in order. */
-export interface PredictedRows {
+export interface Prediction {
   /** L label names in column order. */
   labels: readonly string[];
   /** One name per image: the file, `file.npy[i]` or `file.npz#array[i]`. */
@@ -45,16 +44,15 @@ export interface PredictedRows {
   decisions: Uint8Array;
   /** One per label. */
   thresholds: number[];
-}
-
-export interface PredictedAll {
   /** The files that could not be read, and why. */
-  skipped: Skipped[];
+  skipped: { image: string; error: ChestMnistError }[];
   /** What the reader should know: what the weights did not state and was assumed, what was decided for the pictures. */
   notes: string[];
 }
 
-export interface Prediction extends PredictedRows, PredictedAll {}
+/** What is known when all images are predicted, and the predictions of some of them, in order. */
+export type PredictedAll = Pick<Prediction, 'skipped' | 'notes'>;
+export type PredictedRows = Omit<Prediction, keyof PredictedAll>;
 
 const INPUTS = rule('an array of paths', (value) => Array.isArray(value) && value.every(TEXT.is));
 const { thresholds, device, threads, batchSize, signal, size, resize, labelNames, weightsKey } = JUDGE_OPTIONS;
@@ -149,7 +147,7 @@ export async function* predictRows(
   const { fit = 'crop', window, layout, strict = false } = options;
   const read = (file: string): Promise<PictureFile> =>
     readPictures(file, { size: side, fit, channels: 1, window, layout });
-  const skipped: Skipped[] = [];
+  const skipped: Prediction['skipped'] = [];
   const seen = new Notes();
   /** The pictures of the files that can be read. */
   async function* pictures(): AsyncGenerator<PictureFile> {
@@ -221,7 +219,7 @@ async function* batchesOf(
 }
 
 /** The error where nothing could be read: that of the only file, or of the first of several. */
-function noneOf(skipped: readonly Skipped[]): ChestMnistError {
+function noneOf(skipped: Prediction['skipped']): ChestMnistError {
   const [{ error }] = skipped;
   if (skipped.length === 1) return error;
   const parts = ChestMnistError.inFlags(error);

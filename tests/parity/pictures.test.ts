@@ -18,7 +18,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const FILES = `
 import json, sys, os
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 folder = sys.argv[1]
 at = lambda name: os.path.join(folder, name)
 rng = np.random.default_rng(1)
@@ -31,7 +31,11 @@ rgba = rgb.copy(); rgba.putalpha(alpha)
 la = Image.merge("LA", (g, alpha))
 clear = rgb.quantize(30); clear.info["transparency"] = 3
 exif = lambda n: (lambda e: (e.__setitem__(0x112, n), e)[1])(Image.Exif()).tobytes()
+# A colour profile in which red and green have changed places.
+profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+profile = profile.replace(b"rXYZ", b"----").replace(b"gXYZ", b"rXYZ").replace(b"----", b"gXYZ")
 save = {
+  "profile.png": (rgb, {"icc_profile": profile}), "profile.jpg": (rgb, {"icc_profile": profile}),
   "gray.png": (g, {}), "one-bit.png": (g.convert("1"), {}), "rgb.png": (rgb, {}), "rgba.png": (rgba, {}), "la.png": (la, {}),
   "palette.png": (rgb.quantize(200), {}), "palette-4-bit.png": (rgb.quantize(16), {"bits": 4}), "palette-2-bit.png": (rgb.quantize(4), {"bits": 2}),
   "palette-clear.png": (clear, {"transparency": 3}),

@@ -24,7 +24,7 @@ const STARTS: readonly (readonly [Kind, RegExp])[] = [
 /** Files of other kinds that people take for pictures. */
 const OTHERS: readonly (readonly [string, RegExp])[] = [
   ['empty', /^$/],
-  ['an HTML page, perhaps that of an error', /^\s*<(?:!doctype\s+html|html|head|body)/i],
+  ['an HTML page, perhaps that of an error', /^(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)/i],
   ['an SVG drawing', /^(?:\s*<\?xml[^]*)?\s*<svg/i],
   ['XML', /^\s*<\?xml/i],
   ['a GIF', /^GIF8/],

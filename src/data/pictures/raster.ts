@@ -75,7 +75,8 @@ async function pixelsOf(input: Sharp, facts: Metadata, declared: number | undefi
   const given = isWide ? new Uint16Array(data.buffer, data.byteOffset, data.length / 2) : data;
   const kept = isGray ? 1 : 3;
   const notes = notesOf(facts);
-  const samples = isCmyk ? rgbOfCmyk(data) : channels === kept ? given : firstChannels(given, channels, kept, isWide);
+  if (channels !== (isCmyk ? 4 : kept)) throw new Error(`it has ${channels} channels`);
+  const samples = isCmyk ? rgbOfCmyk(data) : given;
   if (!isWide) return { width, height, channels: kept, samples, depth: 8, notes };
   const used = depthIn(samples as Uint16Array);
   // By the standard the significant bits are the upper ones; values that fit into the lower ones were written as they are.
@@ -89,19 +90,6 @@ function notesOf({ orientation = 1, hasAlpha, pages = 1 }: Metadata): Note[] {
   if (hasAlpha) notes.push({ kind: 'alpha', text: 'has an alpha channel, which is dropped' });
   if (pages > 1) notes.push({ kind: 'pages', text: `has ${pages} pictures; the first is taken` });
   return notes;
-}
-
-/** Without alpha. */
-function firstChannels(
-  given: Uint8Array | Uint16Array,
-  channels: number,
-  kept: number,
-  isWide: boolean,
-): Uint8Array | Uint16Array {
-  const count = given.length / channels;
-  const samples = isWide ? new Uint16Array(count * kept) : new Uint8Array(count * kept);
-  for (let i = 0; i < count; i++) for (let c = 0; c < kept; c++) samples[i * kept + c] = given[i * channels + c];
-  return samples;
 }
 
 /** As Pillow: each of the three is the light that its ink leaves of what black leaves. */

@@ -1,5 +1,4 @@
 /** Pictures for a network: found, decoded and prepared. One file at a time, so that memory does not grow with their number. */
-import type { ChestMnistError } from '../../base/errors';
 import { decodeAll, type DecodeOptions } from './decode';
 import type { Note } from './picture';
 import { prepare, type Preparation } from './prepare';
@@ -50,11 +49,4 @@ export class Notes {
       return `${first} ${text}${others}`;
     });
   }
-}
-
-/** A file that was left out, and why. */
-export interface Skipped {
-  /** The file as found from what was named. */
-  readonly image: string;
-  readonly error: ChestMnistError;
 }

@@ -99,6 +99,16 @@ describe('16 bits', () => {
     expect(kindsOf(notes)).toEqual([`depth ${depth}`]);
   });
 
+  test('colour and alpha', async () => {
+    const rgba = [60000, 300, 5, 0, 1, 2, 65535, 9];
+    const six = await decode(await file('rgba16.png', png(2, 1, rgba, { depth: 16, colour: 6 })));
+    expect([six.channels, six.depth, ...six.samples]).toEqual([3, 16, 60000, 300, 5, 1, 2, 65535]);
+    const four = await decode(await file('la16.png', png(2, 1, [4000, 0, 7, 65535], { depth: 16, colour: 4 })));
+    expect([four.channels, four.depth, ...four.samples]).toEqual([1, 12, 4000, 7]);
+    const two = await decode(await file('rgb16.png', png(1, 1, [1, 2, 1023], { depth: 16, colour: 2 })));
+    expect([two.channels, two.depth, ...two.samples]).toEqual([3, 10, 1, 2, 1023]);
+  });
+
   test('significant bits that are declared: of values as they are, and of values that were scaled', async () => {
     const sBIT = Uint8Array.of(12);
     expect((await decode(await wide(1000, { sBIT }))).depth).toBe(12);
