@@ -40,7 +40,7 @@ const CALLS: Record<string, unknown[]> = {
   predict: [
     at('none'),
     [at('a.png')],
-    { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28, resize: 56 },
+    { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28, resize: 56, strict: true },
   ],
   loadDataset: ['synthetic', { size: 28, seed: 1, counts: { train: 1, val: 1, test: 1 }, onProgress, signal }],
   loadWeights: [at('none.pth'), { key: 'ema' }],

@@ -51,7 +51,7 @@ export function register(program: Command): void {
       const shared = readFlags(self, SHARED);
       if (place?.isFile) {
         const ofRun = await readConfig(expandHome(target));
-        await checkNotRead(place, [target, thresholds, shared.data ?? ofRun?.data]);
+        await checkNotRead(place, [target, thresholds, shared.data ?? ofRun?.data], target);
       }
       const evaluation = await evaluate(target, { ...shared, split, thresholds, limit, resamples });
       for (const note of evaluation.notes) cli.say(note);

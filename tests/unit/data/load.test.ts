@@ -104,7 +104,6 @@ describe('a path', () => {
   });
 
   test.each([
-    ['set_fortran.npz', 'train_images is in Fortran order'],
     ['set_float.npz', 'train_images has dtype <f4'],
     ['set_object.npz', 'train_labels is an object array'],
     ['set_big_endian.npz', 'train_labels is big-endian'],
