@@ -1,6 +1,6 @@
 /**
  * Before `npm pack`: refuses a package without a prebuilt addon for this platform (except with
- * CHESTMNIST_PACK_SOURCES=1, which packs only the sources) and prebuilt addons of other sources, compiles, and replaces
+ * CHESTMNIST_PACK_SOURCES=1, which packs only the sources) and prebuilt addons that were built from other sources, compiles, and replaces
  * dist/report/charts/echarts.js by the one-file build of echarts, with the licences of its contents, so that the
  * package does not depend on all of echarts.
  */
@@ -27,7 +27,7 @@ if (process.env.CHESTMNIST_PACK_SOURCES === '1') {
 
 step('compile TypeScript', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
 
-// An addon of other sources would make every installation build its own.
+// An addon that was built from other sources would make every installation build its own.
 for (const place of PLACES) {
   const old = readdirSync(path.join(ROOT, place)).find((name) => !isCurrent(path.join(ROOT, place, name)));
   if (old)

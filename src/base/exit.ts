@@ -1,5 +1,5 @@
 /**
- * What is to be done when the process exits, whoever ends it. One listener for all: with many runs in a process, Node
+ * What is to be done when the process exits, however it ends. One listener for all: with many runs in a process, Node
  * would warn of a leak of listeners.
  */
 const acts: (() => void)[] = [];

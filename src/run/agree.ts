@@ -93,7 +93,7 @@ export async function checkAgreement(
 
 /**
  * What changed in a run since it was trained, in sentences: its weights, and with `data`, those that are used as its own.
- * For whoever uses a run without resuming it.
+ * For using a run without resuming it.
  */
 export async function changesOf(
   directory: string,

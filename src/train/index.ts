@@ -118,7 +118,7 @@ async function runInDirectory(
   const cancel = (): void => trainer.cancel();
   signal.addEventListener('abort', cancel);
   let ending: RunFile | undefined;
-  // Whoever ends the process: the run has stopped and can be resumed.
+  // However the process ends, the run has stopped and can be resumed.
   const forget = atExit(() => {
     if (existsSync(runFiles(directory).run) && held()) run.writeNow(ending ?? run.ending('stopped', journal.progress));
   });
