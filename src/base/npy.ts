@@ -6,7 +6,7 @@ import { types } from 'node:util';
 import { ChestMnistError } from './errors';
 import { corrupt } from './zip';
 
-/** Element types that can be read. 64-bit integers become Float64Array; values beyond 2^53 are refused. */
+/** Element types that can be read. 64-bit integers become Float64Array (beyond 2^53 refused), 16-bit floats Float32Array. */
 export type NpyData =
   Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
@@ -14,6 +14,7 @@ export interface NpyHeader {
   /** NumPy's dtype string, e.g. `|u1`, `<f4`. */
   readonly dtype: string;
   readonly shape: number[];
+  /** Whether the elements are stored so that the first index moves fastest. */
   readonly fortranOrder: boolean;
   /** Offset of the first element in the file. */
   readonly dataOffset: number;
@@ -38,9 +39,18 @@ export const DTYPES: Readonly<Record<string, Dtype>> = {
   '<i4': { bytes: 4, view: (buffer) => new Int32Array(buffer) },
   '<u8': { bytes: 8, view: () => null },
   '<i8': { bytes: 8, view: () => null },
+  '<f2': { bytes: 2, view: (buffer) => Float32Array.from(new Uint16Array(buffer), fromHalf) },
   '<f4': { bytes: 4, view: (buffer) => new Float32Array(buffer) },
   '<f8': { bytes: 8, view: (buffer) => new Float64Array(buffer) },
 };
+
+/** The value of a 16-bit float (IEEE 754) from its bits; a float32 holds it exactly. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+}
 
 /** Longest header accepted, far beyond what NumPy writes for the dtypes above. */
 export const MAX_HEADER_BYTES = 1 << 16;
@@ -54,7 +64,7 @@ const ITEM =
  * Parses the header at the start of `bytes`. `name` and `file` appear in error messages. Throws ERR_DATA_CORRUPT or
  * ERR_DATA_SHAPE.
  */
-export function parseNpyHeader(bytes: Uint8Array, name: string, file: string): NpyHeader {
+export function parseNpyHeader(bytes: Uint8Array, name: string, file: string, check = checkDtype): NpyHeader {
   const broken = (found: string) => corrupt(file, `array ${name}: ${found}`, 'a NumPy array (.npy version 1.0 to 3.0)');
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.length < 12 || !view.subarray(0, 6).equals(MAGIC)) throw broken('does not start as a .npy file');
@@ -74,19 +84,41 @@ export function parseNpyHeader(bytes: Uint8Array, name: string, file: string): N
   if (!shape) throw broken(`shape ${tuple.slice(0, 100)}`);
   const length = shape.reduce((product, n) => product * n, 1);
 
-  const dtype = checkDtype(descr, name, file);
-  const fortranOrder = order === 'True';
+  const dtype = check(descr, name, file);
   // With at most one dimension above 1, both orders have the same bytes.
-  if (fortranOrder && shape.filter((n) => n !== 1).length > 1) {
-    throw wrongLayout(
-      file,
-      name,
-      `is in Fortran order, shape [${shape.join(', ')}]`,
-      'C order',
-      'numpy.ascontiguousarray',
-    );
-  }
+  const fortranOrder = order === 'True' && shape.filter((n) => n !== 1).length > 1;
   return { dtype, shape, fortranOrder, dataOffset, length };
+}
+
+/** The dtype of an array of text, `<U` and the most characters of an entry, for parseNpyHeader. */
+export function checkText(descr: string, name: string, file: string): string {
+  const dtype = descr.slice(1, -1);
+  if (/^<U[1-9]\d{0,6}$/.test(dtype)) return dtype;
+  throw wrongLayout(
+    file,
+    name,
+    `has dtype ${JSON.stringify(shown(dtype))}`,
+    'text (<U)',
+    'numpy.array(names, dtype=str)',
+  );
+}
+
+/** `data` of `shape`, whose first index moves fastest, in C order. */
+export function fromFortran<T extends NpyData>(data: T, shape: readonly number[]): T {
+  const result = data.slice() as T;
+  // How far the next element of each dimension is in `data`.
+  const strides = shape.map((_, d) => shape.slice(0, d).reduce((product, n) => product * n, 1));
+  const index = new Array<number>(shape.length).fill(0);
+  for (let to = 0, from = 0; to < data.length; to++) {
+    result[to] = data[from];
+    for (let d = shape.length - 1; d >= 0; d--) {
+      from += strides[d];
+      if (++index[d] < shape[d]) break;
+      from -= strides[d] * shape[d];
+      index[d] = 0;
+    }
+  }
+  return result;
 }
 
 function parseDictionary(text: string): Map<string, string> | undefined {

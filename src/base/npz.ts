@@ -5,9 +5,11 @@
 import { totalmem } from 'node:os';
 import { ChestMnistError } from './errors';
 import {
+  checkText,
   dtypeOf,
   DTYPES,
   formatNpyHeader,
+  fromFortran,
   MAX_HEADER_BYTES,
   parseNpyHeader,
   type NpyData,
@@ -17,10 +19,10 @@ import { corrupt, openZip, type ZipArchive } from './zip';
 import { writeZip } from './zip-writer';
 
 export interface NpyArray {
-  /** NumPy's dtype string: `|b1 |u1 |i1 <u2 <i2 <u4 <i4 <u8 <i8 <f4 <f8`. */
+  /** NumPy's dtype string: `|b1 |u1 |i1 <u2 <i2 <u4 <i4 <u8 <i8 <f2 <f4 <f8`. */
   readonly dtype: string;
   readonly shape: number[];
-  /** As in the header. The elements are in C order in either case: other arrays are refused. */
+  /** Of the elements in `data`: false for all that readNpz returns. */
   readonly fortranOrder: boolean;
   /** The elements in C order; `|b1` as Uint8Array, 64-bit integers as Float64Array (beyond 2^53 refused). */
   readonly data: NpyData;
@@ -35,7 +37,7 @@ export interface ReadNpzOptions {
 
 /**
  * Reads the arrays of an .npz file, in the file's order. Throws ERR_DATA_MISSING (no such file), ERR_DATA_CORRUPT (not
- * an npz, truncated, wrong CRC, wrong sizes), ERR_DATA_SHAPE (object arrays, Fortran order, big-endian, other dtypes).
+ * an npz, truncated, wrong CRC, wrong sizes), ERR_DATA_SHAPE (object arrays, big-endian, other dtypes).
  */
 export async function readNpz(path: string, options: ReadNpzOptions = {}): Promise<Map<string, NpyArray>> {
   const zip = await openZip(path);
@@ -65,6 +67,41 @@ export async function npzKeys(path: string): Promise<string[]> {
   const zip = await openZip(path);
   await zip.close();
   return keysOf(zip);
+}
+
+/** Longest array of text that is read: names, not books. */
+const MAX_TEXT_BYTES = 1 << 22;
+
+/**
+ * The entries of an array of text [N], as numpy.array(names) writes it; undefined when the file has no such array. Errors
+ * as readNpz.
+ */
+export async function readNpzTexts(path: string, key: string): Promise<string[] | undefined> {
+  const zip = await openZip(path);
+  try {
+    const name = `${key}.npy`;
+    const size = zip.entries.find((entry) => entry.name === name)?.uncompressedSize;
+    if (size === undefined) return undefined;
+    const header = parseNpyHeader(await zip.head(name, MAX_HEADER_BYTES), key, path, checkText);
+    const width = Number(header.dtype.slice(2));
+    const length = header.length * width;
+    if (header.shape.length !== 1 || length * 4 > MAX_TEXT_BYTES || size !== header.dataOffset + length * 4)
+      throw corrupt(
+        path,
+        `array ${key} has ${size} bytes for ${header.dtype} [${header.shape.join(', ')}]`,
+        'one row of names',
+      );
+    const bytes = new Uint8Array(length * 4);
+    await zip.readInto(name, header.dataOffset, bytes);
+    const characters = new Uint32Array(bytes.buffer);
+    if (characters.some((character) => character > 0x10ffff))
+      throw corrupt(path, `array ${key} holds no text`, 'names');
+    return Array.from({ length: header.length }, (_, i) =>
+      String.fromCodePoint(...characters.subarray(i * width, (i + 1) * width)).replace(/\0+$/, ''),
+    );
+  } finally {
+    await zip.close();
+  }
 }
 
 const keysOf = (zip: ZipArchive): string[] =>
@@ -99,7 +136,7 @@ async function readArray(zip: ZipArchive, key: string, header: NpyHeader, path: 
   const bytes = allocate(length * DTYPES[dtype].bytes, key, path);
   await zip.readInto(`${key}.npy`, dataOffset, bytes);
   const data = DTYPES[dtype].view(bytes.buffer) ?? fromInt64(bytes.buffer, dtype === '<i8', key, path);
-  return { dtype, shape, fortranOrder, data };
+  return { dtype, shape, fortranOrder: false, data: fortranOrder ? fromFortran(data, shape) : data };
 }
 
 function allocate(bytes: number, key: string, path: string): Uint8Array<ArrayBuffer> {

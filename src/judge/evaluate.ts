@@ -4,7 +4,7 @@
  */
 import { limitSplit } from '../data';
 import type { Dataset } from '../data/dataset';
-import { expandView } from '../data/expand';
+import { viewOf } from '../data/expand';
 import { loadData } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
 import { ownSignal } from '../base/abort';
@@ -95,8 +95,8 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
   signal.addEventListener('abort', cancel);
   try {
     const score = async (name: ScoredSplit): Promise<Scored> => {
-      const { images, truth, count, size } = dataset.splits[name];
-      await trainer.loadSplit(name, expandView(images, count, size), truth);
+      const { truth, count } = dataset.splits[name];
+      await trainer.loadSplit(name, viewOf(dataset.splits[name]), truth);
       signal.throwIfAborted();
       const report = ({ samples }: { samples: number }): void => onProgress?.(samples, count);
       const scored = await scoreSplit(trainer, name, dataset.splits[name], batchSize, report);
