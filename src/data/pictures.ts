@@ -1,6 +1,6 @@
 /**
- * Images for prediction: PNG, JPEG, .npy and .npz files of any size become gray uint8 squares of the model's size.
- * Colour becomes gray by ITU-R BT.601 (as with Pillow's "L"), 16 bits become 8, the largest central square is kept and
+ * Images for prediction: PNG, JPEG, .npy and .npz files of any size become uint8 squares of the model's size.
+ * For a model of gray images colour becomes gray by ITU-R BT.601 (as with Pillow's "L"), 16 bits become 8, the largest central square is kept and
  * resized by averaging over areas. Not here: the data sets of a training run (load.ts).
  */
 import type { FileHandle } from 'node:fs/promises';
@@ -13,15 +13,16 @@ import { parseNpyHeader } from '../base/npy';
 import { npzKeys, readNpz, type NpyArray } from '../base/npz';
 import { ChestMnistError } from '../base/errors';
 
-/** Gray images of one file, each `side` x `side` uint8. */
+/** Images of one file, each `side` x `side` uint8. */
 export interface ImageFile {
   /** One name per image: the file, or `file.npz#array[i]`. */
   names: string[];
-  /** [names.length, side, side] uint8. */
+  /** [names.length, side, side] uint8, or [names.length, side, side, 3] of RGB. */
   images: Uint8Array;
 }
 
-interface Gray {
+/** One channel. */
+interface Plane {
   pixels: Uint8Array;
   width: number;
   height: number;
@@ -36,13 +37,13 @@ const MAX_PIXELS = 64_000_000;
 const MAX_DEFLATE_RATIO = 1032;
 const MAX_JPEG_PIXELS_A_BYTE = 1024;
 
-/** Reads one file. Throws ERR_DATA_MISSING, ERR_DATA_CORRUPT or ERR_DATA_SHAPE. */
-export async function readImages(named: string, side: number): Promise<ImageFile> {
+/** Reads one file as images of 1 channel (gray) or 3 (RGB). Throws ERR_DATA_MISSING, ERR_DATA_CORRUPT or ERR_DATA_SHAPE. */
+export async function readImages(named: string, side: number, channels: 1 | 3 = 1): Promise<ImageFile> {
   const file = expandHome(named);
   const kind = await reading(file, kindOf);
   if (kind === 'png' || kind === 'jpeg') {
-    const gray = decode(file, kind, await reading(file, (handle) => handle.readFile()));
-    return { names: [file], images: resize(square(gray), side) };
+    const planes = decode(file, kind, await reading(file, (handle) => handle.readFile()), channels);
+    return { names: [file], images: interleaved(planes, side) };
   }
   const names: string[] = [];
   const parts: Uint8Array[] = [];
@@ -51,17 +52,36 @@ export async function readImages(named: string, side: number): Promise<ImageFile
       ? await npzImages(file)
       : [['', npyOf(file, await reading(file, (handle) => handle.readFile()))] as const];
   for (const [key, array] of arrays) {
-    const { count, height, width } = imageShape(file, key, array);
+    const { count, height, width, stored, single } = imageShape(file, key, array, channels);
     const pixels = array.data as Uint8Array;
+    const area = height * width;
     for (let i = 0; i < count; i++) {
-      const plane = pixels.subarray(i * height * width, (i + 1) * height * width);
-      parts.push(resize(square({ pixels: plane, width, height }), side));
-      names.push(kind === 'npz' ? `${file}#${key}[${i}]` : array.shape.length === 2 ? file : `${file}[${i}]`);
+      const image = pixels.subarray(i * area * stored, (i + 1) * area * stored);
+      const plane = (c: number): Plane => ({
+        pixels: stored === 1 ? image : Uint8Array.from({ length: area }, (_, at) => image[at * stored + c]),
+        ...{ width, height },
+      });
+      parts.push(
+        interleaved(
+          Array.from({ length: channels }, (_, c) => plane(c)),
+          side,
+        ),
+      );
+      names.push(kind === 'npz' ? `${file}#${key}[${i}]` : single ? file : `${file}[${i}]`);
     }
   }
-  const images = new Uint8Array(parts.length * side * side);
-  parts.forEach((part, i) => images.set(part, i * side * side));
+  const images = new Uint8Array(parts.length * side * side * channels);
+  parts.forEach((part, i) => images.set(part, i * side * side * channels));
   return { names, images };
+}
+
+/** The central squares of the planes of one image, resized and with the channels of a pixel together. */
+function interleaved(planes: readonly Plane[], side: number): Uint8Array {
+  const squares = planes.map((plane) => resize(square(plane), side));
+  if (squares.length === 1) return squares[0];
+  return Uint8Array.from({ length: side * side * squares.length }, (_, i) => {
+    return squares[i % squares.length][Math.floor(i / squares.length)];
+  });
 }
 
 /** Passes an open file to `use`. Pipes and devices are refused: their ends are not known, and opening may block. */
@@ -94,14 +114,16 @@ async function kindOf(handle: FileHandle, file: string): Promise<'png' | 'jpeg' 
   throw corrupt(file, 'is not a PNG, JPEG, .npy or .npz file by its first bytes');
 }
 
-function decode(file: string, kind: 'png' | 'jpeg', bytes: Buffer): Gray {
+function decode(file: string, kind: 'png' | 'jpeg', bytes: Buffer, channels: 1 | 3): Plane[] {
   try {
     const { data, width, height } = kind === 'png' ? decodePng(bytes) : decodeJpeg(bytes);
-    const pixels = new Uint8Array(width * height);
-    for (let i = 0; i < pixels.length; i++) {
-      pixels[i] = (19595 * data[4 * i] + 38470 * data[4 * i + 1] + 7471 * data[4 * i + 2] + 0x8000) >> 16;
+    const planes = Array.from({ length: channels }, () => new Uint8Array(width * height));
+    for (let i = 0; i < width * height; i++) {
+      const [red, green, blue] = [data[4 * i], data[4 * i + 1], data[4 * i + 2]];
+      if (channels === 1) planes[0][i] = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16;
+      else [planes[0][i], planes[1][i], planes[2][i]] = [red, green, blue];
     }
-    return { pixels, width, height };
+    return planes.map((pixels) => ({ pixels, width, height }));
   } catch (cause) {
     throw corrupt(file, `cannot be decoded (${cause instanceof Error ? cause.message : String(cause)})`, cause);
   }
@@ -151,17 +173,22 @@ function imageShape(
   file: string,
   key: string,
   { dtype, shape: s, fortranOrder }: NpyArray,
-): { count: number; height: number; width: number } {
+  channels: 1 | 3,
+): { count: number; height: number; width: number; stored: 1 | 3; single: boolean } {
   const what = `${key ? `${key} ` : ''}has dtype ${dtype} and shape [${s.join(', ')}]`;
-  const needed = 'gray uint8 (|u1) images in C order, [H, W], [N, H, W] or [N, H, W, 1]';
-  const [count, height, width] = s.length === 2 ? [1, ...s] : s;
-  const gray = s.length === 2 || s.length === 3 || (s.length === 4 && s[3] === 1);
-  if (dtype !== '|u1' || fortranOrder || !gray || count * height * width === 0) throw shape(file, what, needed);
-  return { count, height, width };
+  const gray = '[H, W], [N, H, W] or [N, H, W, 1]';
+  const needed = `${channels === 1 ? 'gray ' : ''}uint8 (|u1) images in C order, ${gray}${channels === 1 ? '' : ', or RGB [N, H, W, 3]'}`;
+  const single = s.length === 2;
+  const [count, height, width] = single ? [1, ...s] : s;
+  const stored = channels === 3 && s.length === 4 && s[3] === 3 ? 3 : 1;
+  const isGray = single || s.length === 3 || (s.length === 4 && s[3] === 1);
+  const isImages = isGray || stored === 3;
+  if (dtype !== '|u1' || fortranOrder || !isImages || count * height * width === 0) throw shape(file, what, needed);
+  return { count, height, width, stored, single };
 }
 
 /** The largest central square, as MedMNIST crops images that are not square. */
-function square({ pixels, width, height }: Gray): Gray {
+function square({ pixels, width, height }: Plane): Plane {
   if (width === height) return { pixels, width, height };
   const side = Math.min(width, height);
   const [left, top] = [Math.floor((width - side) / 2), Math.floor((height - side) / 2)];
@@ -174,7 +201,7 @@ function square({ pixels, width, height }: Gray): Gray {
 }
 
 /** Resizes a square to `side` pixels: each new pixel is the mean of the area it covers. Same size, same array. */
-function resize({ pixels, width }: Gray, side: number): Uint8Array {
+function resize({ pixels, width }: Plane, side: number): Uint8Array {
   if (width === side) return pixels;
   const spans = Array.from({ length: side }, (_, i) => spanOf((i * width) / side, ((i + 1) * width) / side, width));
   const rows = new Float64Array(side * width); // [side, width]

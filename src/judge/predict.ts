@@ -3,14 +3,17 @@
  * Not here: reading pictures (data/pictures.ts), scoring against labels (evaluate.ts).
  */
 import { resolveOptions } from '../recipe/resolve';
-import { expandView } from '../data/expand';
+import { viewOf } from '../data/expand';
 import { ownSignal } from '../base/abort';
 import { checkArgument, checkFields, rule, TEXT, type Rule } from '../base/arguments';
 import { threadsNotes } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
 import { JUDGE_OPTIONS, TARGET, type EvaluateOptions } from './evaluate';
 import { readImages } from '../data/pictures';
-import { decide, sigmoid } from '../metrics';
+import { isExclusive, type Task } from '../base/task';
+import { decide } from '../metrics';
+import { thresholdsFor } from '../metrics/check';
+import { scoresOf } from '../metrics/loss';
 import { assumptions, hold, openModel, type ModelOptions } from './model';
 import { checkLogits } from './score';
 import { storedThresholds, thresholdsOf } from './thresholds';
@@ -27,22 +30,24 @@ export interface Prediction {
   images: string[];
   /** Probabilities, [images.length, L] row-major, 0 to 1. */
   scores: Float64Array;
-  /** score > threshold, 0 or 1, [images.length, L] row-major. */
+  /** What is asked; multi-label where the model does not say. */
+  task: Task;
+  /** score > threshold, or the most probable of exclusive labels: 0 or 1, [images.length, L] row-major. */
   decisions: Uint8Array;
-  /** One per label. */
-  thresholds: number[];
+  /** One per label; null for exclusive labels. */
+  thresholds: number[] | null;
   /** What the reader should know: what the weights did not state and was assumed. */
   notes: string[];
 }
 
 const INPUTS = rule('an array of paths', (value) => Array.isArray(value) && value.every(TEXT.is));
-const { thresholds, device, threads, batchSize, signal, size, resize, labelNames, weightsKey } = JUDGE_OPTIONS;
+const { thresholds, device, threads, batchSize, signal, size, resize, task, labelNames, weightsKey } = JUDGE_OPTIONS;
 const JUDGED = { thresholds, device, threads, batchSize, signal };
-const OPTIONS: Readonly<Record<keyof PredictOptions, Rule>> = { ...JUDGED, size, resize, labelNames, weightsKey };
+const OPTIONS: Readonly<Record<keyof PredictOptions, Rule>> = { ...JUDGED, size, resize, task, labelNames, weightsKey };
 
 /**
  * Predicts PNG, JPEG, .npy ([H, W] or [N, H, W] uint8) and .npz (arrays `images` or `*_images`) files with `target`, a
- * run directory or a file of weights. Colour becomes gray, the central square is resized to the model's size. A rule
+ * run directory or a file of weights. For a model of gray images colour becomes gray; the central square is resized to the model's size. A rule
  * such as `val-f1` uses the thresholds stored in the run. Throws ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those
  * of loading the addon.
  */
@@ -70,6 +75,10 @@ export async function predict(
   }
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
   const model = await openModel(target, options);
+  const task = model.task ?? 'multi-label';
+  const exclusive = isExclusive(task);
+  const labelCount = model.labels.length;
+  if (exclusive) thresholdsFor({ task, labelCount }, typeof rule === 'string' ? NaN : rule);
   const stored = typeof rule === 'string' ? storedThresholds(model.run?.metrics, rule) : rule;
   if (stored === undefined) {
     throw new ChestMnistError('ERR_CONFIG', {
@@ -78,29 +87,30 @@ export async function predict(
       next: 'pass numbers, or a JSON file of thresholds',
     });
   }
-  const labelCount = model.labels.length;
   const thresholds = typeof stored === 'number' ? Array<number>(labelCount).fill(stored) : stored;
+  const channels = model.channels ?? 1;
   const side = size ?? model.imageSize ?? 28;
   const files = [];
   for (const file of inputs) {
     signal.throwIfAborted();
-    files.push(await readImages(file, side));
+    files.push(await readImages(file, side, channels));
   }
   const images = files.flatMap((file) => file.names);
   const pixels = Buffer.concat(files.map((file) => file.images));
-  const trainer = await hold(model, side, { device, threads });
+  const trainer = await hold(model, { size: side, channels }, { device, threads });
   const cancel = (): void => trainer.cancel();
   signal.addEventListener('abort', cancel);
   try {
     signal.throwIfAborted();
-    const { logits, cancelled } = await trainer.predict({ images: expandView(pixels, images.length, side), batchSize });
+    const view = viewOf({ images: pixels, count: images.length, size: side, channels });
+    const { logits, cancelled } = await trainer.predict({ images: view, batchSize });
     if (cancelled) signal.throwIfAborted();
     checkLogits(logits, model.labels, target);
-    const scores = sigmoid(logits);
-    const decisions = decide(scores, labelCount, thresholds);
+    const scores = scoresOf(task, logits, labelCount);
+    const decisions = decide(scores, labelCount, exclusive ? undefined : thresholds, task);
     const notes = [...model.notes, ...(model.run?.changes ?? []), ...assumptions(target, model, side)];
     notes.push(...threadsNotes(options.threads));
-    return { labels: model.labels, images, scores, decisions, thresholds, notes };
+    return { labels: model.labels, images, task, scores, decisions, thresholds: exclusive ? null : thresholds, notes };
   } finally {
     signal.removeEventListener('abort', cancel);
     await trainer.dispose();

@@ -200,7 +200,7 @@ async function trainEpochs(session: Session, journal: Journal, run: RunRecord): 
       const began = performance.now();
       const val = signal.aborted
         ? undefined
-        : await scoreSplit(trainer, 'val', dataset.splits.val, options.batchSize, (done) =>
+        : await scoreSplit(trainer, 'val', dataset.task, dataset.splits.val, options.batchSize, (done) =>
             emit(progressOf(session, 'val', epoch, done)),
           );
       if (!val) break;

@@ -10,7 +10,7 @@ import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 import { unbroken } from '../terminal/width';
 
-const SHARED = ['size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
+const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
@@ -18,9 +18,10 @@ Examples:
   chestmnist predict runs/NAME images.npy --thresholds val-f1 -o predictions.csv
   chestmnist predict weights.safetensors data.npz --json
 
-CSV: image, then for each label its probability and its decision (1 when above the threshold). A name that a spreadsheet
+CSV: image, then for each label its probability and its decision (1 when above the threshold); of exclusive classes the
+image, the name of the most probable class, then the probability of each. A name that a spreadsheet
 would run as a formula has an apostrophe before it; --json and .json have names as they are.
-Pictures are converted to gray, cropped to the central square and resized to the model's size.`;
+Pictures are converted to gray for a model of gray images, cropped to the central square and resized to the model's size.`;
 
 export function register(program: Command): void {
   const command = program
@@ -53,20 +54,38 @@ export function register(program: Command): void {
     });
 }
 
-const documentOf = ({ labels, thresholds, images, scores, decisions }: Prediction): unknown => ({
+const documentOf = ({ task, labels, thresholds, images, scores, decisions }: Prediction): unknown => ({
+  ...(task !== 'multi-label' && { task }),
   labels,
-  thresholds,
+  ...(thresholds && { thresholds }),
   predictions: images.map((image, i) => {
     const row = [i * labels.length, (i + 1) * labels.length] as const;
-    return { image, probabilities: [...scores.subarray(...row)], decisions: [...decisions.subarray(...row)] };
+    const decided = decisions.subarray(...row);
+    return {
+      image,
+      // Exclusive labels have no thresholds, and one decision.
+      ...(thresholds === null && { decision: labels[decided.indexOf(1)] }),
+      probabilities: [...scores.subarray(...row)],
+      decisions: [...decided],
+    };
   }),
 });
 
-function csvOf({ labels, images, scores, decisions }: Prediction): string {
+function csvOf({ labels, images, scores, decisions, thresholds }: Prediction): string {
   // Two columns must not have one name, whatever the labels are called.
   let [image, suffix] = ['image', '_decision'];
   while (labels.includes(image)) image += '_';
   while (labels.some((label) => labels.includes(`${label}${suffix}`))) suffix += '_';
+  if (thresholds === null) {
+    let decision = 'decision';
+    while (labels.includes(decision) || decision === image) decision += '_';
+    const rows = images.map((name, i) => {
+      const [start, end] = [i * labels.length, (i + 1) * labels.length];
+      const decided = labels[decisions.subarray(start, end).indexOf(1)];
+      return [name, decided, ...Array.from(scores.subarray(start, end), (score) => score.toFixed(6))];
+    });
+    return [[image, decision, ...labels], ...rows].map((row) => row.map(csvCell).join(',')).join('\n');
+  }
   const header = [image, ...labels.flatMap((label) => [label, `${label}${suffix}`])];
   const rows = images.map((image, i) => [
     image,
