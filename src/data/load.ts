@@ -103,12 +103,9 @@ export function checkCatalogueMd5(set: CatalogueSet, path: string, size: number,
   throw new ChestMnistError('ERR_DATA_CHECKSUM', {
     found: `${path} has MD5 ${md5}`,
     needed: `${known.md5}, that of ${known.file} in ${set.record}`,
-    next: `to download it again: npx chestmnist data fetch${argumentOf(set)} --size ${size}; your own data needs another file name`,
+    next: `to download it again: npx chestmnist data fetch ${set.name} --size ${size}; your own data needs another file name`,
   });
 }
-
-/** The name of a set in a command that is about ChestMNIST without one. */
-export const argumentOf = ({ name }: CatalogueSet): string => (name === 'chestmnist' ? '' : ` ${name}`);
 
 async function loadCatalogue(
   set: CatalogueSet,
@@ -122,7 +119,7 @@ async function loadCatalogue(
     throw new ChestMnistError('ERR_DATA_MISSING', {
       found: `${file} is not in ${dataDirectories().join(', ')}`,
       needed: `the file from ${url} (MD5 ${expected})`,
-      next: `npx chestmnist data fetch${argumentOf(set)} --size ${size}; or download it by hand into one of these folders`,
+      next: `npx chestmnist data fetch ${set.name} --size ${size}; or download it by hand into one of these folders`,
     });
   }
   // The checksum comes first: a wrong one explains why a file cannot be read.

@@ -124,7 +124,7 @@ function truthFor(
   if (shape[0] !== count || !(isNumbered || isMatrix || (isColumn && labelCount === 1))) {
     throw wrong(
       'ERR_DATA_SHAPE',
-      `${file}: ${key} has shape [${shape.join(', ')}], ${of} has [${count}, ${labelCount}]`,
+      `${file}: ${of} has shape [${count}, ${labelCount}], ${key} [${shape.join(', ')}]`,
       'the same shape [N, L], or, for numbered classes, labels [N] or [N, 1]',
       'save predictions and labels of the same images',
     );

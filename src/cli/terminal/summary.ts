@@ -144,7 +144,8 @@ export function renderSummary(metrics: Metrics, labels: readonly string[], width
         : 'score > a threshold of each label';
   const [head, perLabel] = [headline(metrics, labels, width), labelTable(metrics, labels, width)];
   const matrix = confusionTable(metrics, labels);
-  const asked = `${labels.length} ${isExclusive(task) ? 'classes' : 'labels'}${task ? ` (${task})` : ''}`;
+  const kind = isExclusive(task) ? 'classes' : task === 'binary-class' ? 'label' : 'labels';
+  const asked = `${labels.length} ${kind}${task ? ` (${task})` : ''}`;
   return [
     `${whole(n)} images, ${asked}, decision ${decision}${loss === undefined || loss === null ? '' : `, loss ${fixed(loss, 4)}`}`,
     '',

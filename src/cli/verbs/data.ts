@@ -105,7 +105,6 @@ function taskText({ task, channels, labels }: CatalogueSet): string {
 
 async function info(cli: Cli, given: string): Promise<void> {
   const { CATALOGUE } = await import('../../data/catalogue.js');
-  const { argumentOf } = await import('../../data/load.js');
   const { findDataFile } = await import('../../data/places.js');
   const set = await setOf(given, 'is known');
   const { name, title, task, channels, licence, licenceUrl, homepage, record, citation, splits } = set;
@@ -129,7 +128,7 @@ async function info(cli: Cli, given: string): Promise<void> {
       wrap(`${record}, ${homepage}`, columns, 'Source    '),
       ...citation.map((text) => wrap(text, columns, 'Cite      ')),
       '',
-      fileTable(files, argumentOf(set), columns),
+      fileTable(files, name, columns),
       '',
       labelTable(
         set.labels,
@@ -145,10 +144,10 @@ async function info(cli: Cli, given: string): Promise<void> {
 /** A table where it fits; else a file after the other, so that no path and no checksum is cut. */
 function fileTable(
   files: readonly { size: number; file: string; md5: string; path: string | null }[],
-  argument: string,
+  name: string,
   columns: number,
 ): string {
-  const places = files.map(({ size, path }) => path ?? `no (npx chestmnist data fetch${argument} --size ${size})`);
+  const places = files.map(({ size, path }) => path ?? `no (npx chestmnist data fetch ${name} --size ${size})`);
   const { text } = table([
     { title: 'size', cells: files.map(({ size }) => `${size}`) },
     { title: 'file', cells: files.map(({ file }) => file), text: true },

@@ -1,6 +1,6 @@
 /** The confusion matrix of exclusive labels: one cell for each pair of classes. Not here: that of one label (panels.ts). */
 import { draw, type Drawing } from './chart';
-import { count, percent } from '../format';
+import { count } from '../format';
 import { ink } from './theme';
 
 const HEAT = [ink.heat0, ink.heat1, ink.heat2, ink.heat3, ink.heat4];
@@ -52,7 +52,7 @@ export function classMatrix(labels: readonly string[], matrix: readonly (readonl
         value: [decision, truth, share],
         label: {
           show: isRoomy,
-          formatter: side < 44 ? count(n) : `${count(n)}\n${percent(share).replace(/\.\d /, ' ')}`,
+          formatter: side < 44 ? count(n) : `${count(n)}\n${Math.round(100 * share)} %`,
           fontSize: 12,
           color: share >= 0.6 ? ink.heatInkStrong : ink.heatInk,
         },

@@ -162,7 +162,7 @@ describe('a name', () => {
     }
     expect(error.needed).toContain('https://zenodo.org/records/10519652/files/chestmnist_64.npz?download=1');
     expect(error.needed).toContain('9de6cd0b934ebb5b7426cfba5efbae16');
-    expect(error.next).toContain('chestmnist data fetch --size 64');
+    expect(error.next).toContain('chestmnist data fetch chestmnist --size 64');
     expect(error.next).toContain('by hand');
   });
 
