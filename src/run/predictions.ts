@@ -120,8 +120,7 @@ export async function readScored(directory: string, split: ScoredSplit, task?: T
     throw damaged(directory, file, `does not hold ${needed} and finite logits [N, L] (<f4)`);
   }
   const truth = exclusive ? oneHot(labels!.data, labelCount) : (labels!.data as Uint8Array);
-  const { loss: _, ...predictions } = predictionsOf(task, { truth, logits: logits.data, labelCount });
-  return predictions;
+  return predictionsOf(task, { truth, logits: logits.data, labelCount });
 }
 
 /** Removes the file of an earlier scoring, whose name has other figures. */
