@@ -186,8 +186,6 @@ export function assumptions(
   const kind = (count: 1 | 3): string => (count === 1 ? 'gray' : 'RGB');
   if (data && channels !== null && channels !== data.channels)
     notes.push(`${target} was trained on ${kind(channels)} images, these are ${kind(data.channels)}`);
-  if (!data && task === null)
-    notes.push(`${target} does not state its task: multi-label is assumed, each label for itself; --task sets it`);
   if (imageSize === null && !dataLabels) {
     notes.push(
       `${target} does not state the size of its images: ${side} px are assumed; --size sets it, --resize that of the input`,
@@ -205,7 +203,7 @@ export function assumptions(
     notes.push(
       dataLabels && !areUnnamed(dataLabels)
         ? `${target} does not state its labels: those of the data are assumed, in their order; --label-names sets them`
-        : `${target} does not state its labels: they are called ${labels[0]} to ${labels.at(-1)}; --label-names sets them`,
+        : `${target} does not state its labels: they are called ${labels[0]} to ${labels.at(-1)}; --label-names sets them${task === null ? ', and each is decided for itself; --task sets another task' : ''}`,
     );
   }
   return notes;
@@ -214,10 +212,9 @@ export function assumptions(
 /** What a file made of the model cannot state either, as notes. */
 export function unstated(target: string, { task, imageSize, inputSize, labels }: Model): string[] {
   const missing = [
-    ...(task === null ? ['its task (--task)'] : []),
     ...(imageSize === null ? ['the size of its images (--size)'] : []),
     ...(inputSize === null ? ['the size of its input (--resize)'] : []),
-    ...(areUnnamed(labels) ? ['its labels (--label-names)'] : []),
+    ...(areUnnamed(labels) ? [`its labels (--label-names)${task === null ? ' and task (--task)' : ''}`] : []),
   ];
   return missing.length > 0 ? [`${target} does not state ${missing.join(', ')}, so the new file does not either`] : [];
 }

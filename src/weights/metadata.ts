@@ -36,8 +36,8 @@ export function metadataOf(facts: ModelFacts, stem: Stem): Record<string, string
  * recorded.
  */
 export function factsIn(metadata: Readonly<Record<string, string>>, labelCount: number): ModelFacts {
-  // Weights of earlier versions have a stem, and are of the one task and the gray images that those knew.
-  const isOwn = metadata.stem !== undefined;
+  // Weights of earlier versions state something, and are of the one task and the gray images that those knew.
+  const isOwn = ['stem', 'labels', 'image_size', 'input_size'].some((fact) => metadata[fact] !== undefined);
   return {
     task: isTask(metadata.task) ? metadata.task : isOwn ? 'multi-label' : null,
     channels: metadata.channels === '3' ? 3 : metadata.channels === '1' || isOwn ? 1 : null,

@@ -20,12 +20,12 @@ const COUNTS = { train: 48, val: 12, test: 15 };
 async function ask(...args: string[]): Promise<Json> {
   const { code, stdout, stderr } = await chestmnist([...args, '--json']);
   expect({ code, stderr }).toMatchObject({ code: 0 });
-  return JSON.parse(stdout) as Json;
+  return JSON.parse(stdout);
 }
 const refuse = async (...args: string[]): Promise<Json> => {
   const { code, stdout } = await chestmnist([...args, '--json']);
   expect(code).toBeGreaterThan(0);
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Json;
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
 };
 const trained = async (name: string, ...args: string[]): Promise<string> => {
   const flags = ['--batch-size', '16', '--milestones', 'none', '--no-report', '--resamples', '50', '--device', 'cpu'];
@@ -33,7 +33,7 @@ const trained = async (name: string, ...args: string[]): Promise<string> => {
   expect({ code, stderr }).toMatchObject({ code: 0 });
   return at(name);
 };
-const jsonOf = async (...names: string[]): Promise<Json> => JSON.parse(await readFile(at(...names), 'utf8')) as Json;
+const jsonOf = async (...names: string[]): Promise<Json> => JSON.parse(await readFile(at(...names), 'utf8'));
 
 let run: string;
 beforeAll(async () => {
@@ -94,8 +94,9 @@ test('predict: the decision by name and a probability for each class, which add 
   expect(document).toMatchObject({ task: 'ordinal-regression', labels: ['cyst', 'scar', 'clear'] });
   expect(document).not.toHaveProperty('thresholds');
   expect(document.predictions).toHaveLength(75);
-  for (const { decision, probabilities, decisions } of document.predictions as Json[]) {
-    expect(probabilities.reduce((sum: number, p: number) => sum + p)).toBeCloseTo(1, 12);
+  const predictions = document.predictions as { decision: string; probabilities: number[]; decisions: number[] }[];
+  for (const { decision, probabilities, decisions } of predictions) {
+    expect(probabilities.reduce((sum, p) => sum + p)).toBeCloseTo(1, 12);
     const best = probabilities.indexOf(Math.max(...probabilities));
     expect({ decision, decisions }).toEqual({
       decision: document.labels[best],
@@ -104,9 +105,9 @@ test('predict: the decision by name and a probability for each class, which add 
   }
   // The test split comes last in the file.
   const { truth } = (await readScored(run, 'test', 'ordinal-regression'))!;
-  const hits = document.predictions
+  const hits = predictions
     .slice(60)
-    .filter(({ decisions }: Json, i: number) => decisions.some((one: number, k: number) => one && truth[3 * i + k]));
+    .filter(({ decisions }, i) => decisions.some((one, k) => one === 1 && truth[3 * i + k] === 1));
   const { splits } = await jsonOf('run', 'metrics.json');
   expect(hits.length / 15).toBeCloseTo(splits.test.accuracy.mean, 12);
   const { stdout } = await chestmnist(['predict', run, at('classes.npz'), ...named]);
