@@ -14,6 +14,7 @@ export interface NpyHeader {
   /** NumPy's dtype string, e.g. `|u1`, `<f4`. */
   readonly dtype: string;
   readonly shape: number[];
+  /** Whether the elements are stored so that the first index moves fastest. */
   readonly fortranOrder: boolean;
   /** Offset of the first element in the file. */
   readonly dataOffset: number;
@@ -38,10 +39,18 @@ export const DTYPES: Readonly<Record<string, Dtype>> = {
   '<i4': { bytes: 4, view: (buffer) => new Int32Array(buffer) },
   '<u8': { bytes: 8, view: () => null },
   '<i8': { bytes: 8, view: () => null },
-  '<f2': { bytes: 2, view: (buffer) => fromHalf(new Uint16Array(buffer)) },
+  '<f2': { bytes: 2, view: (buffer) => Float32Array.from(new Uint16Array(buffer), fromHalf) },
   '<f4': { bytes: 4, view: (buffer) => new Float32Array(buffer) },
   '<f8': { bytes: 8, view: (buffer) => new Float64Array(buffer) },
 };
+
+/** The value of a 16-bit float (IEEE 754) from its bits; a float32 holds it exactly. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+}
 
 /** Longest header accepted, far beyond what NumPy writes for the dtypes above. */
 export const MAX_HEADER_BYTES = 1 << 16;
@@ -55,7 +64,7 @@ const ITEM =
  * Parses the header at the start of `bytes`. `name` and `file` appear in error messages. Throws ERR_DATA_CORRUPT or
  * ERR_DATA_SHAPE.
  */
-export function parseNpyHeader(bytes: Uint8Array, name: string, file: string): NpyHeader {
+export function parseNpyHeader(bytes: Uint8Array, name: string, file: string, check = checkDtype): NpyHeader {
   const broken = (found: string) => corrupt(file, `array ${name}: ${found}`, 'a NumPy array (.npy version 1.0 to 3.0)');
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.length < 12 || !view.subarray(0, 6).equals(MAGIC)) throw broken('does not start as a .npy file');
@@ -75,8 +84,9 @@ export function parseNpyHeader(bytes: Uint8Array, name: string, file: string): N
   if (!shape) throw broken(`shape ${tuple.slice(0, 100)}`);
   const length = shape.reduce((product, n) => product * n, 1);
 
-  const dtype = checkDtype(descr, name, file);
-  const fortranOrder = order === 'True';
+  const dtype = check(descr, name, file);
+  // With at most one dimension above 1, both orders have the same bytes.
+  const fortranOrder = order === 'True' && shape.filter((n) => n !== 1).length > 1;
   return { dtype, shape, fortranOrder, dataOffset, length };
 }
 
@@ -97,8 +107,7 @@ export function elementsOf(header: NpyHeader, bytes: Uint8Array, name: string, f
   const isOwn = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
   const buffer = (isOwn ? bytes.buffer : new Uint8Array(bytes).buffer) as ArrayBuffer;
   const data = DTYPES[dtype].view(buffer) ?? fromInt64(buffer, dtype === '<i8', name, file);
-  // With at most one dimension above 1, both orders have the same bytes.
-  return fortranOrder && shape.filter((n) => n !== 1).length > 1 ? inOrderOfC(data, shape) : data;
+  return fortranOrder ? inOrderOfC(data, shape) : data;
 }
 
 /** The first index of Fortran's order varies fastest, that of C's slowest. */
@@ -116,16 +125,6 @@ function inOrderOfC(data: NpyData, shape: readonly number[]): NpyData {
     }
   }
   return result;
-}
-
-/** IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction. */
-function fromHalf(halves: Uint16Array): Float32Array {
-  return Float32Array.from(halves, (half) => {
-    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
-    const sign = half >> 15 ? -1 : 1;
-    if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-    return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
-  });
 }
 
 const EXACT = Number.MAX_SAFE_INTEGER;
@@ -147,6 +146,19 @@ function fromInt64(buffer: ArrayBuffer, signed: boolean, key: string, path: stri
     values[i] = value;
   }
   return values;
+}
+
+/** The dtype of an array of text, `<U` and the most characters of an entry, for parseNpyHeader. */
+export function checkText(descr: string, name: string, file: string): string {
+  const dtype = descr.slice(1, -1);
+  if (/^<U[1-9]\d{0,6}$/.test(dtype)) return dtype;
+  throw wrongLayout(
+    file,
+    name,
+    `has dtype ${JSON.stringify(shown(dtype))}`,
+    'text (<U)',
+    'numpy.array(names, dtype=str)',
+  );
 }
 
 function parseDictionary(text: string): Map<string, string> | undefined {

@@ -5,6 +5,7 @@
 import { totalmem } from 'node:os';
 import { ChestMnistError } from './errors';
 import {
+  checkText,
   dtypeOf,
   DTYPES,
   elementsOf,
@@ -21,7 +22,7 @@ export interface NpyArray {
   /** NumPy's dtype string: `|b1 |u1 |i1 <u2 <i2 <u4 <i4 <u8 <i8 <f2 <f4 <f8`. */
   readonly dtype: string;
   readonly shape: number[];
-  /** As in the header. The elements are in C order in either case. */
+  /** Of the elements in `data`: false for all that readNpz returns. */
   readonly fortranOrder: boolean;
   /**
    * The elements in C order; `|b1` as Uint8Array, `<f2` as Float32Array, 64-bit integers as Float64Array (beyond
@@ -71,6 +72,41 @@ export async function npzKeys(path: string): Promise<string[]> {
   return keysOf(zip);
 }
 
+/** Longest array of text that is read: names, not books. */
+const MAX_TEXT_BYTES = 1 << 22;
+
+/**
+ * The entries of an array of text [N], as numpy.array(names) writes it; undefined when the file has no such array. Errors
+ * as readNpz.
+ */
+export async function readNpzTexts(path: string, key: string): Promise<string[] | undefined> {
+  const zip = await openZip(path);
+  try {
+    const name = `${key}.npy`;
+    const size = zip.entries.find((entry) => entry.name === name)?.uncompressedSize;
+    if (size === undefined) return undefined;
+    const header = parseNpyHeader(await zip.head(name, MAX_HEADER_BYTES), key, path, checkText);
+    const width = Number(header.dtype.slice(2));
+    const length = header.length * width;
+    if (header.shape.length !== 1 || length * 4 > MAX_TEXT_BYTES || size !== header.dataOffset + length * 4)
+      throw corrupt(
+        path,
+        `array ${key} has ${size} bytes for ${header.dtype} [${header.shape.join(', ')}]`,
+        'one row of names',
+      );
+    const bytes = new Uint8Array(length * 4);
+    await zip.readInto(name, header.dataOffset, bytes);
+    const characters = new Uint32Array(bytes.buffer);
+    if (characters.some((character) => character > 0x10ffff))
+      throw corrupt(path, `array ${key} holds no text`, 'names');
+    return Array.from({ length: header.length }, (_, i) =>
+      String.fromCodePoint(...characters.subarray(i * width, (i + 1) * width)).replace(/\0+$/, ''),
+    );
+  } finally {
+    await zip.close();
+  }
+}
+
 const keysOf = (zip: ZipArchive): string[] =>
   zip.entries.filter(({ name }) => name.endsWith('.npy')).map(({ name }) => name.slice(0, -4));
 
@@ -99,10 +135,10 @@ function checkMemory(headers: ReadonlyMap<string, NpyHeader>, path: string): voi
 }
 
 async function readArray(zip: ZipArchive, key: string, header: NpyHeader, path: string): Promise<NpyArray> {
-  const { dtype, shape, fortranOrder, dataOffset, length } = header;
+  const { dtype, shape, dataOffset, length } = header;
   const bytes = allocate(length * DTYPES[dtype].bytes, key, path);
   await zip.readInto(`${key}.npy`, dataOffset, bytes);
-  return { dtype, shape, fortranOrder, data: elementsOf(header, bytes, key, path) };
+  return { dtype, shape, fortranOrder: false, data: elementsOf(header, bytes, key, path) };
 }
 
 function allocate(bytes: number, key: string, path: string): Uint8Array<ArrayBuffer> {

@@ -55,14 +55,20 @@ interface Text {
 }
 
 const JSON_TEXT: Text = {
-  begin: ({ labels, thresholds }) =>
-    `{\n  "labels": ${jsonText(labels)},\n  "thresholds": ${jsonText(thresholds)},\n  "predictions": [`,
-  row: ({ labels, images, scores, decisions }, i, isFirst) => {
+  begin: ({ task, labels, thresholds }) => {
+    const ofTask = task === 'multi-label' ? '' : `  "task": ${jsonText(task)},\n`;
+    const ofLabels = thresholds === null ? '' : `  "thresholds": ${jsonText(thresholds)},\n`;
+    return `{\n${ofTask}  "labels": ${jsonText(labels)},\n${ofLabels}  "predictions": [`;
+  },
+  row: ({ labels, images, scores, decisions, thresholds }, i, isFirst) => {
     const range = [i * labels.length, (i + 1) * labels.length] as const;
+    const decided = decisions.subarray(...range);
     const row = {
       image: images[i],
+      // Exclusive labels have no thresholds, and one decision.
+      ...(thresholds === null && { decision: labels[decided.indexOf(1)] }),
       probabilities: [...scores.subarray(...range)],
-      decisions: [...decisions.subarray(...range)],
+      decisions: [...decided],
     };
     return `${isFirst ? '' : ','}\n    ${jsonText(row)}`;
   },
@@ -73,18 +79,23 @@ const JSON_TEXT: Text = {
 };
 
 const CSV_TEXT: Text = {
-  begin: ({ labels }) => {
+  begin: ({ labels, thresholds }) => {
     // Two columns must not have one name, whatever the labels are called.
-    let [image, suffix] = ['image', '_decision'];
+    let [image, decision, suffix] = ['image', 'decision', '_decision'];
     while (labels.includes(image)) image += '_';
+    while (labels.includes(decision)) decision += '_';
+    if (thresholds === null) return lineOf([image, decision, ...labels]);
     while (labels.some((label) => labels.includes(`${label}${suffix}`))) suffix += '_';
     return lineOf([image, ...labels.flatMap((label) => [label, `${label}${suffix}`])]);
   },
-  row: ({ labels, images, scores, decisions }, i) =>
-    lineOf([
-      images[i],
-      ...labels.flatMap((_, l) => [scores[i * labels.length + l].toFixed(6), decisions[i * labels.length + l]]),
-    ]),
+  row: ({ labels, images, scores, decisions, thresholds }, i) => {
+    const at = i * labels.length;
+    const of = (label: number): string => scores[at + label].toFixed(6);
+    if (thresholds !== null)
+      return lineOf([images[i], ...labels.flatMap((_, label) => [of(label), decisions[at + label]])]);
+    const decided = decisions.subarray(at, at + labels.length).indexOf(1);
+    return lineOf([images[i], labels[decided], ...labels.map((_, label) => of(label))]);
+  },
   end: () => '',
 };
 

@@ -3,7 +3,7 @@
  * Not here: finding and reading pictures (data/pictures/), scoring against labels (evaluate.ts).
  */
 import { resolveOptions } from '../recipe/resolve';
-import { expandView } from '../data/expand';
+import { viewOf } from '../data/expand';
 import { ownSignal } from '../base/abort';
 import { workAhead } from '../base/ahead';
 import { checkArgument, checkFields, rule, SWITCH, TEXT, type Rule } from '../base/arguments';
@@ -13,7 +13,10 @@ import { JUDGE_OPTIONS, TARGET, type EvaluateOptions } from './evaluate';
 import { findPictures } from '../data/pictures/find';
 import { FITS, LAYOUTS } from '../data/pictures/options';
 import { Notes, readPictures, type PictureFile } from '../data/pictures/read';
-import { decide, sigmoid } from '../metrics';
+import { isExclusive, type Task } from '../base/task';
+import { decide } from '../metrics';
+import { thresholdsFor } from '../metrics/check';
+import { scoresOf } from '../metrics/loss';
 import type { Trainer } from '../engine/contract';
 import { assumptions, hold, openModel, type ModelOptions } from './model';
 import { checkLogits } from './score';
@@ -40,10 +43,12 @@ export interface Prediction {
   images: string[];
   /** Probabilities, [images.length, L] row-major, 0 to 1. */
   scores: Float64Array;
-  /** score > threshold, 0 or 1, [images.length, L] row-major. */
+  /** What is asked; multi-label where the model does not say. */
+  task: Task;
+  /** score > threshold, or the most probable of exclusive labels: 0 or 1, [images.length, L] row-major. */
   decisions: Uint8Array;
-  /** One per label. */
-  thresholds: number[];
+  /** One per label; null for exclusive labels. */
+  thresholds: number[] | null;
   /** The files that could not be read, and why. */
   skipped: { image: string; error: ChestMnistError }[];
   /** What the reader should know: what the weights did not state and was assumed, what was decided for the pictures. */
@@ -55,7 +60,7 @@ export type PredictedAll = Pick<Prediction, 'skipped' | 'notes'>;
 export type PredictedRows = Omit<Prediction, keyof PredictedAll>;
 
 const INPUTS = rule('an array of paths', (value) => Array.isArray(value) && value.every(TEXT.is));
-const { thresholds, device, threads, batchSize, signal, size, resize, labelNames, weightsKey } = JUDGE_OPTIONS;
+const { thresholds, device, threads, batchSize, signal, size, resize, task, labelNames, weightsKey } = JUDGE_OPTIONS;
 const JUDGED = { thresholds, device, threads, batchSize, signal };
 const oneOf = (values: readonly string[]): Rule =>
   rule(`one of ${values.join(', ')}`, (value) => values.includes(value as string));
@@ -72,17 +77,18 @@ const OPTIONS: Readonly<Record<keyof PredictOptions, Rule>> = {
   ...PICTURES,
   size,
   resize,
+  task,
   labelNames,
   weightsKey,
 };
 
 /**
  * Predicts pictures with `target`, a run directory or a file of weights. `inputs` are PNG, JPEG, TIFF, WebP and DICOM
- * files, .npy and .npz files (arrays `images` or `*_images`), folders of these, and patterns such as `scans/*.dcm`. Colour
- * becomes gray, the picture is made square by `fit` and resized to the model's size as by Pillow's bicubic. A rule such as
- * `val-f1` uses the thresholds stored in the run. A file that cannot be read is left out and named in `skipped`; where
- * there is no other, its error is thrown. Throws ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those of loading the
- * addon.
+ * files, .npy and .npz files (arrays `images` or `*_images`), folders of these, and patterns such as `scans/*.dcm`. For a
+ * model of gray images colour becomes gray; the picture is made square by `fit` and resized to the model's size as by
+ * Pillow's bicubic. A rule such as `val-f1` uses the thresholds stored in the run. A file that cannot be read is left out
+ * and named in `skipped`; where there is no other, its error is thrown. Throws ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS
+ * and those of loading the addon.
  */
 export async function predict(
   target: string,
@@ -93,7 +99,7 @@ export async function predict(
   const source = predictRows(target, inputs, options);
   let next = await source.next();
   for (; !next.done; next = await source.next()) rows.push(next.value);
-  const { labels, thresholds } = rows[0];
+  const { labels, task, thresholds } = rows[0];
   const scores = new Float64Array(rows.reduce((sum, { scores }) => sum + scores.length, 0));
   const decisions = new Uint8Array(scores.length);
   let at = 0;
@@ -102,7 +108,7 @@ export async function predict(
     decisions.set(part.decisions, at);
     at += part.scores.length;
   }
-  return { labels, thresholds, images: rows.flatMap(({ images }) => images), scores, decisions, ...next.value };
+  return { labels, task, thresholds, images: rows.flatMap(({ images }) => images), scores, decisions, ...next.value };
 }
 
 /**
@@ -133,6 +139,10 @@ export async function* predictRows(
   }
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
   const model = await openModel(target, options);
+  const task = model.task ?? 'multi-label';
+  const exclusive = isExclusive(task);
+  const labelCount = model.labels.length;
+  if (exclusive) thresholdsFor({ task, labelCount }, typeof rule === 'string' ? NaN : rule);
   const stored = typeof rule === 'string' ? storedThresholds(model.run?.metrics, rule) : rule;
   if (stored === undefined) {
     throw new ChestMnistError('ERR_CONFIG', {
@@ -141,12 +151,12 @@ export async function* predictRows(
       next: 'pass numbers, or a JSON file of thresholds',
     });
   }
-  const labelCount = model.labels.length;
   const thresholds = typeof stored === 'number' ? Array<number>(labelCount).fill(stored) : stored;
+  const channels = model.channels ?? 1;
   const side = size ?? model.imageSize ?? 28;
   const { fit = 'crop', window, layout, strict = false } = options;
   const read = (file: string): Promise<PictureFile> =>
-    readPictures(file, { size: side, fit, channels: 1, window, layout });
+    readPictures(file, { size: side, fit, channels, window, layout });
   const skipped: Prediction['skipped'] = [];
   const seen = new Notes();
   /** The pictures of the files that can be read. */
@@ -172,19 +182,18 @@ export async function* predictRows(
   signal.addEventListener('abort', cancel);
   try {
     let count = 0;
-    for await (const { names, pixels } of batchesOf(pictures(), batchSize, side * side)) {
-      trainer ??= await hold(model, side, { device, threads });
+    for await (const { names, pixels } of batchesOf(pictures(), batchSize, side * side * channels)) {
+      trainer ??= await hold(model, { size: side, channels }, { device, threads });
       signal.throwIfAborted();
-      const { logits, cancelled } = await trainer.predict({
-        images: expandView(pixels, names.length, side),
-        batchSize,
-      });
+      const view = viewOf({ images: pixels, count: names.length, size: side, channels });
+      const { logits, cancelled } = await trainer.predict({ images: view, batchSize });
       if (cancelled) signal.throwIfAborted();
       checkLogits(logits, model.labels, target);
-      const scores = sigmoid(logits);
-      const decisions = decide(scores, labelCount, thresholds);
+      const scores = scoresOf(task, logits, labelCount);
+      const decisions = decide(scores, labelCount, exclusive ? undefined : thresholds, task);
       count += names.length;
-      yield { labels: model.labels, images: names, scores, decisions, thresholds };
+      const rows = { labels: model.labels, images: names, task, scores, decisions };
+      yield { ...rows, thresholds: exclusive ? null : thresholds };
     }
     if (count === 0) throw noneOf(skipped);
     const notes = [...model.notes, ...(model.run?.changes ?? []), ...assumptions(target, model, side)];

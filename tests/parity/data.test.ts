@@ -1,5 +1,6 @@
 /** What we write, NumPy reads; what NumPy writes, we read: live, on top of the fixtures. */
 import { readNpz, writeNpz } from '../../src/base/npz';
+import { loadDataset } from '../../src/data';
 import { describeWithPython, runReference } from '../support/reference';
 import { scratch } from '../support/data-files';
 
@@ -51,6 +52,42 @@ describeWithPython('numpy', () => {
     const big = arrays.get('big')!.data;
     expect(big).toHaveLength(2_000_000);
     for (const i of [0, 1, 77_777, 1_999_999]) expect(big[i]).toBe(Number((BigInt(i) * 2654435761n) >> 7n) & 255);
+  });
+
+  const WRITE = `
+import sys, numpy as np
+rng = np.random.default_rng(3)
+kind, dtype, order, file = sys.argv[1:]
+arrays = {}
+for split, n in dict(train=9, val=4, test=5).items():
+    images = rng.integers(0, 256, (n, 28, 28, 3) if kind == "rgb" else (n, 28, 28), dtype="u1")
+    labels = np.arange(n) % (2 if dtype == "?" else 3)
+    labels = labels.reshape(-1, 1) if order == "F" else labels
+    arrays[split + "_images"] = np.asarray(images, order=order)
+    arrays[split + "_labels"] = np.asarray(labels.astype(dtype), order=order)
+np.savez(file, **arrays, label_names=np.array(["Zyste", "Narbe", "Ödem \u{1fac1}"][:2 if dtype == "?" else 3]))
+print(__import__("json").dumps([arrays["test_images"].ravel().tolist(), arrays["test_labels"].ravel().tolist()]))
+`;
+
+  test.each([
+    ['gray', 'u1', 'C'],
+    ['rgb', 'i8', 'F'],
+    ['gray', 'f2', 'F'],
+    ['rgb', 'f8', 'C'],
+    ['gray', '?', 'C'],
+  ])('loadDataset reads %s images and labels of dtype %s in order %s', async (kind, dtype, order) => {
+    const theirs = await runReference(WRITE, kind, dtype, order, at('set.npz'));
+    const [images, labels] = theirs as [number[], number[]];
+    const { splits, ...dataset } = await loadDataset(at('set.npz'));
+    const isBool = dtype === '?';
+    expect(dataset).toMatchObject({
+      task: isBool ? 'binary-class' : 'multi-class',
+      channels: kind === 'rgb' ? 3 : 1,
+      labels: isBool ? ['Narbe'] : ['Zyste', 'Narbe', 'Ödem \u{1fac1}'],
+    });
+    expect([...splits.test.images]).toEqual(images);
+    const truth = isBool ? labels.map(Number) : labels.flatMap((label) => [0, 1, 2].map((k) => Number(k === label)));
+    expect([...splits.test.truth]).toEqual(truth);
   });
 
   test('readNpz reads Fortran order and float16, infinities and the smallest numbers too', async () => {

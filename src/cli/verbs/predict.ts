@@ -9,7 +9,7 @@ import { cliOf, numberOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 import { unbroken } from '../terminal/width';
 
-const SHARED = ['size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
+const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
@@ -18,11 +18,11 @@ Examples:
   chestmnist predict weights.safetensors data.npz --json
 
 Inputs: PNG, JPEG, TIFF, WebP and DICOM files, .npy and .npz files, folders with all that is in them, patterns.
-CSV: image, then for each label its probability and its decision (1 when above the threshold). A name that a spreadsheet
-would run as a formula has an apostrophe before it; --json and .json have names as they are. .npz: scores, decisions,
-images, labels.
-A picture becomes gray, a square (--fit) and as large as the model's. A file that cannot be read is named and left out; the
-exit code is then 3.`;
+CSV: image, then for each label its probability and its decision (1 when above the threshold); of exclusive classes the
+image, the name of the most probable class, then the probability of each. A name that a spreadsheet would run as a formula
+has an apostrophe before it; --json and .json have names as they are. .npz: scores, decisions, images, labels.
+A picture becomes gray for a model of gray images, a square (--fit) and as large as the model's. A file that cannot be read
+is named and left out; the exit code is then 3.`;
 
 export function register(program: Command): void {
   const command = program

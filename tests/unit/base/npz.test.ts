@@ -98,7 +98,14 @@ describe('refused arrays', () => {
     expect(error.code).toBe(code);
   });
 
-  test('Fortran order of one dimension is the same bytes, and read', async () => {
+  test('Fortran order is read; of one dimension it is the same bytes', async () => {
+    const cube = npyBytes(header("'|u1'", '(2, 3, 1)', 'True'), Uint8Array.of(1, 4, 2, 5, 3, 6));
+    expect((await readNpz(await npz('cube.npz', cube))).get('a')).toEqual({
+      dtype: '|u1',
+      shape: [2, 3, 1],
+      fortranOrder: false,
+      data: Uint8Array.of(1, 2, 3, 4, 5, 6),
+    });
     const file = await npz('vector.npz', npyBytes(header("'|u1'", '(1, 6)', 'True'), Uint8Array.of(1, 2, 3, 4, 5, 6)));
     expect((await readNpz(file)).get('a')).toMatchObject({ shape: [1, 6], data: Uint8Array.of(1, 2, 3, 4, 5, 6) });
   });
