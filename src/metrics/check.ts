@@ -138,7 +138,7 @@ export function checkPredictions(input: Predictions, name = 'scores', logitsName
 }
 
 /** One 1 in each row. */
-function checkExclusive(truth: ArrayLike<number>, labelCount: number): void {
+export function checkExclusive(truth: ArrayLike<number>, labelCount: number): void {
   for (let start = 0; start < truth.length; start += labelCount) {
     let positives = 0;
     for (let i = start; i < start + labelCount; i++) positives += truth[i];

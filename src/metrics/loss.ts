@@ -4,7 +4,7 @@
  * mean over all images.
  */
 import { isExclusive, type Task } from '../base/task';
-import { checkNumbers, checkRange, checkRows, checkTruth } from './check';
+import { checkExclusive, checkLabelCount, checkNumbers, checkRange, checkRows, checkTruth } from './check';
 import { logOdds } from './log-odds';
 import type { Figure, Predictions } from './types';
 
@@ -82,17 +82,25 @@ export function bceWithScores(scores: Float32Array | Float64Array, truth: Uint8A
   return Number.isFinite(sum) && scores.length > 0 ? sum / scores.length : null;
 }
 
+/** Numbers and a truth of whole rows, or none at all, each row of the truth with one 1. */
+function checkClasses(values: ArrayLike<number>, truth: Uint8Array, labelCount: number, name: string): void {
+  checkNumbers(name, values);
+  checkLabelCount(labelCount);
+  checkTruth(truth, values, name, labelCount);
+  if (values.length > 0) checkRows(values, labelCount, name);
+  checkExclusive(truth, labelCount);
+}
+
 /**
  * Mean cross-entropy of the softmax of logits [N, L] against the one 1 in each row of `truth`, in nats. NaN for empty input,
- * and where a logit is NaN. Throws ERR_DATA_SHAPE.
+ * and where a logit is NaN. Throws ERR_DATA_SHAPE, also for other rows.
  */
 export function crossEntropyWithLogits(
   logits: Float32Array | Float64Array,
   truth: Uint8Array,
   labelCount: number,
 ): number {
-  checkNumbers('logits', logits);
-  checkTruth(truth, logits, 'logits', labelCount);
+  checkClasses(logits, truth, labelCount, 'logits');
   const odds = logOdds(logits, labelCount);
   let sum = 0;
   for (let i = 0; i < odds.length; i++) {
@@ -108,8 +116,7 @@ export function crossEntropyWithScores(
   truth: Uint8Array,
   labelCount: number,
 ): Figure {
-  checkNumbers('scores', scores);
-  checkTruth(truth, scores, 'scores', labelCount);
+  checkClasses(scores, truth, labelCount, 'scores');
   checkRange(scores, 'scores', labelCount);
   let sum = 0;
   for (let i = 0; i < scores.length; i++) if (truth[i] === 1) sum -= Math.log(scores[i]);

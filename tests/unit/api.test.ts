@@ -48,6 +48,8 @@ const CALLS: Record<string, unknown[]> = {
   expandToRgb: [new Uint8Array(8), 2, 2, 2],
   bceWithLogits: [scores, truth],
   bceWithScores: [scores, truth],
+  crossEntropyWithLogits: [scores, truth, 2],
+  crossEntropyWithScores: [scores, truth, 2],
   calibrationCurve: [truth, scores, { bins: 5, strategy: 'quantile' }],
   comparePredictions: [{ truth, a: scores, b: scores, labelCount: 2, threshold, confidence }],
   computeMetrics: [{ ...predictions, threshold, confidence, loss: 0.3 }],
@@ -60,6 +62,7 @@ const CALLS: Record<string, unknown[]> = {
   predictionsOfLabel: [predictions, 1],
   rocCurve: [truth, scores, { dropIntermediate: false }],
   sigmoid: [scores],
+  softmax: [scores, 2],
   tuneThresholds: ['val-f1', predictions],
   untunedLabels: ['val-f1', predictions],
 };
