@@ -253,8 +253,9 @@ export interface ComparisonInput {
   a: Float64Array | Float32Array;
   /** Probabilities of model b for the same images, [N, L] row-major. */
   b: Float64Array | Float32Array;
-  /** The logits of `a` and of `b`, where they are known; images are then ranked by them. */
+  /** The logits of `a`, where they are known, [N, L] row-major; images are then ranked by them. */
   aLogits?: Float64Array | Float32Array;
+  /** Those of `b`. */
   bLogits?: Float64Array | Float32Array;
   /** L: number of labels (columns), at least 1. */
   labelCount: number;
