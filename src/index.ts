@@ -18,4 +18,5 @@ export {
 export { loadWeights, saveWeights } from './weights';
 export type { StateDict, StateEntry } from './engine/contract';
 export type { Metrics, MetricsFile, ThresholdRule } from './metrics/types';
+export type { Task } from './base/task';
 export { ChestMnistError, type CudaUnavailableReason, type ErrorCode } from './base/errors';

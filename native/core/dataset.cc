@@ -8,8 +8,8 @@
 
 namespace chestmnist {
 
-Split make_split(const uint8_t* images, int64_t count, int64_t height, int64_t width, const uint8_t* labels,
-                 int64_t label_count, at::Device device) {
+Split make_split(const uint8_t* images, at::IntArrayRef shape, const uint8_t* labels, int64_t label_count,
+                 at::Device device) {
   // A copy, since JavaScript may reuse or detach its buffer.
   const auto copy = [&](const uint8_t* data, at::IntArrayRef shape) {
     // Copied here and not by an operator, which would start threads of OpenMP for the calling thread.
@@ -18,8 +18,8 @@ Split make_split(const uint8_t* images, int64_t count, int64_t height, int64_t w
     return host.to(device);
   };
   Split split;
-  split.images = copy(images, {count, height, width});
-  if (labels != nullptr) split.labels = copy(labels, {count, label_count});
+  split.images = copy(images, shape);
+  if (labels != nullptr) split.labels = copy(labels, {shape[0], label_count});
   return split;
 }
 
@@ -34,12 +34,13 @@ at::Tensor nearest_index(int64_t from, int64_t to, at::Device device) {
 }  // namespace
 
 Batch gather(const Split& split, const at::Tensor& index, int64_t input_size, at::ScalarType dtype) {
-  at::Tensor x = split.images.index_select(0, index);  // [B, H, W] uint8
+  at::Tensor x = split.images.index_select(0, index);  // [B, H, W] or [B, H, W, 3] uint8
   if (x.size(1) != input_size) x = x.index_select(1, nearest_index(x.size(1), input_size, x.device()));
   if (x.size(2) != input_size) x = x.index_select(2, nearest_index(x.size(2), input_size, x.device()));
   x = x.to(dtype).div_(255).sub_(0.5).div_(0.5);
   Batch batch;
-  batch.images = x.unsqueeze(1).expand({-1, 3, -1, -1}).contiguous(at::MemoryFormat::ChannelsLast);  // [B, 3, S, S]
+  x = x.dim() == 4 ? x.permute({0, 3, 1, 2}) : x.unsqueeze(1).expand({-1, 3, -1, -1});  // [B, 3, S, S]
+  batch.images = x.contiguous(at::MemoryFormat::ChannelsLast);
   if (split.labels.defined()) batch.labels = split.labels.index_select(0, index).to(dtype);
   return batch;
 }

@@ -1,4 +1,4 @@
-// A split held as uint8 on the device, and the batch made from it: gather, resize, normalise, expand to 3 channels.
+// A split held as uint8 on the device, and the batch made from it: gather, resize, normalise; gray becomes 3 channels.
 // Not here: reading files and drawing the order, which TypeScript does.
 #pragma once
 
@@ -9,15 +9,15 @@
 namespace chestmnist {
 
 struct Split {
-  at::Tensor images;  // [N, H, W] uint8: the one plane that the three equal channels share
+  at::Tensor images;  // uint8: gray [N, H, W], the one plane that three equal channels share, or RGB [N, H, W, 3]
   at::Tensor labels;  // [N, L] uint8 of 0/1; undefined for images to predict
 
   int64_t count() const { return images.size(0); }
 };
 
 // Copies host memory to the device. `labels` may be null.
-Split make_split(const uint8_t* images, int64_t count, int64_t height, int64_t width, const uint8_t* labels,
-                 int64_t label_count, at::Device device);
+Split make_split(const uint8_t* images, at::IntArrayRef shape, const uint8_t* labels, int64_t label_count,
+                 at::Device device);
 
 struct Batch {
   at::Tensor images;  // [B, 3, S, S], channels_last, (x/255 - 0.5)/0.5

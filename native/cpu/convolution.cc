@@ -147,8 +147,8 @@ void Convolution::backward_weight(Parameters& parameters, Workspace& workspace, 
   });
 }
 
-StemConvolution::StemConvolution(const Kernels& kernels, Parameters& parameters, Stem stem, Map in)
-    : kernels_(kernels) {
+StemConvolution::StemConvolution(const Kernels& kernels, Parameters& parameters, Stem stem, int64_t channels, Map in)
+    : kernels_(kernels), channels_(channels) {
   kernel_ = stem == Stem::kTorchvision ? 7 : 3;
   stride_ = stem == Stem::kTorchvision ? 2 : 1;
   padding_ = kernel_ / 2;
@@ -156,49 +156,50 @@ StemConvolution::StemConvolution(const Kernels& kernels, Parameters& parameters,
   out_ = {(padded_.height - kernel_) / stride_ + 1, (padded_.width - kernel_) / stride_ + 1};
   // One panel for all outputs: [tap][channel][output], so that the three channels of a tap are contiguous.
   weight_ = parameters.add("conv1.weight", kOutputs, kChannels, std::vector<bool>(kernel_ * kernel_, true), kOutputs);
-  sum_ = Buffer(kernel_ * kernel_ * kOutputs);
-  parts_ = Buffer(kParts * kernel_ * kernel_ * kOutputs);
+  used_ = Buffer(kernel_ * kernel_ * channels_ * kOutputs);
+  parts_ = Buffer(kParts * kernel_ * kernel_ * channels_ * kOutputs);
 }
 
 void StemConvolution::forward(Parameters& parameters, const float* x, int64_t batch, float* y, const Finish& finish) {
   const float* weights = parameters.weights(weight_);
-  const int64_t panel = kernels_.panel, panels = kOutputs / panel, taps = kernel_ * kernel_;
-  for (int64_t tap = 0; tap < taps; ++tap) {
-    const float* channels = weights + tap * kChannels * kOutputs;
+  const int64_t panel = kernels_.panel, panels = kOutputs / panel, inputs = kernel_ * kernel_ * channels_;
+  for (int64_t i = 0; i < inputs; ++i) {
+    const float* channels = weights + i * kChannels / channels_ * kOutputs;
     for (int64_t o = 0; o < kOutputs; ++o) {
-      sum_.data()[(o / panel * taps + tap) * panel + o % panel] =
-          channels[o] + channels[kOutputs + o] + channels[2 * kOutputs + o];
+      used_.data()[(o / panel * inputs + i) * panel + o % panel] =
+          channels_ == 1 ? channels[o] + channels[kOutputs + o] + channels[2 * kOutputs + o] : channels[o];
     }
   }
+  const int64_t depth = kernel_ * channels_;
   share_out(out_.positions() * panels, [&](int64_t task) {
     const int64_t position = task / panels, p = task % panels;
     Product product{};
-    product.depth = kernel_;
+    product.depth = depth;
     product.a_row = 1;
     product.a_depth = batch;
-    product.a_span = kernel_;
+    product.a_span = depth;
     product.c = y + task * batch * panel;
     product.rows = batch;
     sum_products(kernels_, product, kernel_, kMostSegments, [&](int64_t row) -> Segment {
-      return {x + (window(position) + row * padded_.width) * batch, sum_.data() + (p * taps + row * kernel_) * panel};
+      return {x + window(position, row) * batch, used_.data() + (p * inputs + row * depth) * panel};
     });
     if (finish) finish(position, p, product.c);
   });
 }
 
 void StemConvolution::backward_weight(Parameters& parameters, const float* x, const float* dy, int64_t batch) {
-  const int64_t panel = kernels_.panel, panels = kOutputs / panel, taps = kernel_ * kernel_;
-  const int64_t size = taps * kOutputs;
+  const int64_t panel = kernels_.panel, panels = kOutputs / panel, inputs = kernel_ * kernel_ * channels_;
+  const int64_t size = inputs * kOutputs, depth = kernel_ * channels_;
   share_out(kParts * panels, [&](int64_t task) {
     const int64_t part = task / panels, p = task % panels;
     const int64_t begin = part * out_.positions() / kParts, end = (part + 1) * out_.positions() / kParts;
-    float* gradient = parts_.data() + task * taps * panel;
-    std::fill_n(gradient, taps * panel, 0.0F);
+    float* gradient = parts_.data() + task * inputs * panel;
+    std::fill_n(gradient, inputs * panel, 0.0F);
     for (int64_t position = begin; position < end; ++position) {
       const float* block = dy + (position * panels + p) * batch * panel;
       for (int64_t row = 0; row < kernel_; ++row) {
-        const Segment segment{x + (window(position) + row * padded_.width) * batch, block};
-        kernels_.product({&segment, 1, batch, batch, 1, batch, 0, gradient + row * kernel_ * panel, kernel_, true});
+        const Segment segment{x + window(position, row) * batch, block};
+        kernels_.product({&segment, 1, batch, batch, 1, batch, 0, gradient + row * depth * panel, depth, true});
       }
     }
   });
@@ -207,9 +208,8 @@ void StemConvolution::backward_weight(Parameters& parameters, const float* x, co
   }
   float* gradients = parameters.gradients(weight_);
   for (int64_t o = 0; o < kOutputs; ++o) {
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      const float value = parts_.data()[(o / panel * taps + tap) * panel + o % panel];
-      for (int64_t c = 0; c < kChannels; ++c) gradients[(tap * kChannels + c) * kOutputs + o] = value;
+    for (int64_t i = 0; i < kernel_ * kernel_ * kChannels; ++i) {
+      gradients[i * kOutputs + o] = parts_.data()[(o / panel * inputs + i * channels_ / kChannels) * panel + o % panel];
     }
   }
 }

@@ -51,31 +51,34 @@ class Convolution {
   std::optional<Winograd> winograd_;             // set where Winograd is less work
 };
 
-// The first convolution. Its three input channels are equal, so it runs on one channel with the sum of the three
-// kernels, and all three have the same gradient. The input is padded: [H + 2p, W + 2p, B].
+// The first convolution. The three channels of a gray image are equal, so it runs on one channel with the sum of the
+// three kernels, and all three have the same gradient. An RGB image has its own. The input is padded:
+// [H + 2p, W + 2p, channels, B].
 class StemConvolution {
  public:
-  StemConvolution(const Kernels& kernels, Parameters& parameters, Stem stem, Map in);
+  StemConvolution(const Kernels& kernels, Parameters& parameters, Stem stem, int64_t channels, Map in);
 
   static constexpr int64_t kOutputs = 64;
   Map out() const { return out_; }
   Map padded() const { return padded_; }
   int64_t padding() const { return padding_; }
+  int64_t channels() const { return channels_; }
 
   void forward(Parameters& parameters, const float* x, int64_t batch, float* y, const Finish& finish);
   void backward_weight(Parameters& parameters, const float* x, const float* dy, int64_t batch);
 
  private:
-  // First padded position of the window of an output position.
-  int64_t window(int64_t position) const {
-    return position / out_.width * stride_ * padded_.width + position % out_.width * stride_;
+  // Where the given row of the window of an output position begins, in blocks of B floats.
+  int64_t window(int64_t position, int64_t row) const {
+    const int64_t y = position / out_.width * stride_ + row, x = position % out_.width * stride_;
+    return (y * padded_.width + x) * channels_;
   }
 
   const Kernels& kernels_;
-  int64_t kernel_, stride_, padding_;
+  int64_t channels_, kernel_, stride_, padding_;
   Map padded_, out_;
   size_t weight_;
-  Buffer sum_, parts_;  // [panel][tap][P], [part][panel][tap][P]
+  Buffer used_, parts_;  // weights [panel][tap][channel][P] and gradients [part][panel][tap][channel][P]
 };
 
 }  // namespace chestmnist::cpu

@@ -15,8 +15,7 @@ FastExecution::FastExecution(const Kernels& kernels, ResNet18& model, Adam& opti
       optimizer_(optimizer),
       input_size_(options.input_size),
       parameters_(optimizer.options().weight_decay != 0),
-      network_(kernels, parameters_, options.stem, model.parameters().back().tensor.size(0),
-               {options.input_size, options.input_size}) {
+      network_(kernels, parameters_, options, model.parameters().back().tensor.size(0)) {
   for (int value = 0; value < 256; ++value) {
     normalised_[value] = (static_cast<float>(value) / 255.0F - 0.5F) / 0.5F;
   }
@@ -49,7 +48,7 @@ void FastExecution::flush() {
 
 void FastExecution::gather(const Split& split, const int32_t* index, int64_t first, int64_t batch, bool labels) {
   const auto* images = split.images.const_data_ptr<uint8_t>();
-  const int64_t size = split.images.size(1), pixels = size * size;
+  const int64_t channels = network_.input_channels(), size = split.images.size(1), bytes = size * size * channels;
   const int64_t padding = network_.input_padding(), stride = network_.padded_input().width;
   float* x = network_.input(/*training=*/labels, batch);
   const auto sample = [&](int64_t b) { return index ? index[b] : first + b; };
@@ -57,15 +56,18 @@ void FastExecution::gather(const Split& split, const int32_t* index, int64_t fir
   at::parallel_for(0, network_.padded_input().height, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       for (int64_t column = 0; column < stride; ++column) {
-        float* to = x + (row * stride + column) * batch;
+        float* to = x + (row * stride + column) * channels * batch;
         const int64_t i = row - padding, j = column - padding;
         if (i < 0 || i >= input_size_ || j < 0 || j >= input_size_) {
-          std::fill_n(to, batch, 0.0F);
+          std::fill_n(to, channels * batch, 0.0F);
           continue;
         }
         // Nearest neighbour at pixel centres, as in dataset.cc.
         const int64_t from = (2 * i + 1) * size / (2 * input_size_) * size + (2 * j + 1) * size / (2 * input_size_);
-        for (int64_t b = 0; b < batch; ++b) to[b] = normalised_[images[sample(b) * pixels + from]];
+        for (int64_t c = 0; c < channels; ++c) {
+          const uint8_t* pixel = images + from * channels + c;
+          for (int64_t b = 0; b < batch; ++b) to[c * batch + b] = normalised_[pixel[sample(b) * bytes]];
+        }
       }
     }
   });

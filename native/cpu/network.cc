@@ -12,16 +12,37 @@ namespace {
 constexpr int64_t kFeatures = 512;
 constexpr int64_t kPoolKernel = 3, kPoolStride = 2, kPoolPadding = 1;
 
+// A loss and its derivative by the logit.
+struct Loss {
+  double value, gradient;
+};
+
+// binary_cross_entropy_with_logits of one logit.
+Loss binary_cross_entropy(double z, double y) {
+  const double small = std::exp(-std::abs(z));  // the exponent is never positive: no overflow
+  const double sigmoid = z >= 0 ? 1 / (1 + small) : small / (1 + small);
+  return {(z > 0 ? z : z * 0) - z * y + std::log1p(small), sigmoid - y};
+}
+
+// log(sum of exp(logits)) of one image.
+double log_sum_exp(const float* logits, int64_t count) {
+  const double most = *std::max_element(logits, logits + count);
+  double sum = 0;
+  for (int64_t l = 0; l < count; ++l) sum += std::exp(logits[l] - most);
+  return most + std::log(sum);
+}
+
 }  // namespace
 
-Network::Network(const Kernels& kernels, Parameters& parameters, Stem stem, int64_t label_count, Map input)
+Network::Network(const Kernels& kernels, Parameters& parameters, const ExecutionOptions& options, int64_t label_count)
     : kernels_(kernels),
       parameters_(parameters),
-      stem_(kernels, parameters, stem, input),
+      stem_(kernels, parameters, options.stem, options.channels, {options.input_size, options.input_size}),
       stem_norm_(kernels, parameters, "bn1", StemConvolution::kOutputs, stem_.out().positions()),
-      pooled_(stem == Stem::kTorchvision),
+      pooled_(options.stem == Stem::kTorchvision),
       pool_(pooled_ ? pooled(stem_.out()) : stem_.out()),
       blocks_(make_blocks()),
+      criterion_(options.criterion),
       label_count_(label_count),
       fc_(kernels, parameters, "fc.weight", kFeatures, label_count, /*kernel=*/1, /*stride=*/1, {1, 1}),
       fc_bias_(parameters.add_vector("fc.bias", label_count)) {
@@ -84,7 +105,7 @@ void Network::reserve(int64_t batch, bool training) {
     }
   };
   if (batch > reserved_) {
-    input_ = of_batch(stem_.padded().positions());
+    input_ = of_batch(stem_.padded().positions() * stem_.channels());
     stem_raw_ = of_batch(stem_size);
     stem_out_ = of_batch(pool_.positions() * StemConvolution::kOutputs);
     pool_which_.resize(pool_windows_.empty() ? 0 : pool_.positions() * StemConvolution::kOutputs * batch);
@@ -185,10 +206,10 @@ void Network::forward(bool training, int64_t batch, float* logits) {
   });
 }
 
-// binary_cross_entropy_with_logits, mean over the batch and the labels.
 double Network::loss_backward(const float* logits, const float* labels, int64_t batch) {
-  const auto scale = 1 / static_cast<double>(batch * label_count_);
-  double loss = 0;
+  const bool exclusive = criterion_ == Criterion::kCrossEntropy;
+  const auto scale = 1 / static_cast<double>(exclusive ? batch : batch * label_count_);
+  double loss = 0, log_sum = 0;
   float* bias_gradient = parameters_.gradients(fc_bias_);
   std::fill_n(bias_gradient, label_count_, 0.0F);
   each_logit(batch, [&](int64_t b, int64_t l, int64_t at) {
@@ -196,10 +217,10 @@ double Network::loss_backward(const float* logits, const float* labels, int64_t 
     gradient = 0;
     if (l >= label_count_) return;
     const double z = logits[b * label_count_ + l], y = labels[b * label_count_ + l];
-    const double small = std::exp(-std::abs(z));  // the exponent is never positive: no overflow
-    loss += (z > 0 ? z : z * 0) - z * y + std::log1p(small);
-    const double sigmoid = z >= 0 ? 1 / (1 + small) : small / (1 + small);
-    gradient = static_cast<float>((sigmoid - y) * scale);
+    if (exclusive && l == 0) log_sum = log_sum_exp(logits + b * label_count_, label_count_);
+    const Loss of_label = exclusive ? Loss{(log_sum - z) * y, std::exp(z - log_sum) - y} : binary_cross_entropy(z, y);
+    loss += of_label.value;
+    gradient = static_cast<float>(of_label.gradient * scale);
     bias_gradient[l] += gradient;
   });
   return loss * scale;

@@ -6,18 +6,20 @@
 
 #include "cpu/convolution.h"
 #include "cpu/norm.h"
+#include "execution/execution.h"
 
 namespace chestmnist::cpu {
 
 class Network {
  public:
   // Adds the layouts to `parameters`, in torchvision's parameters() order.
-  Network(const Kernels& kernels, Parameters& parameters, Stem stem, int64_t label_count, Map input);
+  Network(const Kernels& kernels, Parameters& parameters, const ExecutionOptions& options, int64_t label_count);
 
-  // Padded input [H + 2p, W + 2p, B]; fill it before forward().
+  // Padded input [H + 2p, W + 2p, channels, B]; fill it before forward().
   float* input(bool training, int64_t batch);
   Map padded_input() const { return stem_.padded(); }
   int64_t input_padding() const { return stem_.padding(); }
+  int64_t input_channels() const { return stem_.channels(); }
 
   // Writes logits [B, L].
   void forward(bool training, int64_t batch, float* logits);
@@ -67,6 +69,7 @@ class Network {
   // On entry gradient_ holds dy, masked and summed; on return it holds dx. Each block of dx is passed to `receive`.
   void block_backward(Block& block, const float* x, int64_t batch, const Finish& receive);
   void pool_backward(int64_t batch);
+  // The mean loss; sets the gradients of the logits and of the bias.
   double loss_backward(const float* logits, const float* labels, int64_t batch);
   void head_backward(int64_t batch, const Finish& receive);
   // Calls f(image, label or padding, index into the blocks of the last layer).
@@ -87,6 +90,7 @@ class Network {
   std::vector<std::vector<Window>> pool_windows_;  // per position before the pooling
   Map pool_;                                       // after the pooling
   std::vector<Block> blocks_;
+  Criterion criterion_;
   int64_t label_count_;
   Convolution fc_;
   size_t fc_bias_;

@@ -46,8 +46,15 @@ enum class Precision {
   kFp64,  // float64 throughout, with plain operators: for tests that measure the rounding of the others
 };
 
+enum class Criterion {
+  kBinaryCrossEntropy,  // of a sigmoid per label, mean over the batch and the labels
+  kCrossEntropy,        // of a softmax over the labels, of which each sample has one; mean over the batch
+};
+
 struct ExecutionOptions {
   Stem stem = Stem::kTorchvision;
+  Criterion criterion = Criterion::kBinaryCrossEntropy;
+  int64_t channels = 1;  // of the images: gray, which is repeated to 3, or RGB
   int64_t input_size = 28;
   Precision precision = Precision::kFp32;
   bool exact = false;  // plain operators even where a faster execution exists

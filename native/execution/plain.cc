@@ -4,6 +4,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/from_blob.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
@@ -41,10 +42,6 @@ at::Tensor on_device(const Split& split, c10::ArrayRef<int32_t> order) {
       .to(split.images.device(), at::kLong);
 }
 
-at::Tensor criterion(const at::Tensor& logits, const at::Tensor& labels) {
-  return at::binary_cross_entropy_with_logits(logits, labels);
-}
-
 }  // namespace
 
 PlainExecution::PlainExecution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options)
@@ -59,6 +56,13 @@ at::Tensor PlainExecution::forward(const at::Tensor& images, bool training) cons
   return model_.forward(images, training).to(dtype_);
 }
 
+at::Tensor PlainExecution::loss(const Batch& batch) const {
+  const at::Tensor logits = forward(batch.images, /*training=*/true);
+  // Labels of 0 and 1 in the shape of the logits are class probabilities to cross_entropy_loss.
+  return options_.criterion == Criterion::kCrossEntropy ? at::cross_entropy_loss(logits, batch.labels)
+                                                        : at::binary_cross_entropy_with_logits(logits, batch.labels);
+}
+
 void PlainExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) {
   split_ = &split;
   order_ = on_device(split, order);
@@ -67,8 +71,7 @@ void PlainExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> orde
 }
 
 void PlainExecution::step(const Split& split, const at::Tensor& index) {
-  const Batch batch = gather(split, index, options_.input_size, dtype_);
-  const at::Tensor loss = criterion(forward(batch.images, /*training=*/true), batch.labels);
+  const at::Tensor loss = this->loss(gather(split, index, options_.input_size, dtype_));
   loss.backward();
   optimizer_.step();
   loss_sum_.add_(loss.detach(), index.numel());
@@ -107,8 +110,7 @@ double PlainExecution::backward(const Split& split, c10::ArrayRef<int32_t> order
   for (const auto& [name, tensor] : model_.state()) {
     if (!tensor.requires_grad()) buffers.push_back(tensor.clone());
   }
-  const Batch batch = gather(split, on_device(split, order), options_.input_size, dtype_);
-  const at::Tensor loss = criterion(forward(batch.images, /*training=*/true), batch.labels);
+  const at::Tensor loss = this->loss(gather(split, on_device(split, order), options_.input_size, dtype_));
   loss.backward();
   auto before = buffers.begin();
   for (const auto& [name, tensor] : model_.state()) {

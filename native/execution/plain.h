@@ -35,6 +35,8 @@ class PlainExecution : public Execution {
 
  private:
   at::Tensor forward(const at::Tensor& images, bool training) const;
+  // In training mode.
+  at::Tensor loss(const Batch& batch) const;
 
   ResNet18& model_;
   Adam& optimizer_;

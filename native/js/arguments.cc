@@ -53,13 +53,15 @@ View view_of(const Napi::Value& value) {
   const auto strides = object_of(object.Get("strides"), "images.strides");
   constexpr int64_t kMost = int64_t{1} << 31;
   View view{data, integer_of(shape, "0", 0, kMost), integer_of(shape, "2", 1, 1 << 14),
-            integer_of(shape, "3", 1, 1 << 14)};
-  if (integer_of(shape, "1", 0, kMost) != 3 || integer_of(strides, "1", 0, kMost) != 0 ||
-      integer_of(strides, "0", 0, kMost) != view.height * view.width ||
-      integer_of(strides, "2", 0, kMost) != view.width || integer_of(strides, "3", 0, kMost) != 1 ||
-      static_cast<int64_t>(data.ElementLength()) != view.count * view.height * view.width) {
-    throw Error("ERR_DATA_SHAPE", "a view that is not the expansion of its gray images",
-                "shape [N, 3, H, W] and strides [H*W, 0, W, 1] over N*H*W bytes", "make it with expandView()");
+            integer_of(shape, "3", 1, 1 << 14), integer_of(strides, "1", 0, kMost) == 0 ? 1 : 3};
+  if (integer_of(shape, "1", 0, kMost) != 3 || integer_of(strides, "1", 0, kMost) > 1 ||
+      integer_of(strides, "0", 0, kMost) != view.height * view.width * view.channels ||
+      integer_of(strides, "2", 0, kMost) != view.width * view.channels ||
+      integer_of(strides, "3", 0, kMost) != view.channels ||
+      static_cast<int64_t>(data.ElementLength()) != view.count * view.height * view.width * view.channels) {
+    throw Error("ERR_DATA_SHAPE", "a view that is not that of its images",
+                "shape [N, 3, H, W], and strides [H*W, 0, W, 1] over N*H*W gray bytes or [3*H*W, 1, 3*W, 3] over RGB",
+                "make it with expandView()");
   }
   return view;
 }

@@ -38,10 +38,17 @@ Array typed_array_of(const Napi::Value& value, napi_typedarray_type type, const 
   return value.As<Array>();
 }
 
-// The expansion view [N, 3, H, W] over gray images. The channel stride must be 0, since only one plane is stored.
+// The view [N, 3, H, W] over gray images, whose channel stride is 0, since one plane is stored, or over RGB images
+// [N, H, W, 3].
 struct View {
   Napi::Uint8Array data;
-  int64_t count, height, width;
+  int64_t count, height, width, channels;
+
+  // That of the stored bytes.
+  std::vector<int64_t> shape() const {
+    return channels == 1 ? std::vector<int64_t>{count, height, width}
+                         : std::vector<int64_t>{count, height, width, channels};
+  }
 };
 
 View view_of(const Napi::Value& value);

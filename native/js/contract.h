@@ -22,10 +22,13 @@ constexpr std::array kPrecisions{Choice<Precision>{"fp32", Precision::kFp32},
                                  Choice<Precision>{"fp64", Precision::kFp64}};
 // Whether the weight decay is decoupled.
 constexpr std::array kOptimizers{Choice<bool>{"adam", false}, Choice<bool>{"adamw", true}};
+constexpr std::array kCriteria{Choice<Criterion>{"binary-cross-entropy", Criterion::kBinaryCrossEntropy},
+                               Choice<Criterion>{"cross-entropy", Criterion::kCrossEntropy}};
 constexpr std::array kDtypes{Choice<at::ScalarType>{"F32", at::kFloat}, Choice<at::ScalarType>{"I64", at::kLong}};
 
 // The fields of a trainer's configuration.
-constexpr std::array kConfigFields{"stem",    "labelCount", "imageSize", "inputSize",    "device",      "precision",
-                                   "threads", "seed",       "optimizer", "learningRate", "weightDecay", "exact"};
+constexpr std::array kConfigFields{"stem",      "labelCount",   "criterion",   "channels", "imageSize",
+                                   "inputSize", "device",       "precision",   "threads",  "seed",
+                                   "optimizer", "learningRate", "weightDecay", "exact"};
 
 }  // namespace chestmnist

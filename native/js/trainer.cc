@@ -12,7 +12,6 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/threads.h"
-#include "js/arguments.h"
 #include "js/contract.h"
 
 namespace chestmnist {
@@ -53,7 +52,11 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     ExecutionOptions options;
     options.stem = choice_of(config, "stem", kStems);
     options.precision = choice_of(config, "precision", kPrecisions);
+    options.criterion = choice_of(config, "criterion", kCriteria);
     options.exact = boolean_of(config, "exact");
+    options.channels = integer_of(config, "channels", 1, 3);
+    if (options.channels == 2) bad_argument("channels = 2", "1 (gray) or 3 (RGB)");
+    channels_ = options.channels;
     options.input_size = integer_of(config, "inputSize", 1, 1 << 14);
     smallest_batch_ = smallest_batch(options);
     const auto seed = static_cast<uint64_t>(integer_of(config, "seed", 0, int64_t{1} << 53));
@@ -99,6 +102,15 @@ void Trainer::require_batch(int64_t size) const {
               "use a larger --batch-size");
 }
 
+void Trainer::require_fit(const View& view, const char* next) const {
+  const auto text = [](int64_t height, int64_t width, int64_t channels) {
+    return std::to_string(height) + "x" + std::to_string(width) + (channels == 1 ? " gray" : " RGB");
+  };
+  if (view.height == image_size_ && view.width == image_size_ && view.channels == channels_) return;
+  throw Error("ERR_DATA_SHAPE", "images of " + text(view.height, view.width, view.channels),
+              "those of the trainer, " + text(image_size_, image_size_, channels_), next);
+}
+
 const Split& Trainer::split_for(const std::string& name, const std::vector<int32_t>& order) const {
   const auto found = split_counts_.find(name);
   if (found == split_counts_.end()) bad_argument("no split named " + name, "a split loaded with loadSplit()");
@@ -130,10 +142,7 @@ Napi::Value Trainer::load_split(const Napi::CallbackInfo& info) {
     const std::string name = info[0].As<Napi::String>();
     const View view = view_of(info[1]);
     const auto labels = typed_array_of<Napi::Uint8Array>(info[2], napi_uint8_array, "labels", "Uint8Array");
-    if (view.height != image_size_ || view.width != image_size_) {
-      throw Error("ERR_DATA_SHAPE", "images of " + std::to_string(view.height) + "x" + std::to_string(view.width),
-                  "the trainer's imageSize " + std::to_string(image_size_), "make a trainer for this size");
-    }
+    require_fit(view, "make a trainer for these images");
     if (static_cast<int64_t>(labels.ElementLength()) != view.count * label_count_ || view.count == 0) {
       throw Error("ERR_DATA_SHAPE",
                   std::to_string(labels.ElementLength()) + " labels for " + std::to_string(view.count) + " images",
@@ -141,8 +150,8 @@ Napi::Value Trainer::load_split(const Napi::CallbackInfo& info) {
                   "pass labels and images of one split");
     }
     // Copied here, on the JavaScript thread: later the caller may change or detach the buffer.
-    auto split = std::make_shared<Split>(make_split(view.data.Data(), view.count, view.height, view.width,
-                                                    labels.Data(), label_count_, at::Device(at::kCPU)));
+    auto split = std::make_shared<Split>(
+        make_split(view.data.Data(), view.shape(), labels.Data(), label_count_, at::Device(at::kCPU)));
     split_counts_[name] = view.count;
     return start<Nothing>(
         info.Env(),
@@ -185,11 +194,8 @@ Napi::Value Trainer::predict(const Napi::CallbackInfo& info) {
     auto split = std::make_shared<Split>();
     if (args.Has("images")) {
       const View view = view_of(args.Get("images"));
-      if (view.height != image_size_ || view.width != image_size_) {
-        throw Error("ERR_DATA_SHAPE", "images of " + std::to_string(view.height) + "x" + std::to_string(view.width),
-                    "the trainer's imageSize " + std::to_string(image_size_), "resize them");
-      }
-      *split = make_split(view.data.Data(), view.count, view.height, view.width, nullptr, 0, at::Device(at::kCPU));
+      require_fit(view, "resize them, or make a trainer for them");
+      *split = make_split(view.data.Data(), view.shape(), nullptr, 0, at::Device(at::kCPU));
     } else {
       *split = split_for(text_of(args, "split"), {});
     }

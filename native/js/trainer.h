@@ -12,6 +12,7 @@
 
 #include "core/state_dict.h"
 #include "core/training.h"
+#include "js/arguments.h"
 #include "js/job.h"
 
 namespace chestmnist {
@@ -59,6 +60,7 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
 
   void require_idle() const;
   void require_batch(int64_t size) const;
+  void require_fit(const View& view, const char* next) const;
   // The named split. Throws ERR_CONFIG if it is unknown or `order` has an index outside of it.
   const Split& split_for(const std::string& name, const std::vector<int32_t>& order) const;
 
@@ -67,7 +69,7 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
                     std::function<Napi::Value(Napi::Env, Result&)> convert, Napi::Value on_progress = {});
 
   std::string device_name_;
-  int64_t label_count_ = 0, image_size_ = 0, smallest_batch_ = 1;
+  int64_t label_count_ = 0, image_size_ = 0, channels_ = 1, smallest_batch_ = 1;
   bool busy_ = false, disposed_ = false;
   std::shared_ptr<std::atomic<bool>> cancel_ = std::make_shared<std::atomic<bool>>(false);
   std::map<std::string, int64_t> split_counts_;  // for checking orders on the JavaScript thread

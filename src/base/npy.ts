@@ -6,7 +6,7 @@ import { types } from 'node:util';
 import { ChestMnistError } from './errors';
 import { corrupt } from './zip';
 
-/** Element types that can be read. 64-bit integers become Float64Array; values beyond 2^53 are refused. */
+/** Element types that can be read. 64-bit integers become Float64Array (beyond 2^53 refused), float16 Float32Array. */
 export type NpyData =
   Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
@@ -14,6 +14,7 @@ export interface NpyHeader {
   /** NumPy's dtype string, e.g. `|u1`, `<f4`. */
   readonly dtype: string;
   readonly shape: number[];
+  /** Whether the elements are stored so that the first index moves fastest. */
   readonly fortranOrder: boolean;
   /** Offset of the first element in the file. */
   readonly dataOffset: number;
@@ -23,7 +24,7 @@ export interface NpyHeader {
 
 interface Dtype {
   readonly bytes: number;
-  /** Views little-endian bytes that start at offset 0 of `buffer`; null for 64-bit integers, which npz.ts converts. */
+  /** Views little-endian bytes that start at offset 0 of `buffer`; null for 64-bit integers, which elementsOf converts. */
   readonly view: (buffer: ArrayBuffer) => NpyData | null;
 }
 
@@ -38,9 +39,18 @@ export const DTYPES: Readonly<Record<string, Dtype>> = {
   '<i4': { bytes: 4, view: (buffer) => new Int32Array(buffer) },
   '<u8': { bytes: 8, view: () => null },
   '<i8': { bytes: 8, view: () => null },
+  '<f2': { bytes: 2, view: (buffer) => Float32Array.from(new Uint16Array(buffer), fromHalf) },
   '<f4': { bytes: 4, view: (buffer) => new Float32Array(buffer) },
   '<f8': { bytes: 8, view: (buffer) => new Float64Array(buffer) },
 };
+
+/** The value of a 16-bit float (IEEE 754) from its bits; a float32 holds it exactly. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const [exponent, fraction] = [(bits >> 10) & 0x1f, bits & 0x3ff];
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
+}
 
 /** Longest header accepted, far beyond what NumPy writes for the dtypes above. */
 export const MAX_HEADER_BYTES = 1 << 16;
@@ -54,7 +64,7 @@ const ITEM =
  * Parses the header at the start of `bytes`. `name` and `file` appear in error messages. Throws ERR_DATA_CORRUPT or
  * ERR_DATA_SHAPE.
  */
-export function parseNpyHeader(bytes: Uint8Array, name: string, file: string): NpyHeader {
+export function parseNpyHeader(bytes: Uint8Array, name: string, file: string, check = checkDtype): NpyHeader {
   const broken = (found: string) => corrupt(file, `array ${name}: ${found}`, 'a NumPy array (.npy version 1.0 to 3.0)');
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.length < 12 || !view.subarray(0, 6).equals(MAGIC)) throw broken('does not start as a .npy file');
@@ -74,19 +84,81 @@ export function parseNpyHeader(bytes: Uint8Array, name: string, file: string): N
   if (!shape) throw broken(`shape ${tuple.slice(0, 100)}`);
   const length = shape.reduce((product, n) => product * n, 1);
 
-  const dtype = checkDtype(descr, name, file);
-  const fortranOrder = order === 'True';
+  const dtype = check(descr, name, file);
   // With at most one dimension above 1, both orders have the same bytes.
-  if (fortranOrder && shape.filter((n) => n !== 1).length > 1) {
-    throw wrongLayout(
+  const fortranOrder = order === 'True' && shape.filter((n) => n !== 1).length > 1;
+  return { dtype, shape, fortranOrder, dataOffset, length };
+}
+
+/**
+ * The elements in C order from their bytes, which are used in place where they can be. `name` and `file` are for errors.
+ * Throws ERR_DATA_CORRUPT for a wrong number of bytes, ERR_DATA_SHAPE for integers beyond 2^53.
+ */
+export function elementsOf(header: NpyHeader, bytes: Uint8Array, name: string, file: string): NpyData {
+  const { dtype, shape, fortranOrder, length } = header;
+  const needed = length * DTYPES[dtype].bytes;
+  if (bytes.length !== needed) {
+    throw corrupt(
       file,
-      name,
-      `is in Fortran order, shape [${shape.join(', ')}]`,
-      'C order',
-      'numpy.ascontiguousarray',
+      `array ${name} has ${bytes.length} bytes for ${dtype} [${shape.join(', ')}]`,
+      `${needed} bytes`,
     );
   }
-  return { dtype, shape, fortranOrder, dataOffset, length };
+  const isOwn = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
+  const buffer = (isOwn ? bytes.buffer : new Uint8Array(bytes).buffer) as ArrayBuffer;
+  const data = DTYPES[dtype].view(buffer) ?? fromInt64(buffer, dtype === '<i8', name, file);
+  return fortranOrder ? inOrderOfC(data, shape) : data;
+}
+
+/** The first index of Fortran's order varies fastest, that of C's slowest. */
+function inOrderOfC(data: NpyData, shape: readonly number[]): NpyData {
+  const strides = shape.map((_, axis) => shape.slice(0, axis).reduce((product, n) => product * n, 1));
+  const result = data.slice();
+  const index = shape.map(() => 0);
+  for (let i = 0, from = 0; i < result.length; i++) {
+    result[i] = data[from];
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      from += strides[axis];
+      if (++index[axis] < shape[axis]) break;
+      from -= shape[axis] * strides[axis];
+      index[axis] = 0;
+    }
+  }
+  return result;
+}
+
+const EXACT = Number.MAX_SAFE_INTEGER;
+
+/** 64-bit integers as doubles, without a BigInt per element. */
+function fromInt64(buffer: ArrayBuffer, signed: boolean, key: string, path: string): Float64Array {
+  const low = new Uint32Array(buffer);
+  const high = signed ? new Int32Array(buffer) : low;
+  const values = new Float64Array(low.length / 2);
+  for (let i = 0; i < values.length; i++) {
+    const value = high[2 * i + 1] * 2 ** 32 + low[2 * i];
+    if (value > EXACT || value < -EXACT) {
+      throw new ChestMnistError('ERR_DATA_SHAPE', {
+        found: `${path}: array ${key} holds an integer beyond 2^53 at element ${i}`,
+        needed: 'integers that a double holds exactly',
+        next: 'check what the array holds',
+      });
+    }
+    values[i] = value;
+  }
+  return values;
+}
+
+/** The dtype of an array of text, `<U` and the most characters of an entry, for parseNpyHeader. */
+export function checkText(descr: string, name: string, file: string): string {
+  const dtype = descr.slice(1, -1);
+  if (/^<U[1-9]\d{0,6}$/.test(dtype)) return dtype;
+  throw wrongLayout(
+    file,
+    name,
+    `has dtype ${JSON.stringify(shown(dtype))}`,
+    'text (<U)',
+    'numpy.array(names, dtype=str)',
+  );
 }
 
 function parseDictionary(text: string): Map<string, string> | undefined {

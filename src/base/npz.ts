@@ -5,8 +5,10 @@
 import { totalmem } from 'node:os';
 import { ChestMnistError } from './errors';
 import {
+  checkText,
   dtypeOf,
   DTYPES,
+  elementsOf,
   formatNpyHeader,
   MAX_HEADER_BYTES,
   parseNpyHeader,
@@ -17,12 +19,15 @@ import { corrupt, openZip, type ZipArchive } from './zip';
 import { writeZip } from './zip-writer';
 
 export interface NpyArray {
-  /** NumPy's dtype string: `|b1 |u1 |i1 <u2 <i2 <u4 <i4 <u8 <i8 <f4 <f8`. */
+  /** NumPy's dtype string: `|b1 |u1 |i1 <u2 <i2 <u4 <i4 <u8 <i8 <f2 <f4 <f8`. */
   readonly dtype: string;
   readonly shape: number[];
-  /** As in the header. The elements are in C order in either case: other arrays are refused. */
+  /** Of the elements in `data`: false for all that readNpz returns. */
   readonly fortranOrder: boolean;
-  /** The elements in C order; `|b1` as Uint8Array, 64-bit integers as Float64Array (beyond 2^53 refused). */
+  /**
+   * The elements in C order; `|b1` as Uint8Array, `<f2` as Float32Array, 64-bit integers as Float64Array (beyond
+   * 2^53 refused).
+   */
   readonly data: NpyData;
 }
 
@@ -35,7 +40,7 @@ export interface ReadNpzOptions {
 
 /**
  * Reads the arrays of an .npz file, in the file's order. Throws ERR_DATA_MISSING (no such file), ERR_DATA_CORRUPT (not
- * an npz, truncated, wrong CRC, wrong sizes), ERR_DATA_SHAPE (object arrays, Fortran order, big-endian, other dtypes).
+ * an npz, truncated, wrong CRC, wrong sizes), ERR_DATA_SHAPE (object arrays, big-endian, other dtypes).
  */
 export async function readNpz(path: string, options: ReadNpzOptions = {}): Promise<Map<string, NpyArray>> {
   const zip = await openZip(path);
@@ -67,6 +72,41 @@ export async function npzKeys(path: string): Promise<string[]> {
   return keysOf(zip);
 }
 
+/** Longest array of text that is read: names, not books. */
+const MAX_TEXT_BYTES = 1 << 22;
+
+/**
+ * The entries of an array of text [N], as numpy.array(names) writes it; undefined when the file has no such array. Errors
+ * as readNpz.
+ */
+export async function readNpzTexts(path: string, key: string): Promise<string[] | undefined> {
+  const zip = await openZip(path);
+  try {
+    const name = `${key}.npy`;
+    const size = zip.entries.find((entry) => entry.name === name)?.uncompressedSize;
+    if (size === undefined) return undefined;
+    const header = parseNpyHeader(await zip.head(name, MAX_HEADER_BYTES), key, path, checkText);
+    const width = Number(header.dtype.slice(2));
+    const length = header.length * width;
+    if (header.shape.length !== 1 || length * 4 > MAX_TEXT_BYTES || size !== header.dataOffset + length * 4)
+      throw corrupt(
+        path,
+        `array ${key} has ${size} bytes for ${header.dtype} [${header.shape.join(', ')}]`,
+        'one row of names',
+      );
+    const bytes = new Uint8Array(length * 4);
+    await zip.readInto(name, header.dataOffset, bytes);
+    const characters = new Uint32Array(bytes.buffer);
+    if (characters.some((character) => character > 0x10ffff))
+      throw corrupt(path, `array ${key} holds no text`, 'names');
+    return Array.from({ length: header.length }, (_, i) =>
+      String.fromCodePoint(...characters.subarray(i * width, (i + 1) * width)).replace(/\0+$/, ''),
+    );
+  } finally {
+    await zip.close();
+  }
+}
+
 const keysOf = (zip: ZipArchive): string[] =>
   zip.entries.filter(({ name }) => name.endsWith('.npy')).map(({ name }) => name.slice(0, -4));
 
@@ -95,11 +135,10 @@ function checkMemory(headers: ReadonlyMap<string, NpyHeader>, path: string): voi
 }
 
 async function readArray(zip: ZipArchive, key: string, header: NpyHeader, path: string): Promise<NpyArray> {
-  const { dtype, shape, fortranOrder, dataOffset, length } = header;
+  const { dtype, shape, dataOffset, length } = header;
   const bytes = allocate(length * DTYPES[dtype].bytes, key, path);
   await zip.readInto(`${key}.npy`, dataOffset, bytes);
-  const data = DTYPES[dtype].view(bytes.buffer) ?? fromInt64(bytes.buffer, dtype === '<i8', key, path);
-  return { dtype, shape, fortranOrder, data };
+  return { dtype, shape, fortranOrder: false, data: elementsOf(header, bytes, key, path) };
 }
 
 function allocate(bytes: number, key: string, path: string): Uint8Array<ArrayBuffer> {
@@ -118,25 +157,18 @@ function allocate(bytes: number, key: string, path: string): Uint8Array<ArrayBuf
   }
 }
 
-const EXACT = Number.MAX_SAFE_INTEGER;
+/** Numbers, or texts, which NumPy reads as `<U`. */
+type WritableData = Uint8Array | Float32Array | Float64Array | Int32Array | readonly string[];
 
-/** 64-bit integers as doubles, without a BigInt per element. */
-function fromInt64(buffer: ArrayBuffer, signed: boolean, key: string, path: string): Float64Array {
-  const low = new Uint32Array(buffer);
-  const high = signed ? new Int32Array(buffer) : low;
-  const values = new Float64Array(low.length / 2);
-  for (let i = 0; i < values.length; i++) {
-    const value = high[2 * i + 1] * 2 ** 32 + low[2 * i];
-    if (value > EXACT || value < -EXACT) {
-      throw new ChestMnistError('ERR_DATA_SHAPE', {
-        found: `${path}: array ${key} holds an integer beyond 2^53 at element ${i}`,
-        needed: 'integers that a double holds exactly',
-        next: 'check what the array holds',
-      });
-    }
-    values[i] = value;
-  }
-  return values;
+const isTexts = (data: WritableData): data is readonly string[] => Array.isArray(data);
+
+/** Texts as NumPy's `<U`: each of the length of the longest, in code points of four bytes. */
+function ucs4(texts: readonly string[]): { dtype: string; elements: Uint32Array } {
+  const points = texts.map((text) => Array.from(text, (character) => character.codePointAt(0)!));
+  const length = points.reduce((most, { length }) => Math.max(most, length), 1);
+  const elements = new Uint32Array(texts.length * length);
+  points.forEach((text, i) => elements.set(text, i * length));
+  return { dtype: `<U${length}`, elements };
 }
 
 /**
@@ -145,7 +177,7 @@ function fromInt64(buffer: ArrayBuffer, signed: boolean, key: string, path: stri
  */
 export async function writeNpz(
   path: string,
-  entries: Record<string, { shape: readonly number[]; data: Uint8Array | Float32Array | Float64Array | Int32Array }>,
+  entries: Record<string, { shape: readonly number[]; data: WritableData }>,
   options: { compress?: boolean } = {},
 ): Promise<void> {
   const files = Object.entries(entries).map(([key, { shape, data }]) => {
@@ -157,8 +189,9 @@ export async function writeNpz(
         next: 'pass the shape of the array',
       });
     }
-    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    return { name: `${key}.npy`, parts: [formatNpyHeader(dtypeOf(data), shape), bytes] };
+    const { dtype, elements } = isTexts(data) ? ucs4(data) : { dtype: dtypeOf(data), elements: data };
+    const bytes = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+    return { name: `${key}.npy`, parts: [formatNpyHeader(dtype, shape), bytes] };
   });
   await writeZip(path, files, options);
 }

@@ -65,15 +65,19 @@ export async function outputAt(
 }
 
 /**
- * Refuses to replace what the same command reads: one of the files, or a file in one of the folders, such as a run's.
- * Inputs that do not exist are none. Throws ERR_CONFIG.
+ * Refuses to replace what the same command reads: one of the inputs, or a file in the folder `run`. Inputs that do not
+ * exist are none. Throws ERR_CONFIG.
  */
-export async function checkNotRead(output: Output, inputs: readonly (string | undefined)[]): Promise<void> {
+export async function checkNotRead(
+  output: Output,
+  inputs: readonly (string | undefined)[],
+  run: string,
+): Promise<void> {
   if (!output.isFile) return;
   const real = await realpath(output.path);
   for (const input of inputs) {
     const read = input === undefined ? undefined : await realpath(expandHome(input)).catch(() => undefined);
-    if (read !== undefined && (real === read || real.startsWith(read + path.sep)))
+    if (read !== undefined && (real === read || (input === run && real.startsWith(read + path.sep))))
       throw refused(`the output ${output.path}, which this command reads`, 'a file that is no input');
   }
 }

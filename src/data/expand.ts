@@ -1,17 +1,21 @@
 /**
- * The 3x28x28 expansion: a gray image seen as three equal channels.
- * `expandView` describes it without copying (channel stride 0); `expandToRgb` writes it out.
+ * Images as the network reads them, in three channels: a gray image seen as three equal ones (the 3x28x28 expansion), RGB
+ * as it is. `viewOf` and `expandView` describe it without copying; `expandToRgb` writes the expansion out.
  */
 import { types } from 'node:util';
 import { checkArgument, integer, rule } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
+import type { Split } from './dataset';
 
-/** A strided view of uint8 images, [count, 3, height, width]; strides in elements. The channel stride is 0. */
-export interface ExpandedView {
+/** A strided view of uint8 images, [count, 3, height, width]; strides in elements. The channel stride is 0 for gray. */
+export interface ImageView {
   readonly data: Uint8Array;
   readonly shape: readonly [count: number, channels: 3, height: number, width: number];
-  readonly strides: readonly [number, 0, number, 1];
+  readonly strides: readonly [image: number, channel: 0 | 1, row: number, column: 1 | 3];
 }
+
+/** That of gray images. */
+export type ExpandedView = ImageView & { readonly strides: readonly [number, 0, number, 1] };
 
 const BYTES = rule('a Uint8Array', (value) => types.isUint8Array(value));
 
@@ -27,6 +31,12 @@ function checkLength(images: Uint8Array, count: number, height: number, width: n
       next: 'pass the shape of the array',
     });
   }
+}
+
+/** The images of a split: gray ones expanded, RGB [count, size, size, 3] as they are. */
+export function viewOf({ images, count, size, channels }: Omit<Split, 'truth' | 'labelCount'>): ImageView {
+  if (channels === 1) return expandView(images, count, size);
+  return { data: images, shape: [count, 3, size, size], strides: [3 * size * size, 1, 3 * size, 3] };
 }
 
 /** The zero-copy expansion of gray `images` [count, height, width] uint8 to [count, 3, height, width]. */

@@ -3,6 +3,8 @@
  * (judge/model.ts).
  */
 import { CHESTMNIST, limitSplit, loadDataset } from '.';
+import { setNamed } from './catalogue';
+import type { Task } from '../base/task';
 import type { DataFacts, Dataset, SplitName } from './dataset';
 import { ChestMnistError } from '../base/errors';
 import { namesFor, positivesOf } from './labels';
@@ -11,6 +13,8 @@ import { listed } from '../base/text';
 export interface DataOptions {
   data: string;
   size: number | null;
+  /** What the labels ask, where the user says so. */
+  task?: Task | null;
   /** Label names from the user; null for those of the data. */
   labelNames?: readonly string[] | null;
   limits?: Partial<Record<SplitName, number | null>>;
@@ -22,12 +26,12 @@ export interface DataOptions {
 
 /** Loads a data set and cuts it to the limits. `notes` reports each limit above the number of images. */
 export async function loadData(options: DataOptions): Promise<{ dataset: Dataset; notes: string[] }> {
-  const { data, size, labelNames, limits = {}, ifMissing, onProgress, signal } = options;
+  const { data, size, task, labelNames, limits = {}, ifMissing, onProgress, signal } = options;
   // Synthetic images are not cut: only as many as needed are made.
   const counts = mapSplits((split) => limits[split] ?? CHESTMNIST.splits[split].count);
-  const load = loadDataset(data, { size: size ?? undefined, counts, onProgress, signal });
+  const load = loadDataset(data, { size: size ?? undefined, task: task ?? undefined, counts, onProgress, signal });
   const whole = await load.catch((error: unknown) => {
-    const isOfFile = error instanceof ChestMnistError && error.code === 'ERR_DATA_MISSING' && data !== CHESTMNIST.name;
+    const isOfFile = error instanceof ChestMnistError && error.code === 'ERR_DATA_MISSING' && !setNamed(data);
     if (ifMissing === undefined || !isOfFile) throw error;
     throw new ChestMnistError(error.code, { ...ChestMnistError.inFlags(error), next: ifMissing }, { cause: error });
   });

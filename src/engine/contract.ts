@@ -2,7 +2,7 @@
  * The native contract as TypeScript types: everything that crosses between JavaScript and the addon. Plain values and
  * typed arrays cross; no tensor object does. Not here: loading the addon (addon.ts).
  */
-import type { ExpandedView } from '../data/expand';
+import type { ImageView } from '../data/expand';
 import type { ChestMnistError } from '../base/errors';
 import type { CudaStatus } from '../setup/cuda';
 
@@ -10,10 +10,11 @@ import type { CudaStatus } from '../setup/cuda';
 export const CONTRACT = {
   /** Fields of TrainerConfig. */
   config: [
-    ...(['stem', 'labelCount', 'imageSize', 'inputSize', 'device', 'precision'] as const),
+    ...(['stem', 'labelCount', 'criterion', 'channels', 'imageSize', 'inputSize', 'device', 'precision'] as const),
     ...(['threads', 'seed', 'optimizer', 'learningRate', 'weightDecay', 'exact'] as const),
   ],
   stem: ['torchvision', 'cifar'],
+  criterion: ['binary-cross-entropy', 'cross-entropy'],
   /** `fp64` is for tests that measure rounding: plain operators only. Floats still cross as float32. */
   precision: ['fp32', 'bf16', 'fp64'],
   optimizer: ['adam', 'adamw'],
@@ -21,6 +22,7 @@ export const CONTRACT = {
 } as const satisfies Record<string, readonly string[]>;
 
 export type Stem = (typeof CONTRACT.stem)[number];
+export type Criterion = (typeof CONTRACT.criterion)[number];
 export type Precision = (typeof CONTRACT.precision)[number];
 export type OptimizerName = (typeof CONTRACT.optimizer)[number];
 
@@ -29,6 +31,10 @@ export interface TrainerConfig {
   stem: Stem;
   /** L: number of labels, the width of the logits. */
   labelCount: number;
+  /** Mean over batch and labels, or, where an image has exactly one of the labels, over the batch. */
+  criterion: Criterion;
+  /** Of the images passed in: 1 for gray, which is repeated to 3, or 3 for RGB. */
+  channels: 1 | 3;
   /** Side of the images passed in, in pixels. */
   imageSize: number;
   /** Side of the network's input after nearest-neighbour resizing; equal to imageSize for no resizing. */
@@ -87,7 +93,7 @@ export interface PredictResult {
  */
 export interface Trainer {
   /** Copies a split to the device: view [N, 3, H, W] uint8, labels [N, L] of 0/1. Replaces a split of that name. */
-  loadSplit(name: string, images: ExpandedView, labels: Uint8Array): Promise<void>;
+  loadSplit(name: string, images: ImageView, labels: Uint8Array): Promise<void>;
   setLearningRate(learningRate: number): void;
   /**
    * Trains on split `split` (default `train`) in the given order (indices into it, uint8 images normalised to
@@ -100,7 +106,7 @@ export interface Trainer {
   ): Promise<EpochResult>;
   /** Logits in evaluation mode, of a loaded split or of images passed in. */
   predict(
-    args: { batchSize: number } & ({ split: string } | { images: ExpandedView }),
+    args: { batchSize: number } & ({ split: string } | { images: ImageView }),
     onProgress?: (progress: { samples: number; seconds: number }) => void,
   ): Promise<PredictResult>;
   stateDict(): Promise<StateDict>;

@@ -2,21 +2,26 @@
  * Creates trainers from options. The only place that writes a trainer's configuration; its defaults are those of the
  * options. Not here: what a trainer does (contract.ts).
  */
+import { isExclusive, type Task } from '../base/task';
 import type { Dataset } from '../data/dataset';
 import { nativeFields, resolveOptions } from '../recipe/resolve';
 import type { ResolvedOptions } from '../recipe/options';
 import { native } from './addon';
-import type { Trainer, TrainerConfig } from './contract';
+import type { Criterion, Trainer, TrainerConfig } from './contract';
 
 /** A trainer with initial weights. Omitted fields are as in a training run without options, on the CPU. */
 export function makeTrainer(config: Partial<TrainerConfig> & Pick<TrainerConfig, 'labelCount' | 'imageSize'>): Trainer {
   return new (native().Trainer)({
     ...nativeFields(resolveOptions({})),
     device: 'cpu',
+    criterion: 'binary-cross-entropy',
+    channels: 1,
     inputSize: config.imageSize,
     ...config,
   });
 }
+
+export const criterionOf = (task: Task): Criterion => (isExclusive(task) ? 'cross-entropy' : 'binary-cross-entropy');
 
 /** The trainer of a run, with initial weights. `device` must be resolved. */
 export const trainerOf = (options: ResolvedOptions, dataset: Dataset, device: string): Trainer =>
@@ -24,6 +29,8 @@ export const trainerOf = (options: ResolvedOptions, dataset: Dataset, device: st
     ...nativeFields(options),
     device,
     labelCount: dataset.labels.length,
+    criterion: criterionOf(dataset.task),
+    channels: dataset.channels,
     imageSize: dataset.size,
     inputSize: options.resize ?? dataset.size,
   });

@@ -4,14 +4,17 @@
  */
 import { limitSplit } from '../data';
 import type { Dataset } from '../data/dataset';
-import { expandView } from '../data/expand';
+import { viewOf } from '../data/expand';
+import { setNamed } from '../data/catalogue';
 import { loadData } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
 import { ownSignal } from '../base/abort';
 import { ANY, checkArgument, checkFields, FUNCTION, integer, rule, SIGNAL, TEXT, type Rule } from '../base/arguments';
 import { threadsNotes } from '../base/processors';
 import { ChestMnistError } from '../base/errors';
+import { isExclusive, type Task } from '../base/task';
 import { computeMetrics, tuneThresholds } from '../metrics';
+import { thresholdsFor } from '../metrics/check';
 import type { Metrics, ThresholdRule } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import { resolveOptions } from '../recipe/resolve';
@@ -54,6 +57,7 @@ export const JUDGE_OPTIONS: Readonly<Record<keyof EvaluateOptions, Rule>> = {
   data: ANY,
   size: ANY,
   resize: ANY,
+  task: ANY,
   labelNames: ANY,
   weightsKey: ANY,
   thresholds: THRESHOLDS,
@@ -70,6 +74,7 @@ export const TARGET = rule('the path of a run directory or of a file of weights'
 /** The predictions of one split, with their metrics. */
 export interface Evaluation extends Scored {
   dataset: string;
+  task: Task;
   split: ScoredSplit;
   /** L label names in column order; `label_0`, `label_1`, ... where neither the data nor the model has names. */
   labels: readonly string[];
@@ -90,16 +95,19 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
   const model = await openModel(target, options);
   const { dataset, notes } = await dataOf(model, target, { ...options, signal });
-  const trainer = await hold(model, dataset.size, { device, threads });
+  const { task } = dataset;
+  if (isExclusive(task))
+    thresholdsFor({ task, labelCount: model.labels.length }, typeof rule === 'string' ? NaN : rule);
+  const trainer = await hold(model, dataset, { device, threads });
   const cancel = (): void => trainer.cancel();
   signal.addEventListener('abort', cancel);
   try {
     const score = async (name: ScoredSplit): Promise<Scored> => {
-      const { images, truth, count, size } = dataset.splits[name];
-      await trainer.loadSplit(name, expandView(images, count, size), truth);
+      const { truth, count } = dataset.splits[name];
+      await trainer.loadSplit(name, viewOf(dataset.splits[name]), truth);
       signal.throwIfAborted();
       const report = ({ samples }: { samples: number }): void => onProgress?.(samples, count);
-      const scored = await scoreSplit(trainer, name, dataset.splits[name], batchSize, report);
+      const scored = await scoreSplit(trainer, name, task, dataset.splits[name], batchSize, report);
       signal.throwIfAborted();
       checkLogits(scored!.logits, model.labels, target);
       return scored!;
@@ -109,7 +117,7 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
     const confidence = options.resamples ? { resamples: options.resamples } : undefined;
     const metrics = computeMetrics({ ...scored, threshold, confidence });
     notes.push(...threadsNotes(options.threads));
-    return { ...scored, dataset: dataset.name, split, labels: dataset.labels, metrics, notes };
+    return { ...scored, task, dataset: dataset.name, split, labels: dataset.labels, metrics, notes };
   } finally {
     signal.removeEventListener('abort', cancel);
     await trainer.dispose();
@@ -152,7 +160,7 @@ async function dataOf(
     });
   }
   const own = options.data === undefined ? config : undefined;
-  const size = options.size ?? (data === 'chestmnist' || data === 'synthetic' ? model.imageSize : null);
+  const size = options.size ?? (setNamed(data) || data === 'synthetic' ? model.imageSize : null);
   // The training split is not used: synthetic data have only one image in it.
   const limits = { train: 1, val: own?.limitVal, test: own?.limitTest };
   const labelNames = options.labelNames ?? own?.labelNames;
@@ -160,7 +168,8 @@ async function dataOf(
     options.data === undefined
       ? `if it was moved: npx chestmnist evaluate ${shellWord(target)} --data FILE`
       : undefined;
-  const { dataset: all } = await loadData({ data, size, labelNames, limits, ifMissing, signal });
+  const task = model.task ?? undefined;
+  const { dataset: all } = await loadData({ data, size, task, labelNames, limits, ifMissing, signal });
   const cut = limit === undefined ? all.splits[split] : limitSplit(all.splits[split], limit);
   const dataset = { ...all, splits: { ...all.splits, [split]: cut } };
   if (dataset.labels.length !== model.labels.length) {
@@ -173,7 +182,7 @@ async function dataOf(
   const notes = [
     ...model.notes,
     ...(await changesIn(model, dataset, options)),
-    ...assumptions(target, model, dataset.size, dataset.labels),
+    ...assumptions(target, model, dataset.size, dataset),
   ];
   if (areUnnamed(dataset.labels)) return { dataset: { ...dataset, labels: model.labels }, notes };
   const at = areUnnamed(model.labels) ? -1 : model.labels.findIndex((label, i) => label !== dataset.labels[i]);

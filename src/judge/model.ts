@@ -7,10 +7,12 @@ import path from 'node:path';
 import { exists } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
 import { expandHome } from '../base/folders';
+import type { Task } from '../base/task';
 import { areUnnamed, namesFor, unnamed } from '../data/labels';
+import type { Dataset } from '../data/dataset';
 import type { Stem, StateDict, Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
-import { makeTrainer } from '../engine/trainer';
+import { criterionOf, makeTrainer } from '../engine/trainer';
 import type { MetricsFile } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import { resolveOptions, threadsOf } from '../recipe/resolve';
@@ -31,6 +33,8 @@ export interface ModelOptions {
   weightsKey?: string;
   /** Side of the network's input in pixels (nearest); default what the weights state, else that of the images. */
   resize?: number;
+  /** What the labels ask; default what the weights state, else what the data suggest. */
+  task?: Task;
   /** Names of the labels in column order; default those that the weights or the data state. */
   labelNames?: readonly string[];
 }
@@ -49,6 +53,10 @@ export interface Model {
   stem: Stem;
   /** `label_0`, `label_1`, ... when neither the file nor the user names them. */
   labels: readonly string[];
+  /** Null when neither the file nor the user states it. */
+  task: Task | null;
+  /** Of the images it was trained on; null when not recorded. */
+  channels: 1 | 3 | null;
   /** Side of the images it was trained on, and of what the network saw, in pixels; null when not recorded. */
   imageSize: number | null;
   inputSize: number | null;
@@ -108,13 +116,14 @@ export async function openModel(named: string, given: ModelOptions = {}): Promis
     });
   }
   const stated = withRun(factsIn(opened.metadata, labelCount), run);
-  const { size, resize, labelNames } = options;
+  const { size, resize, labelNames, task } = options;
   const notes = [...opened.notes];
   if (resize !== undefined && stated.inputSize !== null && resize !== stated.inputSize)
     notes.push(`${target} was trained on an input of ${stated.inputSize} px; ${resize} are used, as asked`);
   return {
     ...{ state, stem, imageSize: stated.imageSize ?? size ?? null },
     inputSize: resize ?? stated.inputSize ?? null,
+    ...{ task: task ?? stated.task, channels: stated.channels },
     labels: labelNames ? namesFor(labelNames, labelCount) : (stated.labels ?? unnamed(labelCount)),
     ...(run && { run }),
     notes,
@@ -132,11 +141,12 @@ async function runOf(directory: string, config: ResolvedOptions, record: RunFile
 }
 
 /** The options that training has too, by its rules; one that was not given, or is null as there, is undefined. */
-function checked({ size, resize, labelNames, weightsKey }: ModelOptions): ModelOptions {
-  const options = resolveOptions({ size, resize, labelNames, weightsKey });
+function checked({ size, resize, task, labelNames, weightsKey }: ModelOptions): ModelOptions {
+  const options = resolveOptions({ size, resize, task, labelNames, weightsKey });
   return {
     size: options.size ?? undefined,
     resize: options.resize ?? undefined,
+    task: options.task ?? undefined,
     labelNames: options.labelNames ?? undefined,
     weightsKey: options.weightsKey ?? undefined,
   };
@@ -148,6 +158,8 @@ function withRun(facts: ModelFacts, run: Model['run']): ModelFacts {
   const { config, metrics } = run;
   const imageSize = facts.imageSize ?? config.size;
   return {
+    task: facts.task ?? config.task ?? metrics?.task ?? null,
+    channels: facts.channels,
     labels: facts.labels ?? config.labelNames ?? metrics?.labels,
     imageSize,
     inputSize: facts.inputSize ?? config.resize ?? imageSize,
@@ -163,15 +175,19 @@ async function weightsIn(folder: string): Promise<string[]> {
 
 /**
  * What is assumed of a model for images of this side, as notes: nothing when its weights, or the user, state its sizes
- * and its labels. `dataLabels` are the names that the data give; without data, `side` is an assumption too.
+ * and its labels. Without `data`, `side` is an assumption too.
  */
 export function assumptions(
   target: string,
-  { imageSize, inputSize, labels }: Model,
+  { imageSize, inputSize, labels, task, channels }: Model,
   side: number,
-  dataLabels?: readonly string[],
+  data?: Pick<Dataset, 'labels' | 'channels'>,
 ): string[] {
   const notes: string[] = [];
+  const dataLabels = data?.labels;
+  const kind = (count: 1 | 3): string => (count === 1 ? 'gray' : 'RGB');
+  if (data && channels !== null && channels !== data.channels)
+    notes.push(`${target} was trained on ${kind(channels)} images, these are ${kind(data.channels)}`);
   if (imageSize === null && !dataLabels) {
     notes.push(
       `${target} does not state the size of its images: ${side} px are assumed; --size sets it, --resize that of the input`,
@@ -189,18 +205,18 @@ export function assumptions(
     notes.push(
       dataLabels && !areUnnamed(dataLabels)
         ? `${target} does not state its labels: those of the data are assumed, in their order; --label-names sets them`
-        : `${target} does not state its labels: they are called ${labels[0]} to ${labels.at(-1)}; --label-names sets them`,
+        : `${target} does not state its labels: they are called ${labels[0]} to ${labels.at(-1)}; --label-names sets them${task === null ? ', and each is decided for itself; --task sets another task' : ''}`,
     );
   }
   return notes;
 }
 
 /** What a file made of the model cannot state either, as notes. */
-export function unstated(target: string, { imageSize, inputSize, labels }: Model): string[] {
+export function unstated(target: string, { task, imageSize, inputSize, labels }: Model): string[] {
   const missing = [
     ...(imageSize === null ? ['the size of its images (--size)'] : []),
     ...(inputSize === null ? ['the size of its input (--resize)'] : []),
-    ...(areUnnamed(labels) ? ['its labels (--label-names)'] : []),
+    ...(areUnnamed(labels) ? [`its labels (--label-names)${task === null ? ' and task (--task)' : ''}`] : []),
   ];
   return missing.length > 0 ? [`${target} does not state ${missing.join(', ')}, so the new file does not either`] : [];
 }
@@ -212,16 +228,17 @@ const isFile = (target: string): Promise<boolean> =>
     () => false,
   );
 
-/** A trainer with the model in it, for prediction. `imageSize` is the side of the images to predict. */
+/** A trainer with the model in it, for prediction of such images. */
 export async function hold(
   model: Model,
-  imageSize: number,
+  { size: imageSize, channels }: Pick<Dataset, 'size' | 'channels'>,
   options: { device: string; threads: number | null },
 ): Promise<Trainer> {
   const trainer = makeTrainer({
     stem: model.stem,
     labelCount: model.labels.length,
-    imageSize,
+    ...(model.task !== null && { criterion: criterionOf(model.task) }),
+    ...{ channels, imageSize },
     inputSize: model.inputSize ?? imageSize,
     device: resolveDevice(options.device).device,
     threads: threadsOf(options),

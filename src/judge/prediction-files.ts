@@ -5,8 +5,11 @@
 import path from 'node:path';
 import { ChestMnistError, type ErrorCode } from '../base/errors';
 import { npzKeys, readNpz, type NpyArray } from '../base/npz';
-import { bceWithLogits, bceWithScores, sigmoid } from '../metrics';
+import { isExclusive, type Task } from '../base/task';
+import { bceWithScores, crossEntropyWithScores } from '../metrics';
 import { checkPredictions, checkProbabilities } from '../metrics/check';
+import { oneHot } from '../metrics/classes';
+import { predictionsOf } from '../metrics/loss';
 import type { Predictions } from '../metrics/types';
 import { readMedmnistCsv } from '../run/predictions';
 import { shellWord } from '../base/shell';
@@ -16,10 +19,12 @@ const wrong = (code: ErrorCode, found: string, needed: string, next: string, cau
 
 /**
  * The predictions in an .npz file (`labels` and `scores` or `logits`), or in MedMNIST's result CSV, whose true labels are in
- * `labelsFile`. Throws ERR_CONFIG and the ERR_DATA_ codes.
+ * `labelsFile`. Labels of one column are binary or, with several columns of scores, class numbers; `task` says it otherwise.
+ * Throws ERR_CONFIG and the ERR_DATA_ codes.
  */
-export async function readPredictions(file: string, labelsFile: string | undefined): Promise<Predictions> {
-  const predictions = file.endsWith('.csv') ? await readCsv(file, labelsFile) : await readPredictionNpz(file);
+export async function readPredictions(file: string, labelsFile: string | undefined, task?: Task): Promise<Predictions> {
+  const read = file.endsWith('.csv') ? readCsv : readPredictionNpz;
+  const predictions = await read(file, labelsFile, task);
   const count = predictions.truth.length / predictions.labelCount;
   if (count < 2) {
     throw wrong(
@@ -32,7 +37,7 @@ export async function readPredictions(file: string, labelsFile: string | undefin
   return predictions;
 }
 
-async function readPredictionNpz(file: string): Promise<Predictions> {
+async function readPredictionNpz(file: string, _labelsFile: string | undefined, asked?: Task): Promise<Predictions> {
   const keys = await npzKeys(file);
   const arrays = await readNpz(file, { keys: ['labels', 'scores', 'logits'] });
   const labelArray = arrays.get('labels');
@@ -44,32 +49,43 @@ async function readPredictionNpz(file: string): Promise<Predictions> {
       'numpy.savez(file, labels=y_true, scores=y_score)',
     );
   }
-  const [, labelCount] = shapeOf(file, 'labels', labelArray);
-  const truth = truthOf(file, 'labels', labelArray);
-  const values = (key: 'scores' | 'logits'): Float64Array | Float32Array | undefined => {
-    const array = arrays.get(key);
+  const key = arrays.has('scores') ? 'scores' : 'logits';
+  const shape = shapeOf(file, key, arrays.get(key)!);
+  const { task, truth } = truthFor(file, 'labels', labelArray, shape, key, asked);
+  const labelCount = shape[1];
+  const values = (name: 'scores' | 'logits'): Float64Array | Float32Array | undefined => {
+    const array = arrays.get(name);
     if (!array) return undefined;
-    const shape = shapeOf(file, key, array);
-    if (shape.join() === labelArray.shape.join())
+    if (array.shape.join() === arrays.get(key)!.shape.join())
       return array.data instanceof Float32Array ? array.data : Float64Array.from(array.data);
     throw wrong(
       'ERR_DATA_SHAPE',
-      `${file}: ${key} has shape [${shape.join(', ')}], labels [${labelArray.shape.join(', ')}]`,
+      `${file}: ${name} has shape [${array.shape.join(', ')}], ${key} [${shape.join(', ')}]`,
       'the same shape [N, L]',
-      'save predictions and labels of the same images',
+      'save predictions of the same images',
     );
   };
-  const [given, logits] = [values('scores'), values('logits')];
-  // So that a NaN is found under the name that the file has for it.
-  if (!given) checkPredictions({ truth, scores: logits!, labelCount }, `${file}: logits`);
-  const scores = given ?? sigmoid(logits!);
-  checkProbabilities({ truth, scores, logits, labelCount }, `${file}: scores`, `${file}: logits`);
-  const loss = logits ? bceWithLogits(logits, truth) : bceWithScores(scores, truth);
-  return { labelCount, truth, scores, ...(logits && { logits }), loss };
+  const [scores, logits] = [values('scores'), values('logits')];
+  const names = [`${file}: scores`, `${file}: logits`] as const;
+  if (scores) {
+    checkProbabilities({ task, truth, scores, logits, labelCount }, ...names);
+    if (!logits) return fromScores(task, truth, scores, labelCount);
+  } else checkPredictions({ task, truth, scores: logits!, labelCount }, names[1]);
+  return { ...predictionsOf(task, { truth, logits: logits!, labelCount }), ...(scores && { scores }) };
+}
+
+function fromScores(
+  task: Task | undefined,
+  truth: Uint8Array,
+  scores: Float32Array | Float64Array,
+  labelCount: number,
+): Predictions {
+  const loss = isExclusive(task) ? crossEntropyWithScores(scores, truth, labelCount) : bceWithScores(scores, truth);
+  return { ...(task && { task }), labelCount, truth, scores, loss };
 }
 
 /** The true labels of a CSV are in another file. */
-async function readCsv(file: string, labelsFile: string | undefined): Promise<Predictions> {
+async function readCsv(file: string, labelsFile: string | undefined, asked?: Task): Promise<Predictions> {
   if (labelsFile === undefined) {
     throw wrong(
       'ERR_CONFIG',
@@ -89,16 +105,8 @@ async function readCsv(file: string, labelsFile: string | undefined): Promise<Pr
       'pass the data set that was predicted',
     );
   }
-  if (array.shape.join() !== [count, labelCount].join()) {
-    throw wrong(
-      'ERR_DATA_SHAPE',
-      `${key} has shape [${array.shape.join(', ')}] in ${labelsFile}`,
-      `[${count}, ${labelCount}], as ${path.basename(file)}`,
-      'pass the labels of the split that was predicted',
-    );
-  }
-  const truth = truthOf(labelsFile, key, array);
-  return { labelCount, truth, scores, loss: bceWithScores(scores, truth) };
+  const { task, truth } = truthFor(labelsFile, key, array, [count, labelCount], path.basename(file), asked);
+  return fromScores(task, truth, scores, labelCount);
 }
 
 function shapeOf(file: string, key: string, { shape }: NpyArray): [count: number, labelCount: number] {
@@ -108,6 +116,47 @@ function shapeOf(file: string, key: string, { shape }: NpyArray): [count: number
     `${file}: ${key} has shape [${shape.join(', ')}]`,
     '[N, L]: one row per image, one column per label',
     `for a single label, ${key}.reshape(-1, 1)`,
+  );
+}
+
+/** The task of labels beside scores of this shape, and the truth as 0 and 1 for each label. */
+function truthFor(
+  file: string,
+  key: string,
+  array: NpyArray,
+  [count, labelCount]: [number, number],
+  of: string,
+  asked: Task | undefined,
+): { task: Task | undefined; truth: Uint8Array } {
+  const { shape } = array;
+  const isColumn = shape.length === 1 || (shape.length === 2 && shape[1] === 1);
+  const suggested = !isColumn ? undefined : labelCount === 1 ? 'binary-class' : 'multi-class';
+  const task = asked ?? suggested;
+  const isNumbered = isColumn && labelCount > 1 && isExclusive(task);
+  const isMatrix = shape.length === 2 && shape[1] === labelCount;
+  if (shape[0] !== count || !(isNumbered || isMatrix || (isColumn && labelCount === 1))) {
+    throw wrong(
+      'ERR_DATA_SHAPE',
+      `${file}: ${of} has shape [${count}, ${labelCount}], ${key} [${shape.join(', ')}]`,
+      'the same shape [N, L], or, for numbered classes, labels [N] or [N, 1]',
+      'save predictions and labels of the same images',
+    );
+  }
+  if (task === 'binary-class' && labelCount > 1) {
+    throw wrong('ERR_DATA_SHAPE', `${of} has ${labelCount} columns`, 'one, for binary-class', 'leave --task out');
+  }
+  return { task, truth: isNumbered ? classesOf(file, key, array, labelCount) : truthOf(file, key, array) };
+}
+
+/** Class numbers of any numeric dtype as 0 and 1. */
+function classesOf(file: string, key: string, { data }: NpyArray, labelCount: number): Uint8Array {
+  const at = data.findIndex((value) => !(Number.isInteger(value) && value >= 0 && value < labelCount));
+  if (at < 0) return oneHot(data, labelCount);
+  throw wrong(
+    'ERR_DATA_SHAPE',
+    `${file}: ${key} holds ${data[at]} at element ${at}`,
+    `the number of one of the ${labelCount} classes, from 0`,
+    'save the true classes as whole numbers',
   );
 }
 

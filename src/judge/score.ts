@@ -6,13 +6,15 @@ import path from 'node:path';
 import { ChestMnistError } from '../base/errors';
 import type { Dataset, Split } from '../data/dataset';
 import type { StateDict, Trainer } from '../engine/contract';
-import { bceWithLogits, computeMetrics, sigmoid, tuneThresholds, untunedLabels } from '../metrics';
+import { isExclusive, type Task } from '../base/task';
+import { computeMetrics, tuneThresholds, untunedLabels } from '../metrics';
+import { predictionsOf } from '../metrics/loss';
 import type { MetricsFile, Predictions } from '../metrics/types';
 import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
 import { writeMetrics } from '../run/metrics-file';
 import { writePredictions } from '../run/predictions';
 
-/** Rules whose thresholds every run stores, tuned on the validation split. */
+/** Rules whose thresholds every run stores, tuned on the validation split. Exclusive labels have no thresholds. */
 const RULES = ['val-f1', 'val-youden', 'val-sensitivity=0.9'] as const;
 /** Seed and level of the intervals in metrics.json. */
 const CONFIDENCE = { seed: 0, level: 0.95 };
@@ -24,13 +26,14 @@ export type Scored = Predictions & { logits: Float32Array; loss: number };
 export async function scoreSplit(
   trainer: Trainer,
   split: ScoredSplit,
+  task: Task,
   { truth, labelCount }: Split,
   batchSize: number,
   onProgress?: (progress: { samples: number; seconds: number }) => void,
 ): Promise<Scored | undefined> {
   const { logits, cancelled } = await trainer.predict({ split, batchSize }, onProgress);
   if (cancelled) return undefined;
-  return { labelCount, truth, logits, scores: sigmoid(logits), loss: bceWithLogits(logits, truth) };
+  return predictionsOf(task, { truth, logits, labelCount });
 }
 
 /** Throws ERR_WEIGHTS for a logit that is not finite: the weights are finite, but too large for the network's sums. */
@@ -62,23 +65,27 @@ export async function scoreRun(run: RunToScore): Promise<MetricsFile | undefined
   const { directory, dataset, trainer, best, batchSize, resamples } = run;
   await trainer.loadStateDict(best.weights);
   const score = (split: ScoredSplit): Promise<Scored | undefined> =>
-    scoreSplit(trainer, split, dataset.splits[split], batchSize, (progress) => run.onProgress(split, progress));
+    scoreSplit(trainer, split, dataset.task, dataset.splits[split], batchSize, (progress) =>
+      run.onProgress(split, progress),
+    );
   const val = await score('val');
   const test = val && (await score('test'));
   if (!val || !test) return undefined;
 
   const confidence = resamples > 0 ? { ...CONFIDENCE, resamples } : undefined;
-  const tuned = RULES.map((rule) => {
+  const rules = isExclusive(dataset.task) ? [] : RULES;
+  const tuned = rules.map((rule) => {
     const thresholds = tuneThresholds(rule, val);
     const at = (scored: Scored) => computeMetrics({ ...scored, threshold: thresholds });
     return [rule, { thresholds, untuned: untunedLabels(rule, val), val: at(val), test: at(test) }] as const;
   });
   const metrics: MetricsFile = {
     dataset: dataset.name,
+    ...(dataset.task !== 'multi-label' && { task: dataset.task }),
     labels: [...dataset.labels],
     best_epoch: best.epoch,
     splits: { val: computeMetrics(val), test: computeMetrics({ ...test, confidence }) },
-    tuned: Object.fromEntries(tuned),
+    ...(rules.length > 0 && { tuned: Object.fromEntries(tuned) }),
   };
   await writeMetrics(directory, metrics);
   for (const split of SCORED_SPLITS) {

@@ -3,7 +3,7 @@
  * warm-up. Not here: comparisons with PyTorch (bench/).
  */
 import { synthesize } from '../data';
-import { expandView } from '../data/expand';
+import { viewOf } from '../data/expand';
 import { resolveDevice } from '../engine/device';
 import { trainerOf } from '../engine/trainer';
 import { native } from '../engine/addon';
@@ -52,7 +52,7 @@ export async function throughput(given: ThroughputOptions = {}): Promise<Through
   const trainer = trainerOf(options, dataset, device);
   try {
     const { train } = dataset.splits;
-    await trainer.loadSplit('train', expandView(train.images, images, dataset.size), train.truth);
+    await trainer.loadSplit('train', viewOf(train), train.truth);
     return {
       device: trainer.device,
       libtorch: native().torchVersion(),

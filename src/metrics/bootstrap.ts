@@ -6,16 +6,12 @@
  */
 import { Random } from '../base/random';
 import { firstAbove, quantile } from './calibration';
-import {
-  checkConfidence,
-  checkInput,
-  checkName,
-  checkProbabilities,
-  checkThresholds,
-  DEFAULT_THRESHOLD,
-} from './check';
+import { isExclusive } from '../base/task';
+import type { Task } from '../base/task';
+import { checkConfidence, checkInput, checkName, checkProbabilities, DEFAULT_THRESHOLD, thresholdsFor } from './check';
 import type { ConfidenceOptions } from './check';
 import { balancedAccuracy, definedMean, f1, figure, mcc, precision, recall, specificity } from './figures';
+import { cellsOf, matrixOf, quadraticKappa, tablesOf, topOne } from './classes';
 import { rankedBy, sortColumn } from './ranking';
 import type { ComparedFigure, Comparison, Confidence, Interval, Predictions, SummaryFigure } from './types';
 
@@ -49,9 +45,12 @@ interface BinnedLabel {
   threshold: number;
 }
 
-function binLabel(input: Predictions, label: number, threshold: number): BinnedLabel {
-  const { truth, scores, labelCount } = input;
-  const ranks = rankedBy(input);
+function binLabel(
+  { truth, scores, labelCount }: Predictions,
+  ranks: Float64Array | Float32Array,
+  label: number,
+  threshold: number,
+): BinnedLabel {
   const { positives } = sortColumn(truth, ranks, labelCount, label);
   let decision = -Infinity;
   for (let i = label; i < ranks.length; i += labelCount) {
@@ -81,19 +80,29 @@ interface BinnedModel {
   labels: BinnedLabel[];
   /** Squared error of each image, averaged over labels. */
   squaredError: Float64Array;
+  /** Of exclusive labels, which decide without thresholds: the cell of the confusion matrix of each image. */
+  cells?: Uint32Array;
+  /** Whether the classes are in order. */
+  ordinal: boolean;
   /** Buffer for the bin sizes of any label. */
   sizes: Int32Array;
 }
 
-function binModel(input: Predictions, thresholds: Float64Array): BinnedModel {
-  const { truth, scores, labelCount } = input;
+function binModel(input: Predictions, thresholds: Float64Array | undefined): BinnedModel {
+  const { task, truth, scores, labelCount } = input;
   const squaredError = new Float64Array(truth.length / labelCount);
   for (let i = 0; i < truth.length; i++) {
     squaredError[Math.floor(i / labelCount)] += (scores[i] - truth[i]) ** 2 / labelCount;
   }
-  const binned = Array.from(thresholds, (threshold, label) => binLabel(input, label, threshold));
+  const ranks = rankedBy(input);
+  // No score is above 1: without thresholds the bins decide nothing.
+  const binned = Array.from({ length: labelCount }, (_, label) =>
+    binLabel(input, ranks, label, thresholds ? thresholds[label] : 1),
+  );
   const most = binned.reduce((length, { ends }) => Math.max(length, ends.length), 0);
-  return { labels: binned, squaredError, sizes: new Int32Array(most) };
+  const cells = isExclusive(task) ? cellsOf(input) : undefined;
+  const ordinal = task === 'ordinal-regression';
+  return { labels: binned, squaredError, cells, ordinal, sizes: new Int32Array(most) };
 }
 
 /** One label on one resample. */
@@ -144,23 +153,28 @@ function scoreLabel(label: BinnedLabel, counts: Uint8Array, sizes: Int32Array): 
   };
 }
 
-/** All figures of a model on one resample: SUMMARY, then each label's AUC, then each label's average precision. */
+/**
+ * All figures of a model on one resample: SUMMARY, then each label's AUC, then each label's average precision, then the kappa
+ * of classes in order.
+ */
 function scoreResample(model: BinnedModel, counts: Uint8Array): number[] {
   const n = counts.length;
   const results = model.labels.map((label) => scoreLabel(label, counts, model.sizes));
   const aucs = results.map(({ auc }) => auc);
   const averagePrecisions = results.map(({ averagePrecision }) => averagePrecision);
-  const total = (cell: 1 | 2 | 3): number => results.reduce((sum, { table }) => sum + table[cell], 0);
+  const matrix = model.cells && matrixOf(model.cells, model.labels.length, counts);
+  const tables = matrix ? tablesOf(matrix) : results.map(({ table }) => table);
+  const total = (cell: 1 | 2 | 3): number => tables.reduce((sum, table) => sum + table[cell], 0);
   const [fp, fn, tp] = [total(1), total(2), total(3)];
   let brier = 0;
   for (let image = 0; image < n; image++) brier += counts[image] * model.squaredError[image];
   const macro = (of: (tn: number, fp: number, fn: number, tp: number) => number): number =>
-    definedMean(results.map(({ table }) => of(...table)));
+    definedMean(tables.map((table) => of(...table)));
   const summary: Record<SummaryFigure, number> = {
     auc_macro: definedMean(aucs),
     average_precision_macro: definedMean(averagePrecisions),
-    accuracy_mean: macro((tn, _fp, _fn, hits) => (tn + hits) / n),
-    balanced_accuracy_macro: macro(balancedAccuracy),
+    accuracy_mean: matrix ? topOne(matrix) : macro((tn, _fp, _fn, hits) => (tn + hits) / n),
+    balanced_accuracy_macro: macro(matrix ? (_tn, _fp, misses, hits) => hits / (hits + misses) : balancedAccuracy),
     specificity_macro: macro(specificity),
     mcc_macro: macro(mcc),
     precision_macro: macro((_tn, falseAlarms, _fn, hits) => precision(hits, falseAlarms)),
@@ -171,7 +185,8 @@ function scoreResample(model: BinnedModel, counts: Uint8Array): number[] {
     f1_micro: f1(tp, fp, fn),
     brier_macro: brier / n,
   };
-  return [...SUMMARY.map((name) => summary[name]), ...aucs, ...averagePrecisions];
+  const kappa = model.ordinal && matrix ? [quadraticKappa(matrix)] : [];
+  return [...SUMMARY.map((name) => summary[name]), ...aucs, ...averagePrecisions, ...kappa];
 }
 
 /**
@@ -185,7 +200,7 @@ function draw(random: Random, counts: Uint8Array): void {
 
 /** Figures of each model on each resample, as [model][figure][resample]; all models see the same resamples. */
 function resample(models: BinnedModel[], { resamples, seed }: Required<ConfidenceOptions>): Float64Array[][] {
-  const figureCount = SUMMARY.length + 2 * models[0].labels.length;
+  const figureCount = SUMMARY.length + 2 * models[0].labels.length + Number(models[0].ordinal);
   const results = models.map(() => Array.from({ length: figureCount }, () => new Float64Array(resamples)));
   const counts = new Uint8Array(models[0].squaredError.length);
   const random = new Random(seed | 0, Math.floor(seed / 2 ** 32), 0);
@@ -202,20 +217,27 @@ function interval(values: Float64Array, level: number): Interval {
   return [figure(quantile(defined, (1 - level) / 2)), figure(quantile(defined, (1 + level) / 2))];
 }
 
-/** Names a row of values, one per figure: SUMMARY by name, then the two lists by label. */
+/** Names a row of values, one per figure: SUMMARY by name, then the two lists by label, then the kappa where there is one. */
 function named<T>(
   values: T[],
   labelCount: number,
-): Record<SummaryFigure, T> & Record<'auc_per_label' | 'average_precision_per_label', T[]> {
+): Record<SummaryFigure, T> &
+  Record<'auc_per_label' | 'average_precision_per_label', T[]> & { quadratic_weighted_kappa?: T } {
+  const lists = values.slice(SUMMARY.length);
   return {
     ...(Object.fromEntries(SUMMARY.map((name, f) => [name, values[f]])) as Record<SummaryFigure, T>),
-    auc_per_label: values.slice(SUMMARY.length, SUMMARY.length + labelCount),
-    average_precision_per_label: values.slice(SUMMARY.length + labelCount),
+    auc_per_label: lists.slice(0, labelCount),
+    average_precision_per_label: lists.slice(labelCount, 2 * labelCount),
+    ...(lists.length > 2 * labelCount && { quadratic_weighted_kappa: lists[2 * labelCount] }),
   };
 }
 
 /** Intervals of checked predictions. */
-export function confidence(input: Predictions, thresholds: Float64Array, options: ConfidenceOptions): Confidence {
+export function confidence(
+  input: Predictions,
+  thresholds: Float64Array | undefined,
+  options: ConfidenceOptions,
+): Confidence {
   const settings = checkConfidence(options);
   const [results] = resample([binModel(input, thresholds)], settings);
   const intervals = results.map((values) => interval(values, settings.level));
@@ -223,6 +245,8 @@ export function confidence(input: Predictions, thresholds: Float64Array, options
 }
 
 export interface ComparisonInput {
+  /** As in Predictions, for both models. */
+  task?: Task;
   /** 0 or 1, [N, L] row-major; the truth of both models. */
   truth: Uint8Array;
   /** Probabilities of model a, [N, L] row-major. */
@@ -248,13 +272,13 @@ export interface ComparisonInput {
 export function comparePredictions(input: ComparisonInput): Comparison {
   checkInput(input);
   checkName(input);
-  const { truth, labelCount, threshold = DEFAULT_THRESHOLD, confidence = {} } = input;
+  const { task, truth, labelCount, threshold = DEFAULT_THRESHOLD, confidence = {} } = input;
   const settings = checkConfidence(confidence);
-  const predictionsA = { truth, scores: input.a, logits: input.aLogits, labelCount };
-  const predictionsB = { truth, scores: input.b, logits: input.bLogits, labelCount };
+  const predictionsA = { task, truth, scores: input.a, logits: input.aLogits, labelCount };
+  const predictionsB = { task, truth, scores: input.b, logits: input.bLogits, labelCount };
   checkProbabilities(predictionsA, 'a', 'aLogits');
   checkProbabilities(predictionsB, 'b', 'bLogits');
-  const thresholds = checkThresholds(threshold, labelCount);
+  const thresholds = thresholdsFor({ task, labelCount }, threshold);
   const models = [predictionsA, predictionsB].map((predictions) => binModel(predictions, thresholds));
   // Counting each image once gives the figures themselves.
   const everyImage = new Uint8Array(models[0].squaredError.length).fill(1);

@@ -5,6 +5,8 @@
 import { checkArgument, checkFields, integer, isNumbers, rule, show, type Rule } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import type { ErrorCode } from '../base/errors';
+import { isExclusive, isTask, TASKS } from '../base/task';
+import { rankedBy } from './ranking';
 import type { Predictions } from './types';
 
 /** Bootstrap settings; every field has a default. */
@@ -25,6 +27,7 @@ const HALF_PRECISION = 1e-3;
 /** How far rounding takes a probability above 1 or below 0: some units in the last place of a 16-bit float. */
 const ROUNDED = 4e-3;
 
+const TASK = rule(TASKS.join(', '), isTask);
 const NUMBERS = rule('a typed array of numbers', isNumbers);
 const LOSS = rule('a finite number, or null when it is infinite', (value) => value === null || Number.isFinite(value));
 const CONFIDENCE: Readonly<Record<keyof ConfidenceOptions, Rule>> = {
@@ -117,12 +120,14 @@ export function checkName(input: object): void {
  */
 export function checkPredictions(input: Predictions, name = 'scores', logitsName = 'logits'): number {
   checkInput(input);
-  const { truth, scores, logits, labelCount, loss } = input;
+  const { task, truth, scores, logits, labelCount, loss } = input;
+  if (task !== undefined) checkArgument('task', task, TASK);
   checkLabelCount(labelCount);
   checkArgument(name, scores, NUMBERS, 'ERR_DATA_SHAPE');
   checkTruth(truth, scores, name, labelCount);
   const count = checkRows(truth, labelCount, 'truth');
   if (loss !== undefined) checkArgument('loss', loss, LOSS, 'ERR_DATA_CORRUPT');
+  if (isExclusive(task)) checkExclusive(truth, labelCount);
   checkFinite(scores, name, labelCount);
   if (logits !== undefined) {
     checkArgument(logitsName, logits, NUMBERS, 'ERR_DATA_SHAPE');
@@ -130,6 +135,36 @@ export function checkPredictions(input: Predictions, name = 'scores', logitsName
     checkFinite(logits, logitsName, labelCount);
   }
   return count;
+}
+
+/** One 1 in each row. */
+export function checkExclusive(truth: ArrayLike<number>, labelCount: number): void {
+  for (let start = 0; start < truth.length; start += labelCount) {
+    let positives = 0;
+    for (let i = start; i < start + labelCount; i++) positives += truth[i];
+    if (positives === 1) continue;
+    fail(
+      'ERR_DATA_SHAPE',
+      `truth has ${positives} classes for image ${start / labelCount}`,
+      'exactly one 1 in each row, that of its class',
+      'pass the true classes one-hot, or leave the task out where an image may have several labels',
+    );
+  }
+}
+
+/** Probabilities of exclusive labels add up to 1, as far as the digits of a 16-bit float allow. */
+function checkSums(scores: ArrayLike<number>, name: string, labelCount: number): void {
+  for (let start = 0; start < scores.length; start += labelCount) {
+    let sum = 0;
+    for (let i = start; i < start + labelCount; i++) sum += scores[i];
+    if (Math.abs(sum - 1) <= ROUNDED) continue;
+    fail(
+      'ERR_DATA_CORRUPT',
+      `${name} of image ${start / labelCount} add up to ${sum}`,
+      'the probabilities of the classes, which add up to 1',
+      'pass logits through softmax(), or name the array `logits` in the file',
+    );
+  }
 }
 
 export function checkFinite(scores: ArrayLike<number>, name: string, labelCount: number): void {
@@ -148,14 +183,17 @@ export function checkFinite(scores: ArrayLike<number>, name: string, labelCount:
 /** Like checkPredictions; scores must also be probabilities, and those of the logits. */
 export function checkProbabilities(input: Predictions, name = 'scores', logitsName = 'logits'): number {
   const count = checkPredictions(input, name, logitsName);
-  const { scores, logits, labelCount } = input;
+  const { task, scores, logits, labelCount } = input;
   checkRange(scores, name, labelCount);
+  if (isExclusive(task)) checkSums(scores, name, labelCount);
+  // The sigmoid of the log-odds of a class is its softmax.
+  const odds = rankedBy(input);
   for (let i = 0; logits !== undefined && i < logits.length; i++) {
-    if (Math.abs(1 / (1 + Math.exp(-logits[i])) - scores[i]) > HALF_PRECISION) {
+    if (Math.abs(1 / (1 + Math.exp(-odds[i])) - scores[i]) > HALF_PRECISION) {
       fail(
         'ERR_DATA_CORRUPT',
         `${name} holds ${scores[i]}, ${logitsName} ${logits[i]} (${place(i, labelCount)})`,
-        `${name} that are the sigmoid of ${logitsName}`,
+        `${name} that are the ${isExclusive(task) ? 'softmax' : 'sigmoid'} of ${logitsName}`,
         `pass ${name} alone, or the logits that belong to them`,
       );
     }
@@ -178,6 +216,24 @@ export function checkRange(scores: ArrayLike<number>, name: string, labelCount: 
       );
     }
   }
+}
+
+/**
+ * The thresholds of a task: those given, or undefined where the decision is the most probable class, which knows none but
+ * the usual 0.5. Throws ERR_CONFIG.
+ */
+export function thresholdsFor(
+  { task, labelCount }: Pick<Predictions, 'task' | 'labelCount'>,
+  threshold: number | ArrayLike<number>,
+): Float64Array | undefined {
+  if (!isExclusive(task)) return checkThresholds(threshold, labelCount);
+  if (threshold === DEFAULT_THRESHOLD) return undefined;
+  fail(
+    'ERR_CONFIG',
+    `thresholds for ${task}`,
+    'none: the decision is the most probable class',
+    'leave the thresholds out',
+  );
 }
 
 /** One threshold per label, from a scalar or a list of labelCount numbers from 0 to 1. */

@@ -2,10 +2,13 @@
  * All figures of one set of predictions at one set of thresholds. Pure: the same input gives the same Metrics.
  * Definitions follow scikit-learn with zero_division=0; the table in types.ts lists when a figure is undefined.
  */
+import { isExclusive } from '../base/task';
+import { baselines } from './baselines';
 import { confidence } from './bootstrap';
 import { equalMassError, equalWidthError } from './calibration';
-import { checkName, checkPredictions, checkProbabilities, checkThresholds, DEFAULT_THRESHOLD } from './check';
+import { checkName, checkPredictions, checkProbabilities, DEFAULT_THRESHOLD, thresholdsFor } from './check';
 import type { ConfidenceOptions } from './check';
+import { cellsOf, matrixOf, quadraticKappa, topLabelError } from './classes';
 import {
   balancedAccuracy,
   definedMean,
@@ -20,10 +23,14 @@ import {
 } from './figures';
 import { mergePositives, rank, rankedBy, sortColumn } from './ranking';
 import type { SortedColumn } from './ranking';
+import { decisionsOf } from './thresholds';
 import type { AveragedFigures, ConfusionMatrix, Figure, LabelFigures, Metrics, Predictions } from './types';
 
 export interface MetricsInput extends Predictions {
-  /** One for all labels (default 0.5) or one per label, each from 0 to 1; the decision is score > threshold. */
+  /**
+   * One for all labels (default 0.5) or one per label, each from 0 to 1; the decision is score > threshold. Exclusive labels
+   * have none: the decision is the most probable class.
+   */
   threshold?: number | ArrayLike<number>;
   /** Adds bootstrap intervals. */
   confidence?: ConfidenceOptions;
@@ -41,7 +48,7 @@ interface Counts {
   samples: { precision: number; recall: number; f1: number };
 }
 
-function countRows({ truth, scores, labelCount }: Predictions, thresholds: Float64Array): Counts {
+function countRows({ truth, scores, labelCount }: Predictions, decisions: Uint8Array): Counts {
   const cells = new Float64Array(4 * labelCount);
   const squaredError = new Float64Array(labelCount);
   const samples = { precision: 0, recall: 0, f1: 0 };
@@ -53,10 +60,9 @@ function countRows({ truth, scores, labelCount }: Predictions, thresholds: Float
     let hits = 0;
     for (let label = 0; label < labelCount; label++) {
       const value = truth[start + label];
-      const score = scores[start + label];
-      const decision = score > thresholds[label] ? 1 : 0;
+      const decision = decisions[start + label];
       cells[4 * label + 2 * value + decision]++;
-      squaredError[label] += (score - value) ** 2;
+      squaredError[label] += (scores[start + label] - value) ** 2;
       positives += value;
       decided += decision;
       hits += value & decision;
@@ -85,18 +91,20 @@ const labelFigures = (values: number[]): LabelFigures => ({
 export function computeMetrics(input: MetricsInput): Metrics {
   const n = checkProbabilities(input);
   checkName(input);
-  const { truth, scores, labelCount, threshold = DEFAULT_THRESHOLD } = input;
-  const thresholds = checkThresholds(threshold, labelCount);
-  const { cells, squaredError, correctRows, emptyRows, samples } = countRows(input, thresholds);
+  const { task, truth, scores, labelCount, threshold = DEFAULT_THRESHOLD } = input;
+  const thresholds = thresholdsFor(input, threshold);
+  const exclusive = isExclusive(task);
+  const decisions = decisionsOf(input, thresholds);
+  const { cells, squaredError, correctRows, emptyRows, samples } = countRows(input, decisions);
   const sorted = (values: Float64Array | Float32Array): SortedColumn[] =>
     Array.from({ length: labelCount }, (_, label) => sortColumn(truth, values, labelCount, label));
   const columns = sorted(scores);
-  const ranked = input.logits === undefined ? columns : sorted(input.logits);
+  const ranked = input.logits === undefined ? columns : sorted(rankedBy(input));
   const ranks = ranked.map((column) => rank(column.positives, [column]));
   const microRank = rank(mergePositives(ranked), ranked);
 
   const eachLabel = (of: (tn: number, fp: number, fn: number, tp: number) => number): number[] =>
-    columns.map((_, label) => of(...cellsOf(cells, label)));
+    columns.map((_, label) => of(...tableOf(cells, label)));
   const support = eachLabel((_tn, _fp, fn, tp) => fn + tp);
   const prevalence = support.map((positives) => positives / n);
   const total = (cell: number): number => columns.reduce((sum, _, label) => sum + cells[4 * label + cell], 0);
@@ -109,19 +117,23 @@ export function computeMetrics(input: MetricsInput): Metrics {
   });
   const [fp, fn, tp] = [total(1), total(2), total(3)];
   const accuracy = eachLabel((tn, _fp, _fn, hits) => (tn + hits) / n);
+  const subset = correctRows / n;
 
   const metrics: Metrics = {
+    ...(task !== undefined && task !== 'multi-label' && { task }),
     n,
     ...(input.loss === undefined ? {} : { loss: input.loss }),
-    threshold: typeof threshold === 'number' ? threshold : [...thresholds],
+    threshold: !thresholds ? null : typeof threshold === 'number' ? threshold : [...thresholds],
     zero_division: 0,
     auc: { ...labelFigures(ranks.map(({ auc }) => auc)), micro: figure(microRank.auc) },
     average_precision: {
       ...labelFigures(ranks.map(({ averagePrecision }) => averagePrecision)),
       micro: figure(microRank.averagePrecision),
     },
-    accuracy: { mean: definedMean(accuracy), subset: correctRows / n, per_label: accuracy },
-    balanced_accuracy: labelFigures(eachLabel(balancedAccuracy)),
+    accuracy: { mean: exclusive ? subset : definedMean(accuracy), subset, per_label: accuracy },
+    balanced_accuracy: labelFigures(
+      eachLabel(exclusive ? (_tn, _fp, misses, hits) => hits / (hits + misses) : balancedAccuracy),
+    ),
     specificity: labelFigures(eachLabel(specificity)),
     mcc: labelFigures(eachLabel(mcc)),
     precision: averaged(
@@ -143,7 +155,7 @@ export function computeMetrics(input: MetricsInput): Metrics {
     ece: labelFigures(columns.map(equalWidthError)),
     ece_equal_mass: labelFigures(columns.map(equalMassError)),
     confusion: columns.map((_, label): ConfusionMatrix => {
-      const [tn, falseAlarms, misses, hits] = cellsOf(cells, label);
+      const [tn, falseAlarms, misses, hits] = tableOf(cells, label);
       return [
         [tn, falseAlarms],
         [misses, hits],
@@ -151,9 +163,16 @@ export function computeMetrics(input: MetricsInput): Metrics {
     }),
     support,
     prevalence,
-    all_negative: allNegative(emptyRows / n, prevalence),
+    ...baselines(task, prevalence, emptyRows / n),
     undefined: {},
   };
+  if (exclusive) {
+    metrics.brier.multiclass = squaredError.reduce((sum, of) => sum + of, 0) / n;
+    metrics.ece.top_label = topLabelError(input);
+    metrics.confusion_matrix = matrixOf(cellsOf(input), labelCount);
+    if (task === 'ordinal-regression')
+      metrics.quadratic_weighted_kappa = figure(quadraticKappa(metrics.confusion_matrix));
+  }
   for (const name of ['auc', 'average_precision', 'balanced_accuracy', 'specificity'] as const) {
     const missing = metrics[name].per_label.flatMap((value, label) => (value === null ? [label] : []));
     if (missing.length > 0) metrics.undefined[name] = missing;
@@ -162,20 +181,8 @@ export function computeMetrics(input: MetricsInput): Metrics {
   return metrics;
 }
 
-function cellsOf(cells: Float64Array, label: number): [tn: number, fp: number, fn: number, tp: number] {
+function tableOf(cells: Float64Array, label: number): [tn: number, fp: number, fn: number, tp: number] {
   return [cells[4 * label], cells[4 * label + 1], cells[4 * label + 2], cells[4 * label + 3]];
-}
-
-/** The figures of predicting nothing; `subset` is the share of images without a positive label. */
-function allNegative(subset: number, prevalence: number[]): Metrics['all_negative'] {
-  return {
-    accuracy: definedMean(prevalence.map((share) => 1 - share)),
-    subset,
-    f1_macro: 0,
-    recall_macro: 0,
-    auc_macro: prevalence.some((share) => share > 0 && share < 1) ? 0.5 : null,
-    average_precision_macro: figure(definedMean(prevalence.filter((share) => share > 0))),
-  };
 }
 
 /**
@@ -185,24 +192,30 @@ function allNegative(subset: number, prevalence: number[]): Metrics['all_negativ
 export function macroAuc(predictions: Predictions): Figure {
   checkPredictions(predictions);
   const { truth, labelCount } = predictions;
+  const ranks = rankedBy(predictions);
   const aucs = Array.from({ length: labelCount }, (_, label) => {
-    const column = sortColumn(truth, rankedBy(predictions), labelCount, label);
+    const column = sortColumn(truth, ranks, labelCount, label);
     return rank(column.positives, [column]).auc;
   });
   return figure(definedMean(aucs));
 }
 
-/** Mean over labels of accuracy at score > threshold, on probabilities: MedMNIST's ACC. Errors as computeMetrics. */
+/**
+ * MedMNIST's ACC, on probabilities: mean over labels of accuracy at score > threshold, or, of exclusive labels, the share of
+ * images whose most probable class is right. Errors as computeMetrics.
+ */
 export function meanAccuracy(
   predictions: Predictions,
   threshold: number | ArrayLike<number> = DEFAULT_THRESHOLD,
 ): number {
   checkProbabilities(predictions);
-  const { truth, scores, labelCount } = predictions;
-  const thresholds = checkThresholds(threshold, labelCount);
+  const { task, truth, labelCount } = predictions;
+  const decisions = decisionsOf(predictions, thresholdsFor(predictions, threshold));
   let correct = 0;
-  for (let i = 0; i < truth.length; i++) {
-    if (scores[i] > thresholds[i % labelCount] === (truth[i] === 1)) correct++;
+  if (isExclusive(task)) {
+    for (let i = 0; i < truth.length; i++) correct += truth[i] & decisions[i];
+    return (correct / truth.length) * labelCount;
   }
+  for (let i = 0; i < truth.length; i++) if (decisions[i] === truth[i]) correct++;
   return correct / truth.length;
 }

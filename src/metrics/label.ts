@@ -1,10 +1,11 @@
 /** The predictions of a single label, as input of its curves. */
 import { checkArgument, integer } from '../base/arguments';
 import { checkPredictions } from './check';
+import { rankedBy } from './ranking';
 import type { Predictions } from './types';
 
 /**
- * The predictions of one label, [N, 1]; `label` is its index, from 0. Throws ERR_DATA_SHAPE, ERR_DATA_CORRUPT, or
+ * The predictions of one label, [N, 1], of exclusive labels against the rest; `label` is its index, from 0. Throws ERR_DATA_SHAPE, ERR_DATA_CORRUPT, or
  * ERR_CONFIG for an index without a label.
  */
 export function predictionsOfLabel(predictions: Predictions, label: number): Predictions {
@@ -17,6 +18,6 @@ export function predictionsOfLabel(predictions: Predictions, label: number): Pre
     labelCount: 1,
     truth: Uint8Array.from(column(truth)),
     scores: column(scores),
-    ...(logits === undefined ? {} : { logits: column(logits) }),
+    ...(logits === undefined ? {} : { logits: column(rankedBy(predictions)) }),
   };
 }

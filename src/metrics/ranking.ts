@@ -3,11 +3,23 @@
  * (a tied pair counts one half in the AUC; average precision is the step-wise sum). Both come from sorted scores by
  * counting; no curve is built. The curves for drawing are in curves.ts.
  */
+import { isExclusive } from '../base/task';
+import { logOdds } from './log-odds';
 import type { Predictions } from './types';
 
-/** What orders the images: the logits where they are known, since the sigmoid rounds different ones to one probability. */
-export const rankedBy = ({ logits, scores }: Pick<Predictions, 'logits' | 'scores'>): Float64Array | Float32Array =>
-  logits ?? scores;
+/**
+ * What orders the images: the logits where they are known, or those of each class against the rest, since a sigmoid and a
+ * softmax round different ones to one probability.
+ */
+export function rankedBy({
+  task,
+  logits,
+  scores,
+  labelCount,
+}: Omit<Predictions, 'truth' | 'loss'>): Float64Array | Float32Array {
+  if (logits === undefined) return scores;
+  return isExclusive(task) ? logOdds(logits, labelCount) : logits;
+}
 
 /** NaN where undefined: the AUC without a positive or a negative, the average precision without a positive. */
 export interface RankValues {

@@ -12,10 +12,12 @@ import {
   checkNumbers,
   checkProbabilities,
   checkRows,
-  checkThresholds,
   checkTruth,
   DEFAULT_THRESHOLD,
+  thresholdsFor,
 } from './check';
+import { isExclusive, type Task } from '../base/task';
+import { highest } from './classes';
 import { cutPoints } from './curves';
 import type { CutPoints } from './curves';
 import type { Predictions, ThresholdRule } from './types';
@@ -119,6 +121,8 @@ const isTunable = (rule: ThresholdRule, positives: number, negatives: number): b
 export function tuneThresholds(rule: ThresholdRule, input: Predictions): number[] {
   parseThresholdRule(rule);
   checkProbabilities(input);
+  // Refused, as given ones are.
+  thresholdsFor(input, isExclusive(input.task) ? NaN : DEFAULT_THRESHOLD);
   return Array.from({ length: input.labelCount }, (_, label) => {
     const cuts = cutPoints(input.truth, input.scores, input.labelCount, label);
     const positives = cuts.truePositives.at(-1)!;
@@ -145,17 +149,30 @@ export function untunedLabels(rule: ThresholdRule, input: Pick<Predictions, 'tru
 }
 
 /**
- * The decisions score > threshold (strict), [N, L] of 0 or 1. Throws ERR_CONFIG for wrong thresholds, ERR_DATA_SHAPE for
- * scores that are no [N, L], ERR_DATA_CORRUPT for scores that are not finite.
+ * The decisions score > threshold (strict), [N, L] of 0 or 1; of a task with exclusive labels, 1 for the most probable class.
+ * Throws ERR_CONFIG for wrong thresholds, ERR_DATA_SHAPE for scores that are no [N, L], ERR_DATA_CORRUPT for scores that are
+ * not finite.
  */
 export function decide(
   scores: Float64Array | Float32Array,
   labelCount: number,
   threshold: number | ArrayLike<number> = DEFAULT_THRESHOLD,
+  task?: Task,
 ): Uint8Array {
   checkNumbers('scores', scores);
   checkRows(scores, labelCount, 'scores');
   checkFinite(scores, 'scores', labelCount);
-  const thresholds = checkThresholds(threshold, labelCount);
-  return Uint8Array.from(scores, (score, i) => Number(score > thresholds[i % labelCount]));
+  return decisionsOf({ scores, labelCount }, thresholdsFor({ task, labelCount }, threshold));
+}
+
+/** The same for checked predictions; without thresholds, for the most probable class. */
+export function decisionsOf(
+  { scores, labelCount }: Pick<Predictions, 'scores' | 'labelCount'>,
+  thresholds: Float64Array | undefined,
+): Uint8Array {
+  const decisions = new Uint8Array(scores.length);
+  if (thresholds) {
+    for (let i = 0; i < scores.length; i++) decisions[i] = scores[i] > thresholds[i % labelCount] ? 1 : 0;
+  } else highest(scores, labelCount).forEach((label, image) => (decisions[image * labelCount + label] = 1));
+  return decisions;
 }

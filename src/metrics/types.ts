@@ -13,13 +13,24 @@
  * | mcc                     | never                        | 0 when the truth or the decision is constant             |
  * | accuracy, brier, ece    | never                        |                                                          |
  *
+ * Where each image has exactly one of the labels (`task` is multi-class or ordinal-regression), each label is a class against
+ * the rest, and the decision is the most probable class. Then `accuracy.mean` is the share of right decisions (top-1, and
+ * MedMNIST's ACC), and `balanced_accuracy` is the recall of each class, null without a positive, and its mean.
+ *
  * Means: `macro` over the labels where the figure is defined (null when none is); `micro` over all image-label pairs at
  * once (null by the same rules applied to the pairs); `weighted` over labels by support; `samples` over images, where
  * an image with an empty denominator counts as 0.
  */
 
+import type { Task } from '../base/task';
+
 /** Truth and probabilities of N images for L labels. Every matrix is [N, L] row-major. */
 export interface Predictions {
+  /**
+   * What is asked; multi-label where it is left out. With `multi-class` and `ordinal-regression` each row of `truth` has one
+   * 1, and `scores` are the softmax of the logits.
+   */
+  task?: Task;
   /** L: number of labels (columns), at least 1. */
   labelCount: number;
   /** 0 or 1. */
@@ -31,7 +42,10 @@ export interface Predictions {
    * probability is 1.
    */
   logits?: Float64Array | Float32Array;
-  /** Mean loss over images and labels, where it is known; null when it is infinite. */
+  /**
+   * Where it is known: mean binary cross-entropy over images and labels, or, of exclusive labels, cross-entropy over images;
+   * null when it is infinite.
+   */
   loss?: Figure;
 }
 
@@ -89,6 +103,8 @@ export interface Confidence extends Record<SummaryFigure, Interval> {
   seed: number;
   auc_per_label: Interval[];
   average_precision_per_label: Interval[];
+  /** Of ordinal-regression. */
+  quadratic_weighted_kappa?: Interval;
 }
 
 /** One figure of two models on the same images. */
@@ -110,14 +126,30 @@ export interface Comparison extends Record<SummaryFigure, ComparedFigure> {
   seed: number;
   auc_per_label: ComparedFigure[];
   average_precision_per_label: ComparedFigure[];
+  /** Of ordinal-regression. */
+  quadratic_weighted_kappa?: ComparedFigure;
+}
+
+/** What is known without looking at an image: figures of one decision and of the same scores for every image. */
+export interface Baseline {
+  accuracy: number;
+  f1_macro: number;
+  recall_macro: number;
+  /** 0.5, as every pair is tied; null when no label has both values. */
+  auc_macro: Figure;
+  /** Mean prevalence of the labels that have a positive. */
+  average_precision_macro: Figure;
 }
 
 /** All figures of one split at one set of thresholds. Decision: score > threshold (strict). */
 export interface Metrics {
+  /** Absent for multi-label. */
+  task?: Task;
   n: number;
-  /** Mean binary cross-entropy over all images and labels, when it is known; null when it is infinite. */
+  /** See Predictions. */
   loss?: Figure;
-  threshold: number | number[];
+  /** null where the decision is the most probable class. */
+  threshold: number | number[] | null;
   zero_division: 0;
   auc: RankFigures;
   average_precision: RankFigures;
@@ -128,25 +160,27 @@ export interface Metrics {
   precision: AveragedFigures;
   recall: AveragedFigures;
   f1: AveragedFigures;
-  brier: LabelFigures;
+  /** `multiclass`, of exclusive labels: summed over the classes. */
+  brier: LabelFigures & { multiclass?: number };
   /** Expected calibration error, 15 equal-width bins, as torchmetrics' binary l1. */
-  ece: LabelFigures;
+  /** `top_label`, of exclusive labels: of the probability of the decided class. */
+  ece: LabelFigures & { top_label?: number };
   /** The same with 15 equal-mass bins, cut at the quantiles of the scores; equal scores share a bin. */
   ece_equal_mass: LabelFigures;
   confusion: ConfusionMatrix[];
+  /** Of exclusive labels, L x L: rows are the truth, columns the decision. */
+  confusion_matrix?: number[][];
+  /** Of ordinal-regression: agreement beyond chance; null where truth and decisions are one class. */
+  quadratic_weighted_kappa?: Figure;
   support: number[];
   prevalence: number[];
   /** The figures of predicting nothing: the same lowest score for every image. */
-  all_negative: {
-    accuracy: number;
-    subset: number;
-    f1_macro: number;
-    recall_macro: number;
-    /** 0.5, as every pair is tied; null when no label has both values. */
-    auc_macro: Figure;
-    /** Mean prevalence of the labels that have a positive. */
-    average_precision_macro: Figure;
-  };
+  all_negative: Baseline & { subset: number };
+  /**
+   * The figures of predicting for every image what most have: the class of this number; of binary-class, 1 for the label and
+   * 0 for none. Absent for multi-label.
+   */
+  majority?: Baseline & { class: number; balanced_accuracy: Figure };
   /** Figure name -> indices of the labels for which it is undefined; empty when all are defined. */
   undefined: Record<string, number[]>;
   confidence?: Confidence;
@@ -160,6 +194,8 @@ export type ThresholdRule = 'val-f1' | 'val-youden' | `val-sensitivity=${number}
 /** metrics.json of a run directory. */
 export interface MetricsFile {
   dataset: string;
+  /** Absent for multi-label. */
+  task?: Task;
   labels: string[];
   best_epoch: number;
   splits: { val: Metrics; test: Metrics };

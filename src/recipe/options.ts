@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { nameOptions } from '../base/errors';
 import { expandHome } from '../base/folders';
 import { MOST_THREADS } from '../base/processors';
+import { TASKS } from '../base/task';
 
 export interface OptionSpec<S extends z.ZodType = z.ZodType> {
   /** As commander expects it, e.g. `--lr <rate>`. */
@@ -266,6 +267,16 @@ export const TRAIN_OPTIONS = {
     needed: 'names separated by commas, one per label',
     help: 'names of the labels, separated by commas, for data without names',
     list: true,
+  }),
+  /**
+   * What the labels ask of an image: `multi-label`, `binary-class`, `multi-class` or `ordinal-regression`; null for what the
+   * data suggest.
+   */
+  task: option({
+    flag: '--task <name>',
+    schema: orNull(z.enum(TASKS)),
+    needed: TASKS.join(', '),
+    help: `what the labels ask: ${TASKS.join(', ')} (default: what the data suggest)`,
   }),
   /** Also write TensorBoard event files; default false. */
   tensorboard: option({

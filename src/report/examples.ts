@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { writeAtomically } from '../base/atomic';
 import { readFile } from 'node:fs/promises';
 import type { Split } from '../data/dataset';
-import { grayPng } from './charts/png';
+import { encodePng } from './charts/png';
+import { decide } from '../metrics';
 import { rankedBy } from '../metrics/ranking';
 import type { Predictions } from '../metrics/types';
 import { runFiles } from '../run/directory';
@@ -37,17 +38,18 @@ export type Example = z.infer<typeof exampleSchema>;
 export type Examples = z.infer<typeof storedSchema>;
 
 /**
- * Finds the examples at `thresholds` (one per label), each label at most once per kind: hits and false alarms with the highest
+ * Finds the examples at `thresholds` (one per label; none of exclusive labels), each label at most once per kind: hits and false alarms with the highest
  * score, misses with the lowest. Kind by kind, the most confident first.
  */
-export function findExamples(predictions: Predictions, thresholds: readonly number[]): Example[] {
-  const { truth, scores, labelCount } = predictions;
+export function findExamples(predictions: Predictions, thresholds: readonly number[] | undefined): Example[] {
+  const { task, truth, scores, labelCount } = predictions;
+  const decisions = decide(scores, labelCount, thresholds, task);
   const ranks = rankedBy(predictions);
   const rankOf = ({ index, label }: Example): number => ranks[index * labelCount + label];
   const best = new Map<string, Example>();
   for (let i = 0; i < truth.length; i++) {
     const label = i % labelCount;
-    const isDecided = scores[i] > thresholds[label];
+    const isDecided = decisions[i] === 1;
     if (truth[i] === 0 && !isDecided) continue;
     const kind: ExampleKind = truth[i] === 0 ? 'false alarm' : isDecided ? 'hit' : 'miss';
     const held = best.get(`${kind}${label}`);
@@ -68,11 +70,12 @@ export function illustrate(examples: readonly Example[], split: Split, predicted
     split.truth.length >= predicted.truth.length &&
     predicted.truth.every((value, i) => value === split.truth[i]);
   if (!isSame) return undefined;
-  const { size } = split;
+  const { size, channels } = split;
+  const bytes = size * size * channels;
   const images: Record<string, string> = {};
   for (const { index } of examples) {
-    const pixels = split.images.subarray(index * size * size, (index + 1) * size * size);
-    images[index] ??= grayPng(pixels, size, size).toString('base64');
+    const pixels = split.images.subarray(index * bytes, (index + 1) * bytes);
+    images[index] ??= encodePng(pixels, size, size, channels).toString('base64');
   }
   return { size, images, examples: [...examples] };
 }

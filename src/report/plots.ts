@@ -2,6 +2,7 @@
 import { sheet, titled, type Drawing } from './charts/chart';
 import { count, percent, slug } from './format';
 import type { Panels, Pictures } from './charts/pictures';
+import { isExclusive } from '../base/task';
 import type { RunData } from '../run/open';
 
 export interface Plot {
@@ -14,15 +15,22 @@ export interface Plot {
 const COLUMNS = 5;
 
 /** All pictures that the run has data for. */
-export function plotsOf({ metrics, name }: RunData, { curves, confusion, scored }: Pictures): Plot[] {
+export function plotsOf({ metrics, options, name }: RunData, { curves, confusion, classes, scored }: Pictures): Plot[] {
   const plot = (file: string, heading: string, drawing: Drawing): Plot => ({
     name: file,
     title: `${heading} – ${name}`,
     drawing,
   });
+  const exclusive = isExclusive(metrics?.task ?? options?.task ?? undefined);
   const plots: Plot[] = [];
   if (curves) {
-    plots.push(plot('loss', 'Loss', titled(curves.loss, 'Loss', 'after each epoch, mean over images and labels')));
+    plots.push(
+      plot(
+        'loss',
+        'Loss',
+        titled(curves.loss, 'Loss', `after each epoch, mean over images${exclusive ? '' : ' and labels'}`),
+      ),
+    );
     plots.push(
       plot('auc', 'Validation AUC', titled(curves.auc, 'Validation AUC', 'after each epoch, mean over the labels')),
     );
@@ -31,7 +39,10 @@ export function plotsOf({ metrics, name }: RunData, { curves, confusion, scored 
   const { labels } = metrics;
   const { prevalence, support, threshold, n } = metrics.splits.test;
   const split = `Test split, ${count(n)} images`;
-  if (confusion) {
+  if (classes) {
+    const matrix = titled(classes, 'Confusion matrix', `${split}. Share of the row below each count.`);
+    plots.push(plot('confusion', 'Confusion matrix', matrix));
+  } else if (confusion) {
     const at = typeof threshold === 'number' ? `threshold ${threshold}` : 'one threshold per label';
     const panels = confusion.map((panel, i) => titled(panel, labels[i], `prevalence ${percent(prevalence[i])}`));
     const notes = [

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { readJson, writeJson } from '../base/json';
+import { TASKS } from '../base/task';
 import type { MetricsFile } from '../metrics/types';
 import { damaged, runFiles } from './directory';
 import { isThere } from './entries';
@@ -23,7 +24,8 @@ function metricsOf(labelCount: number) {
   return z.looseObject({
     n: whole.min(1),
     loss: figure.optional(),
-    threshold: z.union([z.number(), each(z.number())]),
+    task: z.enum(TASKS).optional(),
+    threshold: z.union([z.number(), each(z.number())]).nullable(),
     auc: rank,
     average_precision: rank,
     accuracy: z.looseObject({ mean: z.number(), subset: z.number(), ...perLabel }),
@@ -35,6 +37,18 @@ function metricsOf(labelCount: number) {
     f1: averaged,
     brier: label,
     ece: label,
+    confusion_matrix: each(each(whole)).optional(),
+    quadratic_weighted_kappa: figure.optional(),
+    majority: z
+      .looseObject({
+        class: whole,
+        accuracy: z.number(),
+        f1_macro: z.number(),
+        recall_macro: z.number(),
+        auc_macro: figure,
+        average_precision_macro: figure,
+      })
+      .optional(),
     confusion: each(z.tuple([z.tuple([whole, whole]), z.tuple([whole, whole])])),
     support: each(whole),
     prevalence: each(z.number()),
@@ -70,6 +84,7 @@ function parse(value: unknown): MetricsFile | string {
   const result = z
     .looseObject({
       dataset: z.string(),
+      task: z.enum(TASKS).optional(),
       labels: z.array(z.string()),
       best_epoch: whole,
       splits: z.looseObject({ val: metrics, test: metrics }),

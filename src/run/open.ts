@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ChestMnistError } from '../base/errors';
-import type { Predictions } from '../metrics';
+import { decide, type Predictions } from '../metrics';
 import type { Metrics, MetricsFile } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import { readConfig } from './config';
@@ -73,12 +73,12 @@ export async function readRun(directory: string): Promise<RunData> {
 
 async function predictionsOf(
   directory: string,
-  { labels, splits }: MetricsFile,
+  { task, labels, splits }: MetricsFile,
   notes: string[],
 ): Promise<RunData['predictions']> {
   const predictions: RunData['predictions'] = {};
   for (const split of SCORED_SPLITS) {
-    const scored = await readScored(directory, split);
+    const scored = await readScored(directory, split, task);
     const count = scored && scored.truth.length / scored.labelCount;
     if (!scored) {
       notes.push(
@@ -100,16 +100,13 @@ async function predictionsOf(
 }
 
 /** Counts are exact, so predictions of another run with as many images and labels are told apart. */
-function isSameConfusion({ confusion, threshold }: Metrics, { labelCount, truth, scores }: Predictions): boolean {
+function isSameConfusion({ confusion, threshold }: Metrics, { task, labelCount, truth, scores }: Predictions): boolean {
   const counts = confusion.map(() => [
     [0, 0],
     [0, 0],
   ]);
-  truth.forEach((value, i) => {
-    const label = i % labelCount;
-    const limit = typeof threshold === 'number' ? threshold : threshold[label];
-    counts[label][value][Number(scores[i] > limit)]++;
-  });
+  const decisions = decide(scores, labelCount, threshold ?? undefined, task);
+  truth.forEach((value, i) => counts[i % labelCount][value][decisions[i]]++);
   return isDeepStrictEqual(counts, confusion);
 }
 

@@ -1,6 +1,7 @@
 /**
  * Predictions on disk. Reads and writes MedMNIST's standard result CSV, which its Evaluator parses, and .npz files of
- * logits and labels, from which every figure and curve can be recomputed.
+ * logits and labels, from which every figure and curve can be recomputed. Labels are as MedMNIST stores them: exclusive ones
+ * are one column of class numbers.
  * Format: `{flag}{_size unless 28}_{split}_[AUC]{auc}_[ACC]{acc}@{run}.csv`, lines `index,score,...` without a header.
  */
 import { mkdir, rm } from 'node:fs/promises';
@@ -11,7 +12,9 @@ import { fits } from '../base/entry';
 import { ChestMnistError } from '../base/errors';
 import { readNpz, writeNpz } from '../base/npz';
 import type { SplitName } from '../data/dataset';
-import { sigmoid } from '../metrics';
+import { isExclusive, type Task } from '../base/task';
+import { highest, oneHot } from '../metrics/classes';
+import { predictionsOf } from '../metrics/loss';
 import type { Figure, Predictions } from '../metrics/types';
 import { damaged, runFiles, type ScoredSplit } from './directory';
 import { filesIn, isThere } from './entries';
@@ -27,7 +30,7 @@ export interface PredictionsName {
   run: string;
   /** Macro AUC; null (undefined) is written as nan. */
   auc: Figure;
-  /** Mean accuracy over labels at 0.5. */
+  /** MedMNIST's ACC: mean accuracy over labels at 0.5, or of exclusive labels the share of right decisions. */
   acc: Figure;
 }
 
@@ -37,15 +40,30 @@ export interface PredictionsName {
  */
 const LONGEST = [100, 50, 25, 10] as const;
 
+/** The arrays of predictions, as `metrics` reads them: `logits` [N, L] and `labels` [N, L], or [N, 1] of class numbers. */
+export function predictionArrays({
+  task,
+  truth,
+  logits,
+  labelCount,
+}: Predictions & { logits: Float32Array }): Parameters<typeof writeNpz>[1] {
+  const n = truth.length / labelCount;
+  const labels = isExclusive(task)
+    ? { shape: [n, 1], data: Int32Array.from(highest(truth, labelCount)) }
+    : { shape: [n, labelCount], data: truth };
+  return { labels, logits: { shape: [n, labelCount], data: logits } };
+}
+
 /**
- * Writes `predictions/{split}.npz` (`labels` |u1 and `logits` <f4, both [N, labelCount]) and the CSV into a run
+ * Writes `predictions/{split}.npz` (see predictionArrays) and the CSV into a run
  * directory, replacing those of the same split; returns the two paths. Throws ERR_DATA_SHAPE, ERR_OUTPUT or ERR_DISK.
  */
 export async function writePredictions(
   directory: string,
-  { truth, scores, logits, labelCount }: Predictions & { logits: Float32Array },
+  predictions: Predictions & { logits: Float32Array },
   { flag, size, split, run, auc, acc }: PredictionsName,
 ): Promise<string[]> {
+  const { truth, scores, logits, labelCount } = predictions;
   const n = truth.length / labelCount;
   if (!Number.isInteger(n) || logits.length !== truth.length || scores.length !== truth.length) {
     throw new ChestMnistError('ERR_DATA_SHAPE', {
@@ -67,10 +85,7 @@ export async function writePredictions(
     [prefix, suffix, csv] = nameOf(longest);
     if (await fits(csv)) break;
   }
-  await writeNpz(npz, {
-    labels: { shape: [n, labelCount], data: truth },
-    logits: { shape: [n, labelCount], data: logits },
-  });
+  await writeNpz(npz, predictionArrays(predictions));
   await removeFormer(folder, `${prefix}[AUC]`, suffix, path.basename(csv));
   const lines = Array.from(
     { length: n },
@@ -83,24 +98,29 @@ export async function writePredictions(
 }
 
 /**
- * Reads truth, logits and probabilities of a split; undefined when the file does not exist. Throws ERR_DATA_CORRUPT
- * when it is damaged.
+ * Reads truth, logits and probabilities of a split of a run of this task; undefined when the file does not exist. Throws
+ * ERR_DATA_CORRUPT when it is damaged.
  */
-export async function readScored(directory: string, split: ScoredSplit): Promise<Predictions | undefined> {
+export async function readScored(directory: string, split: ScoredSplit, task?: Task): Promise<Predictions | undefined> {
   const file = runFiles(directory).scored(split);
   if (!(await isThere(directory, file))) return undefined;
   const arrays = await readNpz(file, { keys: ['labels', 'logits'] });
-  const [truth, logits] = [arrays.get('labels'), arrays.get('logits')];
+  const [labels, logits] = [arrays.get('labels'), arrays.get('logits')];
+  const exclusive = isExclusive(task);
+  const labelCount = logits?.shape[1] ?? 0;
   const isWhole =
-    truth?.data instanceof Uint8Array &&
+    (exclusive ? labels?.data instanceof Int32Array : labels?.data instanceof Uint8Array) &&
     logits?.data instanceof Float32Array &&
-    truth.shape.length === 2 &&
-    truth.shape.join() === logits.shape.join() &&
-    truth.data.every((value) => value <= 1) &&
+    logits.shape.length === 2 &&
+    labels!.shape.join() === [logits.shape[0], exclusive ? 1 : labelCount].join() &&
+    labels!.data.every((value) => value >= 0 && value <= (exclusive ? labelCount - 1 : 1)) &&
     logits.data.every(Number.isFinite);
-  if (!isWhole)
-    throw damaged(directory, file, 'does not hold labels [N, L] of 0 and 1 (|u1) and finite logits [N, L] (<f4)');
-  return { labelCount: truth.shape[1], truth: truth.data, scores: sigmoid(logits.data), logits: logits.data };
+  if (!isWhole) {
+    const needed = exclusive ? 'class numbers [N, 1] (<i4)' : 'labels [N, L] of 0 and 1 (|u1)';
+    throw damaged(directory, file, `does not hold ${needed} and finite logits [N, L] (<f4)`);
+  }
+  const truth = exclusive ? oneHot(labels!.data, labelCount) : (labels!.data as Uint8Array);
+  return predictionsOf(task, { truth, logits: logits.data, labelCount });
 }
 
 /** Removes the file of an earlier scoring, whose name has other figures. */

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { SPLIT_NAMES } from '../data/dataset';
-import { expandView } from '../data/expand';
+import { viewOf } from '../data/expand';
 import { factsOf } from '../data/inputs';
 import { checkFields, SIGNAL } from '../base/arguments';
 import { explained } from '../base/disk';
@@ -130,8 +130,7 @@ async function runInDirectory(
     // Save at once: a full disk is found now, and a run that is killed early or was just extended can be resumed.
     if (!resumed || resumed.changed) await journal.save(run);
     for (const name of SPLIT_NAMES) {
-      const { images, truth: labels, count, size } = dataset.splits[name];
-      await trainer.loadSplit(name, expandView(images, count, size), labels);
+      await trainer.loadSplit(name, viewOf(dataset.splits[name]), dataset.splits[name].truth);
     }
     // The trainer has its own copy, and nothing else reads the training images: free the largest array.
     Object.assign(dataset.splits, { train: { ...dataset.splits.train, images: new Uint8Array(0) } });
@@ -203,7 +202,7 @@ async function trainEpochs(session: Session, journal: Journal, run: RunRecord): 
       const began = performance.now();
       const val = signal.aborted
         ? undefined
-        : await scoreSplit(trainer, 'val', dataset.splits.val, options.batchSize, (done) =>
+        : await scoreSplit(trainer, 'val', dataset.task, dataset.splits.val, options.batchSize, (done) =>
             emit(progressOf(session, 'val', epoch, done)),
           );
       if (!val) break;

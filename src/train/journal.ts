@@ -151,8 +151,8 @@ export class Journal {
 
   #writeWeights(file: string, weights: StateDict): Promise<void> {
     const { options, dataset } = this.#session;
-    const { labels, size } = dataset;
-    const facts = { labels, imageSize: size, inputSize: options.resize ?? size };
+    const { task, channels, labels, size } = dataset;
+    const facts = { task, channels, labels, imageSize: size, inputSize: options.resize ?? size };
     return writeSafetensors(file, weights, metadataOf(facts, options.stem));
   }
 }

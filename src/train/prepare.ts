@@ -42,6 +42,7 @@ export async function prepare(
   const { dataset, notes } = await loadData({
     data: wanted.data,
     size: wanted.size,
+    task: wanted.task,
     labelNames: wanted.labelNames,
     limits: { train: wanted.limitTrain, val: wanted.limitVal, test: wanted.limitTest },
     // The file that a resumed run has recorded may have been moved.
@@ -54,7 +55,7 @@ export async function prepare(
   notes.push(...constantParts(dataset));
   checkBatch(dataset, wanted.batchSize);
   if (resumed) checkSameData(factsOf(dataset), resumed);
-  const options = { ...wanted, size: dataset.size, data: sourceOf(dataset, wanted.data) };
+  const options = { ...wanted, size: dataset.size, task: dataset.task, data: sourceOf(dataset, wanted.data) };
 
   const trainer = trainerOf(options, dataset, device);
   try {
@@ -90,10 +91,12 @@ async function startFrom(
   const opened = await openWeights(weights, weightsKey ?? undefined);
   const { state, notes, keptHead } = fitHead(opened.state, expected, opened.source);
   await trainer.loadStateDict(state);
-  const { inputSize, labels } = factsIn(opened.metadata, dataset.labels.length);
+  const { task, inputSize, labels } = factsIn(opened.metadata, dataset.labels.length);
   const side = resize ?? dataset.size;
   if (inputSize !== null && inputSize !== side)
     notes.push(`${weights} was trained on an input of ${inputSize} px, this run has ${side}`);
+  if (keptHead && task !== null && task !== dataset.task)
+    notes.push(`${weights} was trained for ${task}, this run is ${dataset.task}: its head is kept`);
   const at =
     keptHead && labels && !areUnnamed(dataset.labels) ? labels.findIndex((l, i) => l !== dataset.labels[i]) : -1;
   if (at >= 0) {

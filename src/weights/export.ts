@@ -4,6 +4,7 @@
 import { stat } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
 import { outputAt } from '../base/output';
+import type { Task } from '../base/task';
 import type { StateDict, Stem } from '../engine/contract';
 import { metadataOf } from './metadata';
 import { writeOnnx } from './onnx';
@@ -24,6 +25,8 @@ const EXTENSIONS: Readonly<Record<ExportFormat, readonly string[]>> = {
 /** The weights and what is known about them. Sides are in pixels, null when unknown (then ONNX leaves H and W free). */
 export interface ExportSource {
   readonly state: StateDict;
+  readonly task: Task | null;
+  readonly channels: 1 | 3 | null;
   readonly labels: readonly string[];
   readonly imageSize: number | null;
   readonly inputSize: number | null;
@@ -40,7 +43,7 @@ export interface Exported {
 }
 
 /**
- * Writes `source` to `output`, atomically. Every format carries the label names, the sizes and the stem in its metadata.
+ * Writes `source` to `output`, atomically. Every format carries the task, the label names, the sizes and the stem in its metadata.
  * ERR_CONFIG for the extension of another format; ERR_OUTPUT when the file exists (without `force`), ERR_OUTPUT or
  * ERR_DISK when it cannot be written, ERR_WEIGHTS when a value is not finite or
  * the state dict is not a resnet18's.

@@ -1,11 +1,16 @@
 /**
- * What a file of weights records about itself: the names of its labels, the side of its training images and the side of
- * the network's input, and for other readers the stem. Kept as strings in the metadata of every format.
+ * What a file of weights records about itself: the task, the names of its labels, channels and side of its training images
+ * and the side of the network's input, and for other readers the stem. Kept as strings in the metadata of every format.
  */
+import { isTask, type Task } from '../base/task';
 import { areUnnamed } from '../data/labels';
 import type { Stem } from '../engine/contract';
 
 export interface ModelFacts {
+  /** Null when not recorded. */
+  task: Task | null;
+  /** Of its images: 1 for gray, 3 for RGB; null when not recorded. */
+  channels: 1 | 3 | null;
   /** Undefined when not recorded. */
   labels: readonly string[] | undefined;
   /** In pixels; null when not recorded. */
@@ -14,9 +19,12 @@ export interface ModelFacts {
 }
 
 /** The facts as strings; unknown ones, such as placeholders for names, are left out. */
-export function metadataOf({ labels, imageSize, inputSize }: ModelFacts, stem: Stem): Record<string, string> {
+export function metadataOf(facts: ModelFacts, stem: Stem): Record<string, string> {
+  const { task, channels, labels, imageSize, inputSize } = facts;
   return {
     stem,
+    ...(task !== null && { task }),
+    ...(channels !== null && { channels: String(channels) }),
     ...(labels !== undefined && !areUnnamed(labels) && { labels: JSON.stringify(labels) }),
     ...(imageSize !== null && { image_size: String(imageSize) }),
     ...(inputSize !== null && { input_size: String(inputSize) }),
@@ -28,7 +36,11 @@ export function metadataOf({ labels, imageSize, inputSize }: ModelFacts, stem: S
  * recorded.
  */
 export function factsIn(metadata: Readonly<Record<string, string>>, labelCount: number): ModelFacts {
+  // Weights of earlier versions state something, and are of the one task and the gray images that those knew.
+  const isOwn = ['stem', 'labels', 'image_size', 'input_size'].some((fact) => metadata[fact] !== undefined);
   return {
+    task: isTask(metadata.task) ? metadata.task : isOwn ? 'multi-label' : null,
+    channels: metadata.channels === '3' ? 3 : metadata.channels === '1' || isOwn ? 1 : null,
     labels: labelsIn(metadata.labels, labelCount),
     imageSize: sizeIn(metadata.image_size),
     inputSize: sizeIn(metadata.input_size),

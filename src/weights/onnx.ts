@@ -127,7 +127,7 @@ export async function writeOnnx(file: string, state: StateDict, options: OnnxOpt
   const metadata = {
     stem,
     features: String(FEATURES),
-    preprocessing: '(x/255 - 0.5)/0.5 on one gray channel repeated to 3',
+    preprocessing: `(x/255 - 0.5)/0.5 on ${options.metadata?.channels === '3' ? 'the channels of RGB' : 'one gray channel repeated to 3'}`,
     ...options.metadata,
   };
   // GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output

@@ -1,12 +1,13 @@
 /** `evaluate` and `predict` on a small run: in this process, but for the run itself and what people see. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { PNG } from 'pngjs';
 import { readNpz } from '../../src/base/npz';
 import { chestmnist as spawned, MAIN, scratch, SMALL, type Json } from '../support/chestmnist';
 import { chestmnist } from '../support/in-process';
 import { arrays, images, labels as labelsOf, npy, npz } from '../support/npz';
+import { png } from '../support/png';
+import { REPOSITORY } from '../support/reference';
 
 /** Fourteen names that a spreadsheet, a table or the names of columns may stumble over. */
 const NAMES = ['=1+1', '@a', 'b', 'b_decision', 'image', '-c', ...'defghijk'];
@@ -136,19 +137,11 @@ describe('predict', () => {
     });
   });
 
-  test('pictures, as CSV; the same picture larger gives the same answer', async () => {
+  test('pictures, as CSV; the same picture of 16 bits gives the same answer', async () => {
     const small = images(1).data;
-    const picture = (side: number): Buffer => {
-      const png = new PNG({ width: side, height: side });
-      for (let i = 0; i < side * side; i++) {
-        const pixel = small[Math.floor((Math.floor(i / side) * 28) / side) * 28 + Math.floor(((i % side) * 28) / side)];
-        png.data.set([pixel, pixel, pixel, 255], 4 * i);
-      }
-      return PNG.sync.write(png);
-    };
-    const files = [path.join(folder(), 'a.png'), path.join(folder(), 'b, "large".png')];
-    await writeFile(files[0], picture(28));
-    await writeFile(files[1], picture(112));
+    const files = [path.join(folder(), 'a.png'), path.join(folder(), 'b, "deep".png')];
+    await writeFile(files[0], png(28, 28, small));
+    await writeFile(files[1], png(28, 28, Array.from(small, (value) => value * 257), { depth: 16 })); // prettier-ignore
     const out = path.join(folder(), 'out.csv');
     expect(await spawned(['predict', run, ...files, '-o', out, '--device', 'cpu'])).toMatchObject({
       code: 0,
@@ -208,6 +201,143 @@ describe('predict', () => {
     expect((await chestmnist([...args, '--json', '-o', '/dev/stdout'])).stdout).toBe(
       await readFile(at('p.json'), 'utf8'),
     );
+  });
+
+  describe('many pictures', () => {
+    const at = (...names: string[]): string => path.join(folder(), 'many', ...names);
+    const DICOM = path.join(REPOSITORY, 'tests', 'fixtures', 'dicom');
+    const gray = (seed: number): Buffer =>
+      png(
+        30,
+        30,
+        images(1, 30).data.map((value) => value ^ seed),
+      );
+    const predicted = async (...args: string[]): Promise<Json> => {
+      const { code, stdout, stderr } = await chestmnist(['predict', run, ...args, '--json', '--device', 'cpu']);
+      const { predictions, skipped } = json(stdout);
+      const names = ((predictions ?? []) as { image: string }[]).map(({ image }) => image);
+      return { code, stderr, names, skipped: skipped ?? [], predictions };
+    };
+    beforeAll(async () => {
+      await mkdir(at('inner', 'deeper'), { recursive: true });
+      for (const [i, name] of ['b.png', 'a.png', 'c[1].png', 'inner/d.PNG', 'inner/deeper/e.png'].entries())
+        await writeFile(at(name), gray(i));
+      await writeFile(at('inner', 'IM0001'), await readFile(path.join(DICOM, 'jpeg-ls.dcm')));
+      for (const name of ['notes.txt', '._a.png', 'Thumbs.db', 'inner/.DS_Store'])
+        await writeFile(at(name), 'no picture');
+      if (process.platform !== 'win32') await symlink('..', at('inner', 'up'));
+    });
+
+    test('a folder: all pictures in it, sorted; leftovers of systems and links that loop are passed over', async () => {
+      const { code, names, skipped } = await predicted(at());
+      expect(names).toEqual(
+        ['a.png', 'b.png', 'c[1].png', 'inner/IM0001', 'inner/d.PNG', 'inner/deeper/e.png'].map((name) => at(name)),
+      );
+      expect([code, skipped]).toEqual([0, []]);
+    });
+
+    test('inputs in their order; a pattern that no shell expanded; a file whose name looks like one', async () => {
+      const { names } = await predicted(at('inner', 'd.PNG'), at('[ab].png'), at('c[1].png'), at('**', '*.png'));
+      expect(names).toEqual(
+        ['inner/d.PNG', 'a.png', 'b.png', 'c[1].png', 'a.png', 'b.png', 'c[1].png', 'inner/deeper/e.png'].map((n) =>
+          at(n),
+        ),
+      );
+    });
+
+    test('more than a batch: each answer is that of its own picture', async () => {
+      const stack = { descr: '|u1', shape: [130, 28, 28], data: images(130).data };
+      await writeFile(at('..', 'stack.npy'), npy(stack));
+      const { names, predictions } = await predicted(at('a.png'), at('..', 'stack.npy'), at('b.png'));
+      expect([names[0], names[130], names[131]]).toEqual([at('a.png'), `${at('..', 'stack.npy')}[129]`, at('b.png')]);
+      for (const [row, name] of [
+        [0, 'a.png'],
+        [131, 'b.png'],
+      ] as const)
+        expect(predictions[row]).toEqual((await predicted(at(name))).predictions[0]);
+    });
+
+    test('one that cannot be read is named and left out: exit code 3, and the others are written', async () => {
+      const bad = at('..', 'bad.png');
+      await writeFile(bad, '<html></html>');
+      const inputs = [at('b.png'), bad, at('none.dcm'), at('none*.dcm'), at('a.png')];
+      const { code, names, skipped, stderr } = await predicted(...inputs);
+      expect([code, names]).toEqual([3, [at('b.png'), at('a.png')]]);
+      expect(skipped).toMatchObject([
+        { image: bad, code: 'ERR_DATA_CORRUPT', message: expect.stringContaining('HTML') },
+        { image: at('none.dcm'), code: 'ERR_DATA_MISSING' },
+        { image: at('none*.dcm'), code: 'ERR_DATA_MISSING', message: expect.stringContaining('matches no file') },
+      ]);
+      expect(stderr).toContain(`left out: ${bad} is an HTML page`);
+      const out = at('..', 'others.csv');
+      expect(await chestmnist(['predict', run, ...inputs, '-o', out])).toMatchObject({ code: 3, stdout: '' });
+      expect((await readFile(out, 'utf8')).trimEnd().split('\n')).toHaveLength(3);
+    });
+
+    test('--strict stops at the first, and nothing is written', async () => {
+      const out = at('..', 'strict.csv');
+      const args = ['predict', run, at('a.png'), at('none.png'), at('b.png'), '--strict', '-o', out];
+      expect(await chestmnist(args)).toMatchObject({ code: 3, stderr: expect.stringContaining(at('none.png')) });
+      await expect(readFile(out)).rejects.toThrow('ENOENT');
+    });
+
+    test('only files that cannot be read: the error of the first, with their number', async () => {
+      const { code, stderr } = await chestmnist(['predict', run, at('none.png'), at('nor-this.png')]);
+      expect({ code, stderr }).toEqual({
+        code: 3,
+        stderr: expect.stringMatching(/none of 2 files can be read; the\s+first/),
+      });
+      const empty = at('..', 'empty-folder');
+      await mkdir(empty);
+      expect(await chestmnist(['predict', run, empty])).toMatchObject({
+        code: 3,
+        stderr: expect.stringContaining('holds no picture'),
+      });
+    });
+
+    test('.npz: scores, decisions and names, as in the JSON', async () => {
+      const out = at('..', 'predicted.npz');
+      expect(await chestmnist(['predict', run, at('a.png'), at('b.png'), '-o', out])).toMatchObject({ code: 0 });
+      const { predictions } = await predicted(at('a.png'), at('b.png'));
+      const rows = predictions as { probabilities: number[]; decisions: number[] }[];
+      const arrays = await readNpz(out, { keys: ['scores', 'decisions'] });
+      expect(arrays.get('scores')).toMatchObject({ dtype: '<f8', shape: [2, 14] });
+      expect([...arrays.get('scores')!.data]).toEqual(rows.flatMap(({ probabilities }) => probabilities));
+      expect([...arrays.get('decisions')!.data]).toEqual(rows.flatMap(({ decisions }) => decisions));
+      await expect(readNpz(out, { keys: ['images'] })).rejects.toMatchObject({ found: expect.stringMatching(/<U\d+/) });
+    });
+
+    test('what was decided is printed once for all pictures; a window changes DICOM alone', async () => {
+      const files = ['explicit', 'rle', 'mono1'].map((name) => path.join(DICOM, `${name}.dcm`));
+      const own = await predicted(...files);
+      expect((own.stderr as string).match(/own window/g)).toHaveLength(1);
+      expect(own.stderr).toMatch(
+        /explicit\.dcm is shown by its own window \(center 1500, width 2500\) \(and 2 more files/,
+      );
+      expect((own.stderr as string).match(/is not square \(23x17\): only its central square/g)).toHaveLength(1);
+      expect(own.predictions[0].probabilities).toEqual(own.predictions[1].probabilities);
+      const same = await predicted(...files, '--window', '1500,2500');
+      expect(same.predictions).toEqual(own.predictions);
+      const other = await predicted(...files, '--window=-100,200');
+      expect(other.predictions[0].probabilities).not.toEqual(own.predictions[0].probabilities);
+      expect((await predicted(at('a.png'), '--window', '1,2')).stderr).toContain('the window has no effect');
+    });
+
+    test('--fit and --layout', async () => {
+      const wide = at('..', 'wide.png');
+      await writeFile(wide, png(40, 28, images(1, 40).data.subarray(0, 40 * 28)));
+      const answers = new Set<string>();
+      for (const fit of ['crop', 'pad', 'stretch']) {
+        const { predictions } = await predicted(wide, '--fit', fit);
+        answers.add(JSON.stringify(predictions));
+      }
+      expect(answers.size).toBe(3);
+      const three = at('..', 'three.npy');
+      await writeFile(three, npy(images(3)));
+      expect((await predicted(three)).stderr).toMatch(/--layout (?:CHW|NHW)/);
+      expect((await predicted(three, '--layout', 'NHW')).names).toHaveLength(3);
+      expect((await predicted(three, '--layout', 'CHW')).names).toEqual([three]);
+    });
   });
 
   test('export refuses the extension of another format, and needs no --force for a device', async () => {
@@ -302,7 +432,8 @@ describe('predict', () => {
   test.each([
     [['RUN', 'none.png'], 'ERR_DATA_MISSING', 3],
     [['RUN', 'a.png', '-o', 'RUN/metrics.json'], 'ERR_CONFIG', 2],
-    [['RUN', 'a.png', '-o', 'preds.npz'], 'ERR_CONFIG', 2],
+    [['RUN', 'a.png', '--window', '100'], 'ERR_CONFIG', 2],
+    [['RUN', 'a.png', '--fit', 'cover'], 'ERR_CONFIG', 2],
     [['RUN', 'a.png', '-o', 'preds.txt'], 'ERR_CONFIG', 2],
     [['RUN', 'RUN/config.json'], 'ERR_DATA_CORRUPT', 3],
     [['none', 'a.png'], 'ERR_CONFIG', 2],

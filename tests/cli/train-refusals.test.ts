@@ -4,7 +4,7 @@ import path from 'node:path';
 import { saveWeights } from '../../src/weights';
 import { eventsOf, scratch, SMALL } from '../support/chestmnist';
 import { chestmnist } from '../support/in-process';
-import { arrays, images, labels, npz, type Npy } from '../support/npz';
+import { arrays, labels, npz, type Npy } from '../support/npz';
 
 const folder = scratch();
 
@@ -97,7 +97,6 @@ describe('data', () => {
   test.each<[string, Record<string, Npy | undefined>]>([
     ['missing arrays', with_({ val_labels: undefined })],
     ['float images', with_({ train_images: floats })],
-    ['Fortran order', with_({ train_images: { ...images(40), fortran: true } })],
     ['object arrays', with_({ train_labels: { descr: '|O', shape: [40, 14], data: new Uint8Array(4480) } })],
     ['labels of 2', with_({ train_labels: twos })],
     ['labels of another count', with_({ val_labels: labels(9) })],

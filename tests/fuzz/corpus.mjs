@@ -9,8 +9,7 @@ const { writeNpz } = require('../../dist/base/npz.js');
 const { saveWeights } = require('../../dist/weights/index.js');
 const { configOf, resolveOptions } = require('../../dist/recipe/resolve.js');
 const { computeMetrics } = require('../../dist/metrics/index.js');
-const { PNG } = require('pngjs');
-const jpeg = require('jpeg-js');
+const sharp = require('sharp');
 
 const HERE = fileURLToPath(new URL('corpus', import.meta.url));
 const at = (parser, file) => {
@@ -59,9 +58,24 @@ put('config', 'some.json', '{"epochs": 3, "milestones": [1, "75%"], "lr": 1e-4, 
 put('thresholds', 'one.json', '0.5');
 put('thresholds', 'two.json', '{"rule": "val-f1", "thresholds": [0.25, 1e-2]}');
 
-const pixels = (width, height) => Buffer.from(ramp(4 * width * height));
-const png = Object.assign(new PNG({ width: 9, height: 7 }), { data: pixels(9, 7) });
-put('png', 'colour.png', PNG.sync.write(png));
-put('png', 'gray.png', PNG.sync.write(png, { colorType: 0, bitDepth: 8 }));
-put('png', 'gray16.png', PNG.sync.write(png, { colorType: 0, bitDepth: 16 }));
-put('jpeg', 'baseline.jpg', jpeg.encode({ width: 9, height: 7, data: pixels(9, 7) }, 60).data);
+const raw = (channels) => ({ raw: { width: 9, height: 7, channels } });
+const colour = sharp(ramp(9 * 7 * 3), raw(3));
+const gray = sharp(ramp(9 * 7), raw(1)).toColourspace('b-w');
+put(
+  'png',
+  'colour.png',
+  await sharp(ramp(9 * 7 * 4), raw(4))
+    .png()
+    .toBuffer(),
+);
+put('png', 'gray.png', await gray.clone().png().toBuffer());
+put('png', 'gray16.png', await gray.clone().toColourspace('grey16').png().toBuffer());
+put('png', 'palette.png', await colour.clone().png({ palette: true, colours: 8 }).toBuffer());
+put('jpeg', 'baseline.jpg', await colour.clone().jpeg({ quality: 60 }).toBuffer());
+put('jpeg', 'progressive.jpg', await gray.clone().jpeg({ progressive: true }).toBuffer());
+for (const compression of ['none', 'lzw', 'deflate', 'packbits', 'jpeg'])
+  put('tiff', `${compression}.tif`, await colour.clone().tiff({ compression }).toBuffer());
+put('webp', 'lossy.webp', await colour.clone().webp().toBuffer());
+put('webp', 'lossless.webp', await colour.clone().webp({ lossless: true }).toBuffer());
+const FIXTURES = fileURLToPath(new URL('../fixtures/dicom', import.meta.url));
+put('dicom', 'mono1.dcm', readFileSync(path.join(FIXTURES, 'mono1.dcm')));

@@ -21,6 +21,9 @@ const HANG_CPU_MS = 10_000;
 const HANG_MS = 120_000;
 /** Of the JavaScript heap; what parsers hand out lies outside it and is counted in judge.mjs. */
 const HEAP_MB = 256;
+/** Parsers that decode in sharp's addon, which the permission model does not bind; and what it looks at to load. */
+const NATIVE = new Set(['png', 'jpeg', 'tiff', 'webp', 'dicom']);
+const LIBC = ['/usr/bin/ldd', '/proc/self/exe'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -70,6 +73,7 @@ async function fuzz(name) {
     `--allow-fs-read=${scratch}/*`,
     '--allow-fs-read=/etc/alpine-release', // node-gyp-build asks which C library there is
     `--allow-fs-write=${scratch}/*`,
+    ...(NATIVE.has(name) ? ['--allow-addons', ...LIBC.map((place) => `--allow-fs-read=${place}`)] : []),
     ...(values.replay ? [`--allow-fs-read=${path.resolve(values.replay)}`] : []),
   ];
   const limits = [`--max-old-space-size=${HEAP_MB}`, '--disallow-code-generation-from-strings', '--no-warnings'];

@@ -9,11 +9,11 @@
  * About one in ten is, so each case is judged by its middle step; batches are small, which keeps them rare.
  */
 import { appendFileSync } from 'node:fs';
-import { expandView } from '../../src/data/expand';
+import { viewOf } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
 import { native } from '../../src/engine/addon';
 import { makeTrainer } from '../../src/engine/trainer';
-import type { Stem, Trainer, TrainerConfig } from '../../src/engine/contract';
+import type { Criterion, Stem, Trainer, TrainerConfig } from '../../src/engine/contract';
 import { distance, FACTOR, furthest, middle } from '../support/rounding';
 
 interface Case {
@@ -21,6 +21,8 @@ interface Case {
   size: number;
   batch: number;
   labels: number;
+  channels: 1 | 3;
+  criterion: Criterion;
   weightDecay: number;
   optimizer: TrainerConfig['optimizer'];
   /** Steps compared, after WARM_UP. */
@@ -32,6 +34,8 @@ const base: Case = {
   size: 28,
   batch: 8,
   labels: 14,
+  channels: 1,
+  criterion: 'binary-cross-entropy',
   weightDecay: 0,
   optimizer: 'adam',
   steps: 7,
@@ -45,16 +49,21 @@ const MINUTES = 60_000;
 const countOf = ({ batch }: Case) => Math.max(40, batch + 3);
 
 async function trainerFor(config: Case, changes: Partial<TrainerConfig>, seed = 11): Promise<Trainer> {
-  const { stem, size, labels, weightDecay, optimizer } = config;
+  const { stem, size, labels, channels, criterion, weightDecay, optimizer } = config;
   const count = countOf(config);
   // Synthetic images are not smaller than 28 px; the network sees them at `size`.
   const imageSize = Math.max(28, size);
   const fields = { labelCount: labels, imageSize, inputSize: size, threads: 1, seed, optimizer, weightDecay };
-  const trainer = makeTrainer({ ...fields, stem, ...changes });
-  const counts = { train: count, val: 2, test: 2 };
+  const trainer = makeTrainer({ ...fields, stem, channels, criterion, ...changes });
+  const counts = { train: count * channels, val: 2, test: 2 };
   const { images, truth: all } = synthesize({ seed, size: imageSize, counts }).splits.train;
-  const truth = Uint8Array.from({ length: count * labels }, (_, k) => all[Math.floor(k / labels) * 14 + (k % labels)]);
-  await trainer.loadSplit('train', expandView(images, count, imageSize), truth);
+  const truth = Uint8Array.from({ length: count * labels }, (_, k) =>
+    criterion === 'cross-entropy'
+      ? Number(Math.floor(k / labels) % labels === k % labels)
+      : all[Math.floor(k / labels) * 14 + (k % labels)],
+  );
+  // Three neighbouring values are the channels of a pixel.
+  await trainer.loadSplit('train', viewOf({ images, count, size: imageSize, channels }), truth);
   return trainer;
 }
 
@@ -158,10 +167,14 @@ const cases: Case[] = [
   { ...base, size: 64, batch: 1 },
   { ...base, stem: 'cifar', batch: 2, steps: 9 },
   { ...base, stem: 'cifar', size: 32, batch: 1, labels: 2, weightDecay: 0.01, steps: 9 },
+  { ...base, criterion: 'cross-entropy', labels: 11 },
+  { ...base, criterion: 'cross-entropy', channels: 3, labels: 5, batch: 7 },
+  { ...base, channels: 3, size: 64, batch: 2, labels: 1 },
+  { ...base, channels: 3, criterion: 'cross-entropy', stem: 'cifar', batch: 2, labels: 9, steps: 9 },
 ];
 
 test.each(cases)(
-  'fast = plain: $stem stem, $size px, batch $batch, $labels labels, decay $weightDecay $optimizer, $steps steps',
+  'fast = plain: $stem stem, $size px, $channels channels, batch $batch, $labels labels, $criterion, decay $weightDecay $optimizer, $steps steps',
   async (config) => {
     const beyond: object[] = [];
     const instructions = native().cpuCapability();

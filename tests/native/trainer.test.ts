@@ -24,7 +24,8 @@ const many = Int32Array.from({ length: 2000 * COUNT }, (_, i) => i % COUNT);
 /** What a worker hands to the addon itself. */
 const CONFIG: TrainerConfig = {
   ...nativeFields(resolveOptions({ threads: 1 })),
-  ...{ labelCount: 14, imageSize: SIZE, inputSize: SIZE, device: 'cpu' },
+  ...{ labelCount: 14, criterion: 'binary-cross-entropy', channels: 1 },
+  ...{ imageSize: SIZE, inputSize: SIZE, device: 'cpu' },
 };
 
 const open: Trainer[] = [];

@@ -1,8 +1,6 @@
-/** What we write, NumPy reads; what NumPy writes, we read; pictures as Pillow reads them: live, on top of the fixtures. */
-import { writeFile } from 'node:fs/promises';
-import { PNG } from 'pngjs';
+/** What we write, NumPy reads; what NumPy writes, we read: live, on top of the fixtures. */
 import { readNpz, writeNpz } from '../../src/base/npz';
-import { readImages } from '../../src/data/pictures';
+import { loadDataset } from '../../src/data';
 import { describeWithPython, runReference } from '../support/reference';
 import { scratch } from '../support/data-files';
 
@@ -26,6 +24,7 @@ describeWithPython('numpy', () => {
         singles: { shape: [4, 6], data: Float32Array.from(values) },
         doubles: { shape: [24, 1], data: values },
         scalar: { shape: [], data: Float64Array.of(0.5) },
+        texts: { shape: [3], data: ['a/b.png', '', 'Zoë 🩻.dcm'] },
       },
       { compress },
     );
@@ -36,6 +35,7 @@ describeWithPython('numpy', () => {
       singles: ['<f4', [4, 6], true, numbers],
       doubles: ['<f8', [24, 1], true, numbers],
       scalar: ['<f8', [], true, [0.5]],
+      texts: ['<U9', [3], true, ['a/b.png', '', 'Zoë 🩻.dcm']],
     });
   });
 
@@ -53,28 +53,55 @@ describeWithPython('numpy', () => {
     expect(big).toHaveLength(2_000_000);
     for (const i of [0, 1, 77_777, 1_999_999]) expect(big[i]).toBe(Number((BigInt(i) * 2654435761n) >> 7n) & 255);
   });
-});
 
-describeWithPython('pictures as Pillow and numpy see them', () => {
-  test('gray as convert("L"), and the exact mean of areas', async () => {
-    const picture = new PNG({ width: 101, height: 101 });
-    for (let i = 0; i < 101 * 101 * 4; i++) picture.data[i] = i % 4 === 3 ? 255 : (i * 2654435761) >>> 24;
-    const source = at('colours.png');
-    await writeFile(source, PNG.sync.write(picture));
-    const ours = await readImages(source, 28);
-    const same = await readImages(source, 101);
-    const theirs = (await runReference(
-      `
-import json, sys
-import numpy as np
-from PIL import Image
-gray = np.asarray(Image.open(sys.argv[1]).convert("RGB").convert("L"))
-# 28 pixels over 101 of them: repeat each 28 times, then average blocks of 101.
-fine = np.kron(gray, np.ones((28, 28)))
-print(json.dumps([gray.ravel().tolist(), fine.reshape(28, 101, 28, 101).mean((1, 3)).ravel().tolist()]))`,
-      source,
-    )) as [number[], number[]];
-    expect([...same.images]).toEqual(theirs[0]);
-    ours.images.forEach((pixel, i) => expect(Math.abs(pixel - theirs[1][i])).toBeLessThan(0.5 + 1e-9));
+  const WRITE = `
+import sys, numpy as np
+rng = np.random.default_rng(3)
+kind, dtype, order, file = sys.argv[1:]
+arrays = {}
+for split, n in dict(train=9, val=4, test=5).items():
+    images = rng.integers(0, 256, (n, 28, 28, 3) if kind == "rgb" else (n, 28, 28), dtype="u1")
+    labels = np.arange(n) % (2 if dtype == "?" else 3)
+    labels = labels.reshape(-1, 1) if order == "F" else labels
+    arrays[split + "_images"] = np.asarray(images, order=order)
+    arrays[split + "_labels"] = np.asarray(labels.astype(dtype), order=order)
+np.savez(file, **arrays, label_names=np.array(["Zyste", "Narbe", "Ödem \u{1fac1}"][:2 if dtype == "?" else 3]))
+print(__import__("json").dumps([arrays["test_images"].ravel().tolist(), arrays["test_labels"].ravel().tolist()]))
+`;
+
+  test.each([
+    ['gray', 'u1', 'C'],
+    ['rgb', 'i8', 'F'],
+    ['gray', 'f2', 'F'],
+    ['rgb', 'f8', 'C'],
+    ['gray', '?', 'C'],
+  ])('loadDataset reads %s images and labels of dtype %s in order %s', async (kind, dtype, order) => {
+    const theirs = await runReference(WRITE, kind, dtype, order, at('set.npz'));
+    const [images, labels] = theirs as [number[], number[]];
+    const { splits, ...dataset } = await loadDataset(at('set.npz'));
+    const isBool = dtype === '?';
+    expect(dataset).toMatchObject({
+      task: isBool ? 'binary-class' : 'multi-class',
+      channels: kind === 'rgb' ? 3 : 1,
+      labels: isBool ? ['Narbe'] : ['Zyste', 'Narbe', 'Ödem \u{1fac1}'],
+    });
+    expect([...splits.test.images]).toEqual(images);
+    const truth = isBool ? labels.map(Number) : labels.flatMap((label) => [0, 1, 2].map((k) => Number(k === label)));
+    expect([...splits.test.truth]).toEqual(truth);
+  });
+
+  test('readNpz reads Fortran order and float16, infinities and the smallest numbers too', async () => {
+    const program = `
+import json, sys, numpy as np
+halves = np.array([0, -0.0, 1, -2.5, 6e-8, 65504, np.inf, -np.inf, 0.1, 6.1e-5], 'f2')
+cube = np.asfortranarray(np.arange(60, dtype='i4').reshape(3, 4, 5))
+np.savez(sys.argv[1], halves=halves, cube=cube, nan=np.array([np.nan], 'f2'))
+print(json.dumps([[repr(float(x)) for x in halves], cube.ravel().tolist()]))`;
+    const [halves, cube] = (await runReference(program, at('fortran.npz'))) as [string[], number[]];
+    const arrays = await readNpz(at('fortran.npz'));
+    const values = halves.map((text) => Number(text.replace('inf', 'Infinity')));
+    expect([...arrays.get('halves')!.data]).toEqual(values);
+    expect([...arrays.get('nan')!.data]).toEqual([NaN]);
+    expect(arrays.get('cube')).toMatchObject({ shape: [3, 4, 5], data: Int32Array.from(cube) });
   });
 });

@@ -1,6 +1,6 @@
 """PyTorch's side of resnet.test.ts: the same networks, images, labels and orders, on the same machine, in one process.
 
-Reads, for each folder named on the command line, config.json, images.bin [N, S, S] uint8, labels.bin [N, L] uint8 and
+Reads, for each folder named on the command line, config.json, images.bin [N, S, S, C] uint8, labels.bin [N, L] uint8 and
 order.bin int32, and writes what float64 gives: logits.bin (evaluation mode), gradients.bin (of the first batch, in
 parameters() order, as float32), losses.json (of the steps of order.bin), state.pth and moments.pth (after them, as
 float32), logits_trained.bin (of that state). initial.json has the SHA-256 of every entry of the initial state dict.
@@ -63,7 +63,7 @@ class Side:
         self.optimizer = optimizer(self.model.parameters(), lr=1e-3, weight_decay=config["weightDecay"], **how)
 
     def input(self, x):
-        z = ((x.to(self.dtype) / 255 - 0.5) / 0.5).unsqueeze(1).expand(-1, 3, -1, -1)
+        z = ((x.to(self.dtype) / 255 - 0.5) / 0.5).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
         if self.config["inputSize"] != self.config["size"]:
             z = torch.nn.functional.interpolate(z, self.config["inputSize"], mode="nearest-exact")
         return z.contiguous(memory_format=torch.channels_last)
@@ -77,7 +77,12 @@ class Side:
 
     def backward(self, x, y):
         self.optimizer.zero_grad()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(self.model(self.input(x)), y.to(self.dtype))
+        logits = self.model(self.input(x))
+        if self.config["exclusive"]:
+            # By class numbers, as training scripts do it.
+            loss = torch.nn.functional.cross_entropy(logits, y.argmax(1))
+        else:
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, y.to(self.dtype))
         loss.backward()
         return loss.item()
 
@@ -143,7 +148,7 @@ def furthest(values, exact, before):
 def run(folder):
     config = json.loads((folder / "config.json").read_text())
     labels, size, batch = (config[k] for k in ("labels", "size", "batch"))
-    x = torch.from_numpy(np.fromfile(folder / "images.bin", np.uint8).reshape(-1, size, size))
+    x = torch.from_numpy(np.fromfile(folder / "images.bin", np.uint8).reshape(-1, size, size, config["channels"]))
     y = torch.from_numpy(np.fromfile(folder / "labels.bin", np.uint8).reshape(-1, labels))
     order = torch.from_numpy(np.fromfile(folder / "order.bin", np.int32)).long()
     torch.set_num_threads(config["threads"])

@@ -65,7 +65,7 @@ print(json.dumps(read))`,
 
   it('our .pth states its facts, where torch.load and load_state_dict pass over them and torch.save keeps them', async () => {
     const state = await loadWeights(at('cifar.pth'));
-    const source = { state, labels: ['ä', 'b'], imageSize: 28, inputSize: 56 };
+    const source = { state, task: null, channels: null, labels: ['ä', 'b'], imageSize: 28, inputSize: 56 };
     await exportWeights(source, { format: 'pth', output: at('stated.pth') });
     const read = await runReference(
       `${PRELUDE}
@@ -153,7 +153,10 @@ print(json.dumps(digests(state)))`,
       ];
       for (const { stem, inputSize, file } of cases) {
         const state = await loadWeights(at(`${stem}.pth`));
-        await exportWeights({ state, labels, imageSize: 28, inputSize }, { format: 'onnx', output: file });
+        await exportWeights(
+          { state, task: null, channels: null, labels, imageSize: 28, inputSize },
+          { format: 'onnx', output: file },
+        );
       }
       const reports = (await runReference(
         `${PRELUDE}

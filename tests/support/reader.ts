@@ -8,9 +8,9 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync 
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { PNG } from 'pngjs';
 import ts from 'typescript';
 import { arrays, npz } from './npz';
+import { grayPng } from './png';
 import { REPOSITORY } from './reference';
 import { cached, chestmnist, FOR_CUDA, fresh, installed, nothing, PREBUILT, recordOf } from './set-up-package';
 
@@ -55,6 +55,8 @@ export class Reader {
     const reader = new Reader(packageSetUp(), { ...nothing(), ...cachedEnvironment, ...env });
     await npz(reader.project, 'my.npz', arrays(64, 32, 32));
     writeFileSync(path.join(reader.project, 'xray.png'), picture(40, 7));
+    mkdirSync(reader.at('scans'));
+    cpSync(path.join(REPOSITORY, 'tests/fixtures/dicom/explicit.dcm'), reader.at('scans/chest.dcm'));
     return reader;
   }
 
@@ -112,12 +114,8 @@ export class Reader {
 }
 
 /** Gray noise, so that it does not compress to nothing. */
-export function picture(side: number, seed: number): Buffer {
-  const png = new PNG({ width: side, height: side });
-  for (let i = 0; i < side * side; i++) png.data.fill((i * seed * 2654435761) >>> 24, 4 * i, 4 * i + 3);
-  for (let i = 0; i < side * side; i++) png.data[4 * i + 3] = 255;
-  return PNG.sync.write(png);
-}
+export const picture = (side: number, seed: number): Buffer =>
+  grayPng(side, side, (x, y) => ((y * side + x) * seed * 2654435761) >>> 24);
 
 const cachedEnvironment: NodeJS.ProcessEnv = {};
 let root: string | undefined;

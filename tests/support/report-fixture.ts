@@ -30,12 +30,13 @@ function splitOf(count: number, seed: number): Split {
     return label === 6 ? 0 : Number(next() < 0.06 + 0.02 * label || Math.floor(i / LABELS) === label);
   });
   const images = Uint8Array.from({ length: count * 28 * 28 }, () => Math.floor(next() * 256));
-  return { images, truth, count, size: 28, labelCount: LABELS };
+  return { images, truth, count, size: 28, channels: 1, labelCount: LABELS };
 }
 
 export function datasetOf(name = 'chestmnist'): Dataset {
   const splits = { train: splitOf(2, 1), val: splitOf(120, 2), test: splitOf(160, 3) };
-  return { name, size: 28, labels: CHESTMNIST_LABELS, splits, md5: 'd41d8cd98f00b204e9800998ecf8427e' };
+  const facts = { name, size: 28, channels: 1, task: 'multi-label', labels: CHESTMNIST_LABELS } as const;
+  return { ...facts, splits, md5: 'd41d8cd98f00b204e9800998ecf8427e' };
 }
 
 export function scoredOf({ truth, labelCount }: Split, seed = 7): Predictions & { logits: Float32Array } {

@@ -5,8 +5,8 @@
 'use strict';
 const { default: Sequencer } = require('@jest/test-sequencer');
 
-const LONG = new Set(['endurance', 'fuzz']);
-const isLong = ({ context }) => LONG.has(context.config.displayName.name);
+const LONG = /native\/execution|parity\/resnet|parity\/foreign|cli\/(train-resume|remedies)|tests\/(endurance|fuzz)\//;
+const isLong = ({ path }) => LONG.test(path.replaceAll('\\', '/'));
 
 module.exports = class extends Sequencer {
   async sort(tests) {

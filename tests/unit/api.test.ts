@@ -40,7 +40,7 @@ const CALLS: Record<string, unknown[]> = {
   predict: [
     at('none'),
     [at('a.png')],
-    { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28, resize: 56 },
+    { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28, resize: 56, strict: true },
   ],
   loadDataset: ['synthetic', { size: 28, seed: 1, counts: { train: 1, val: 1, test: 1 }, onProgress, signal }],
   loadWeights: [at('none.pth'), { key: 'ema' }],
@@ -48,6 +48,8 @@ const CALLS: Record<string, unknown[]> = {
   expandToRgb: [new Uint8Array(8), 2, 2, 2],
   bceWithLogits: [scores, truth],
   bceWithScores: [scores, truth],
+  crossEntropyWithLogits: [scores, truth, 2],
+  crossEntropyWithScores: [scores, truth, 2],
   calibrationCurve: [truth, scores, { bins: 5, strategy: 'quantile' }],
   comparePredictions: [{ truth, a: scores, b: scores, labelCount: 2, threshold, confidence }],
   computeMetrics: [{ ...predictions, threshold, confidence, loss: 0.3 }],
@@ -60,6 +62,7 @@ const CALLS: Record<string, unknown[]> = {
   predictionsOfLabel: [predictions, 1],
   rocCurve: [truth, scores, { dropIntermediate: false }],
   sigmoid: [scores],
+  softmax: [scores, 2],
   tuneThresholds: ['val-f1', predictions],
   untunedLabels: ['val-f1', predictions],
 };

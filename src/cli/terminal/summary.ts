@@ -1,12 +1,14 @@
 /**
- * The summary people read in a terminal: a headline that puts what predicting nothing scores beside accuracy, then a
- * table of the labels. The train, evaluate and metrics verbs print it; the numbers themselves are metrics/types.ts.
+ * The summary people read in a terminal: a headline that puts what predicting nothing, or the majority, scores beside
+ * accuracy, then a table of the labels, and of exclusive ones the confusion matrix. The train, evaluate and metrics verbs print it; the numbers themselves are metrics/types.ts.
  *
  * What does not fit the width is left out in this order: of the labels the interval of AP, that of AUC, prevalence,
  * support, threshold, precision, recall, AP (name, AUC and F1 stay); of the headline the interval; of a comparison the
  * interval, then "A better". A line below the tables names what is missing.
  */
+import { isExclusive } from '../../base/task';
 import { listed } from '../../base/text';
+import { baselineOf } from '../../metrics/baselines';
 import type {
   Comparison,
   ComparedFigure,
@@ -17,7 +19,7 @@ import type {
   SummaryFigure,
 } from '../../metrics/types';
 import { missing, table, type Column, type Table } from './table';
-import { unbroken } from './width';
+import { cells, unbroken } from './width';
 
 const UNDEFINED = '–';
 
@@ -31,10 +33,19 @@ function interval([low, high]: Interval, digits = 3): string {
   return low === null ? UNDEFINED : `${fixed(low, digits)} to ${fixed(high, digits)}`;
 }
 
-/** Our figures, their intervals when there are some, and what predicting nothing scores. */
-function headline(metrics: Metrics, width: number): Table {
-  const { all_negative: nothing, confidence } = metrics;
-  const rows: [name: string, key: SummaryFigure, value: Figure, baseline: Figure, digits?: number][] = [
+/** Our figures, their intervals when there are some, and what the baseline scores. */
+function headline(metrics: Metrics, labels: readonly string[], width: number): Table {
+  const { confidence } = metrics;
+  const { name: baseline, ...nothing } = baselineOf(metrics, labels);
+  type Row = [
+    name: string,
+    key: SummaryFigure | 'quadratic_weighted_kappa',
+    value: Figure,
+    baseline: Figure,
+    digits?: number,
+  ];
+  const kappa = metrics.quadratic_weighted_kappa;
+  const rows: Row[] = [
     ['macro AUC', 'auc_macro', metrics.auc.macro, nothing.auc_macro],
     [
       'macro average precision',
@@ -45,16 +56,17 @@ function headline(metrics: Metrics, width: number): Table {
     ['macro F1', 'f1_macro', metrics.f1.macro, nothing.f1_macro],
     ['macro recall', 'recall_macro', metrics.recall.macro, nothing.recall_macro],
     ['accuracy', 'accuracy_mean', metrics.accuracy.mean, nothing.accuracy, 4],
+    ...(kappa === undefined ? [] : ([['quadratic kappa', 'quadratic_weighted_kappa', kappa, 0]] satisfies Row[])),
   ];
   const columns: Column[] = [
     { title: '', cells: rows.map(([name]) => name) },
     { title: 'model', cells: rows.map(([, , value, , digits]) => fixed(value, digits)) },
-    { title: 'predicting nothing', cells: rows.map(([, , , baseline, digits]) => fixed(baseline, digits)) },
+    { title: baseline, cells: rows.map(([, , , baseline, digits]) => fixed(baseline, digits)) },
   ];
   if (confidence) {
     columns.splice(2, 0, {
       title: `${levelText(confidence.level)} interval`,
-      cells: rows.map(([, key, , , digits]) => interval(confidence[key], digits)),
+      cells: rows.map(([, key, , , digits]) => interval(confidence[key] ?? [null, null], digits)),
       goes: 1,
     });
   }
@@ -63,14 +75,16 @@ function headline(metrics: Metrics, width: number): Table {
 
 /** Says what accuracy hides: whether it beats predicting nothing, and which labels are never found. */
 function verdict(metrics: Metrics, labels: readonly string[]): string[] {
-  const gain = metrics.accuracy.mean - metrics.all_negative.accuracy;
+  const baseline = baselineOf(metrics, labels);
+  const gain = metrics.accuracy.mean - baseline.accuracy;
   const points = `${Math.abs(100 * gain).toFixed(2)} points`;
+  const named = baseline.name.startsWith('always ') ? `deciding ${baseline.name}` : baseline.name;
   const lines = [
     gain > 0
-      ? `Accuracy is ${points} above predicting nothing.`
+      ? `Accuracy is ${points} above ${named}.`
       : gain < 0
-        ? `Accuracy is ${points} below predicting nothing: judge this model by the other figures.`
-        : 'Accuracy is that of predicting nothing: judge this model by the other figures.',
+        ? `Accuracy is ${points} below ${named}: judge this model by the other figures.`
+        : `Accuracy is that of ${named}: judge this model by the other figures.`,
   ];
   const missed = labels.filter((_, label) => metrics.support[label] > 0 && metrics.confusion[label][1][1] === 0);
   if (missed.length > 0) {
@@ -104,7 +118,7 @@ function labelTable(metrics: Metrics, labels: readonly string[], width: number):
       { title: 'label', cells: [...labels, 'macro', 'micro'] },
       { title: 'support', cells: ofLabels(support.map(whole)), goes: 4 },
       { title: 'prevalence', cells: ofLabels(prevalence.map(percent)), goes: 3 },
-      ...(typeof threshold === 'number'
+      ...(typeof threshold === 'number' || threshold === null
         ? []
         : [{ title: 'threshold', cells: ofLabels(threshold.map((value) => fixed(value))), goes: 5 }]),
       { title: 'AUC', cells: figures(auc) },
@@ -121,21 +135,42 @@ function labelTable(metrics: Metrics, labels: readonly string[], width: number):
 
 /** The metrics of one split for people: several lines, no colours, no line break at the end; tables of this width. */
 export function renderSummary(metrics: Metrics, labels: readonly string[], width: number): string {
-  const { n, loss, threshold, confidence } = metrics;
-  const decision = typeof threshold === 'number' ? `score > ${threshold}` : 'score > a threshold of each label';
-  const [head, perLabel] = [headline(metrics, width), labelTable(metrics, labels, width)];
+  const { n, task, loss, threshold, confidence } = metrics;
+  const decision =
+    threshold === null
+      ? 'for the most probable class'
+      : typeof threshold === 'number'
+        ? `score > ${threshold}`
+        : 'score > a threshold of each label';
+  const [head, perLabel] = [headline(metrics, labels, width), labelTable(metrics, labels, width)];
+  const matrix = confusionTable(metrics, labels);
+  const kind = isExclusive(task) ? 'classes' : task === 'binary-class' ? 'label' : 'labels';
+  const asked = `${labels.length} ${kind}${task ? ` (${task})` : ''}`;
   return [
-    `${whole(n)} images, ${labels.length} labels, decision ${decision}${loss === undefined || loss === null ? '' : `, loss ${fixed(loss, 4)}`}`,
+    `${whole(n)} images, ${asked}, decision ${decision}${loss === undefined || loss === null ? '' : `, loss ${fixed(loss, 4)}`}`,
     '',
     head.text,
     '',
     ...verdict(metrics, labels),
     '',
     perLabel.text,
+    ...(matrix && matrix.split('\n').every((line) => cells(line) <= width)
+      ? ['', 'Confusion: rows are the truth, columns the decision, by number of the class.', '', matrix]
+      : []),
     // The headline loses its intervals last: without them there are none to describe.
     ...(confidence && head.leftOut.length === 0 ? ['', describe(confidence)] : []),
     ...missing(head, perLabel),
   ].join('\n');
+}
+
+/** The images of each class by the class that was decided; undefined where an image may have several labels. */
+function confusionTable({ confusion_matrix: matrix }: Metrics, labels: readonly string[]): string | undefined {
+  if (!matrix) return undefined;
+  const columns: Column[] = [
+    { title: 'truth', cells: labels.map((label, i) => (label === String(i) ? label : `${i} ${label}`)) },
+    ...labels.map((_, column) => ({ title: String(column), cells: matrix.map((row) => whole(row[column])) })),
+  ];
+  return table(columns).text;
 }
 
 const describe = ({ level, resamples, seed }: Pick<Confidence, 'level' | 'resamples' | 'seed'>): string =>

@@ -3,30 +3,32 @@
  */
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Dataset, SplitName } from '../../data/dataset';
-import { positivesOf } from '../../data/labels';
+import { isExclusive, type Task } from '../../base/task';
+import type { CatalogueSet } from '../../data/catalogue';
+import type { SplitName } from '../../data/dataset';
 import { ChestMnistError } from '../../base/errors';
 import { outputAt } from '../../base/output';
 import { listed } from '../../base/text';
 import { cliOf, type Cli } from '../context';
 import { onSignals } from '../signals';
-import { missing, table, type Column } from '../terminal/table';
-import { cells, unbroken, wrap } from '../terminal/width';
+import { countLabels, fileTable, labelTable } from '../terminal/data-tables';
+import { unbroken, wrap } from '../terminal/width';
 
 const LAYOUT = `
 Examples:
   chestmnist data info
+  chestmnist data info retinamnist
   chestmnist data fetch chestmnist
   chestmnist data fetch --size 64 --out ~/data
   chestmnist data verify my.npz
   chestmnist data synthesize -o small.npz --counts 2000,500,500
 
-An .npz file holds {train,val,test}_images, uint8 [N, H, H] with H even and at least 28, and {train,val,test}_labels,
-[N, L] of 0 and 1. The catalogue's files are looked for in this folder, $CHESTMNIST_DATA, ~/.medmnist and the user's cache.`;
+An .npz file holds {train,val,test}_images, uint8, gray [N, H, H] or RGB [N, H, H, 3] with H even and at least 28, and
+{train,val,test}_labels: [N, L] of 0 and 1, or one column of class numbers from 0; and, when they are known, the names of
+the labels as text, label_names. The catalogue holds the twelve 2D sets of MedMNIST; its files are looked for in this
+folder, $CHESTMNIST_DATA, ~/.medmnist and the user's cache.`;
 
 const SPLITS = ['train', 'val', 'test'] as const satisfies readonly SplitName[];
-const whole = (value: number): string => value.toLocaleString('en-US');
-const percent = (part: number, of: number): string => `${((100 * part) / of).toFixed(2)} %`;
 
 export function register(program: Command): void {
   const data = program
@@ -35,12 +37,13 @@ export function register(program: Command): void {
     .addHelpText('after', LAYOUT);
   data
     .command('info')
-    .description('what ChestMNIST is, its files, licence and labels, and which files are on this machine')
-    .action(async (_options: object, command: Command) => info(cliOf(command)));
+    .description('what a set is, its files, licence and labels, and which files are on this machine')
+    .argument('[name]', 'one of the 2D sets of MedMNIST', 'chestmnist')
+    .action(async (name: string, _options: object, command: Command) => info(cliOf(command), name));
   data
     .command('fetch')
-    .description('download ChestMNIST, resuming what is there, and check its MD5')
-    .argument('[name]', 'the data set', 'chestmnist')
+    .description('download a set, resuming what is there, and check its MD5')
+    .argument('[name]', 'one of the 2D sets of MedMNIST', 'chestmnist')
     .option('--size <pixels>', '28, 64, 128 or 224', '28')
     .option('--out <folder>', "where to; default $CHESTMNIST_DATA, ~/.medmnist when it exists, or the user's cache")
     .action(async (name: string, options: { size: string; out?: string }, command: Command) =>
@@ -49,9 +52,10 @@ export function register(program: Command): void {
   data
     .command('verify')
     .description('check everything about a data set that can be checked, and count its labels')
-    .argument('[file]', 'an .npz file, or chestmnist', 'chestmnist')
-    .option('--size <pixels>', 'of chestmnist: 28, 64, 128 or 224', '28')
-    .action(async (file: string, options: { size: string }, command: Command) => verify(cliOf(command), file, options));
+    .argument('[file]', 'an .npz file, or one of the 2D sets of MedMNIST', 'chestmnist')
+    .option('--size <pixels>', 'of a set: 28, 64, 128 or 224', '28')
+    .option('--task <name>', 'what the labels ask, as in train')
+    .action(async (file: string, options: VerifyFlags, command: Command) => verify(cliOf(command), file, options));
   data
     .command('synthesize')
     .description('write a synthetic data set in which every label leaves a mark that a network can learn')
@@ -72,100 +76,75 @@ function integer(flag: string, text: string): number {
   });
 }
 
-async function info(cli: Cli): Promise<void> {
-  const { CHESTMNIST } = await import('../../data/catalogue.js');
+/** The set that a user names. Throws ERR_CONFIG. */
+async function setOf(given: string, what: string): Promise<CatalogueSet> {
+  const { setNamed, suggestSet } = await import('../../data/catalogue.js');
+  const set = setNamed(given);
+  if (set) return set;
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `no data set that ${what} is called ${JSON.stringify(given)}`,
+    needed: suggestSet(given),
+    next:
+      given === 'synthetic'
+        ? 'npx chestmnist data synthesize -o synthetic.npz; or train with --data synthetic, which needs no file'
+        : 'npx chestmnist data fetch chestmnist; a file of your own needs no fetch: pass its path as --data FILE.npz',
+  });
+}
+
+/** What is asked, in a line. */
+function taskText({ task, channels, labels }: CatalogueSet): string {
+  const images = channels === 1 ? 'gray images' : 'RGB images';
+  if (task === 'multi-label') return `${task}, ${labels.length} binary labels per image, ${images}`;
+  if (task === 'binary-class') return `${task}, ${labels[0]} (0) or ${labels[1]} (1), ${images}`;
+  const order = task === 'ordinal-regression' ? ' in order' : '';
+  return `${task}, one of ${labels.length} classes${order} per image, ${images}`;
+}
+
+async function info(cli: Cli, given: string): Promise<void> {
+  const { CATALOGUE } = await import('../../data/catalogue.js');
   const { findDataFile } = await import('../../data/places.js');
-  const { splits } = CHESTMNIST;
-  const files = CHESTMNIST.files.map((known) => ({ ...known, path: findDataFile(known.file) ?? null }));
-  const labels = CHESTMNIST.labels.map((name, i) => ({
-    name,
-    positives: { train: splits.train.positives[i], val: splits.val.positives[i], test: splits.test.positives[i] },
-    prevalence: splits.train.positives[i] / splits.train.count,
+  const set = await setOf(given, 'is known');
+  const { name, title, task, channels, licence, licenceUrl, homepage, record, citation, splits } = set;
+  const files = set.files.map((known) => ({ ...known, path: findDataFile(known.file) ?? null }));
+  const positives = (label: number): Partial<Record<SplitName, number>> | undefined =>
+    splits.train.positives && Object.fromEntries(SPLITS.map((split) => [split, splits[split].positives?.[label]]));
+  const labels = set.labels.map((label, i) => ({
+    name: label,
+    ...(splits.train.positives && {
+      positives: positives(i),
+      prevalence: splits.train.positives[i] / splits.train.count,
+    }),
   }));
-  const { name, title, task, licence, licenceUrl, homepage, record, citation } = CHESTMNIST;
-  const document = { name, title, task, licence, licenceUrl, homepage, record, citation, files, splits, labels };
-  cli.result(document, (columns) =>
+  const facts = { name, title, task, channels, licence, licenceUrl, homepage, record, citation };
+  const others = CATALOGUE.map((other) => other.name).filter((other) => other !== name);
+  cli.result({ ...facts, files, splits, labels, others }, (columns) =>
     [
       title,
-      wrap(task, columns, 'Task      '),
+      wrap(taskText(set), columns, 'Task      '),
       wrap(`${licence} (${licenceUrl})`, columns, 'Licence   '),
       wrap(`${record}, ${homepage}`, columns, 'Source    '),
       ...citation.map((text) => wrap(text, columns, 'Cite      ')),
       '',
-      fileTable(files, columns),
+      fileTable(files, name, columns),
       '',
       labelTable(
-        CHESTMNIST.labels,
+        set.labels,
         SPLITS.map((split) => ({ name: split, ...splits[split] })),
         columns,
       ),
+      '',
+      wrap(`${others.join(', ')}: npx chestmnist data info NAME`, columns, 'Others    '),
     ].join('\n'),
   );
 }
 
-/** A table where it fits; else a file after the other, so that no path and no checksum is cut. */
-function fileTable(
-  files: readonly { size: number; file: string; md5: string; path: string | null }[],
-  columns: number,
-): string {
-  const places = files.map(({ size, path }) => path ?? `no (npx chestmnist data fetch --size ${size})`);
-  const { text } = table([
-    { title: 'size', cells: files.map(({ size }) => `${size}`) },
-    { title: 'file', cells: files.map(({ file }) => file), text: true },
-    { title: 'MD5', cells: files.map(({ md5 }) => md5), text: true },
-    { title: 'on this machine', cells: places, text: true },
-  ]);
-  if (text.split('\n').every((line) => cells(line) <= columns)) return text;
-  const place = (i: number): string => (files[i].path === null ? places[i] : unbroken(places[i]));
-  return files.map(({ file, md5 }, i) => `${file}\n  MD5 ${md5}\n${wrap(place(i), columns, '  ')}`).join('\n');
-}
-
-interface SplitCounts {
-  readonly name: SplitName;
-  readonly count: number;
-  readonly positives: readonly number[];
-  readonly unlabelled: number;
-}
-
-/** Where it does not fit, the shares are left out: of test, then of val, then of train. */
-function labelTable(labels: readonly string[], splits: readonly SplitCounts[], width: number): string {
-  const counted = table(
-    [
-      { title: 'label', cells: [...labels, '(no label)', 'images'] },
-      ...splits.flatMap((split, i): Column[] => {
-        const counts = [...split.positives, split.unlabelled, split.count];
-        return [
-          { title: split.name, cells: counts.map(whole) },
-          {
-            title: '',
-            name: `shares of ${split.name}`,
-            cells: counts.map((count) => percent(count, split.count)),
-            goes: splits.length - i,
-          },
-        ];
-      }),
-    ],
-    width,
-  );
-  return [counted.text, ...missing(counted)].join('\n');
-}
-
 async function fetchFile(cli: Cli, name: string, options: { size: string; out?: string }): Promise<void> {
-  const { CHESTMNIST, knownFile } = await import('../../data/catalogue.js');
-  if (name !== CHESTMNIST.name) {
-    throw new ChestMnistError('ERR_CONFIG', {
-      found: `no data set that can be fetched is called ${JSON.stringify(name)}`,
-      needed: `${CHESTMNIST.name}, with --size ${CHESTMNIST.files.map((known) => known.size).join(', ')}`,
-      next:
-        name === 'synthetic'
-          ? 'npx chestmnist data synthesize -o synthetic.npz; or train with --data synthetic, which needs no file'
-          : 'npx chestmnist data fetch chestmnist; a file of your own needs no fetch: pass its path as --data FILE.npz',
-    });
-  }
+  const { knownFile } = await import('../../data/catalogue.js');
+  const set = await setOf(name, 'can be fetched');
   const { downloadDirectory } = await import('../../data/places.js');
   const { download } = await import('../../base/download.js');
   const { watchDownload } = await import('../terminal/download.js');
-  const { file, url, md5, size } = knownFile(integer('--size', options.size));
+  const { file, url, md5, size } = knownFile(set, integer('--size', options.size));
   const path = join(options.out === undefined ? downloadDirectory() : resolve(options.out), file);
   cli.say(`${url}\n-> ${unbroken(path)}`);
   const progress = watchDownload(cli, file);
@@ -190,17 +169,27 @@ async function fetchFile(cli: Cli, name: string, options: { size: string; out?: 
   cli.result({ path, size, md5, url }, () => unbroken(path));
 }
 
-async function verify(cli: Cli, source: string, options: { size: string }): Promise<void> {
-  const { CHESTMNIST } = await import('../../data/catalogue.js');
+interface VerifyFlags {
+  size: string;
+  task?: string;
+}
+
+async function verify(cli: Cli, source: string, options: VerifyFlags): Promise<void> {
+  const { CATALOGUE, knownByMd5 } = await import('../../data/catalogue.js');
   const { checkCatalogueMd5, loadDataset } = await import('../../data/load.js');
-  const dataset = await loadDataset(source, { size: integer('--size', options.size) });
-  const { name, size, md5, path = null, labels } = dataset;
+  // loadDataset checks the word.
+  const asked = options.task as Task | undefined;
+  const dataset = await loadDataset(source, { size: integer('--size', options.size), task: asked });
+  const { name, size, channels, task, md5, path = null, labels } = dataset;
   // A file of the catalogue's name is held to the catalogue's checksum, wherever it lies.
-  const named = CHESTMNIST.files.find(({ file }) => path !== null && basename(path) === file);
-  if (path !== null && named) checkCatalogueMd5(path, named.size, md5);
-  const official = CHESTMNIST.files.some((known) => known.md5 === md5);
+  for (const set of CATALOGUE) {
+    const named = set.files.find(({ file }) => path !== null && basename(path) === file);
+    if (path !== null && named) checkCatalogueMd5(set, path, named.size, md5);
+  }
+  const known = knownByMd5(md5)?.set;
+  const official = known !== undefined;
   const splits = SPLITS.map((split) => countLabels(dataset, split));
-  const undefinedAuc = splits.flatMap(({ name: split, count, positives }) =>
+  const undefinedAuc = splits.flatMap(({ name: split, count, positives = [] }) =>
     positives.flatMap((n, i) => (n === 0 || n === count ? [{ split, label: labels[i], positives: n }] : [])),
   );
   const document = {
@@ -210,15 +199,23 @@ async function verify(cli: Cli, source: string, options: { size: string }): Prom
     size,
     md5,
     official,
+    set: known?.name ?? null,
+    task,
+    channels,
     labels,
     splits: Object.fromEntries(splits.map(({ name: split, ...counts }) => [split, counts])),
     undefined_auc: undefinedAuc,
   };
+  const what = isExclusive(task) ? 'classes' : labels.length === 1 ? 'label' : 'labels';
+  const taskLabels = `${labels.length} ${what}${task === 'multi-label' ? '' : ` (${task})`}`;
   cli.result(document, (columns) =>
     [
       unbroken(path ?? name),
-      `MD5 ${md5} (${official ? "the catalogue's" : 'not a file of the catalogue'})`,
-      `${size} x ${size} pixels, ${labels.length} labels: everything that can be checked is right`,
+      `MD5 ${md5} (${known ? `the catalogue's ${known.name}` : 'not a file of the catalogue'})`,
+      wrap(
+        `${size} x ${size} pixels${channels === 3 ? ', RGB' : ''}, ${taskLabels}: everything that can be checked is right`,
+        columns,
+      ),
       '',
       labelTable(labels, splits, columns),
       ...(undefinedAuc.length > 0
@@ -229,15 +226,6 @@ async function verify(cli: Cli, source: string, options: { size: string }): Prom
         : []),
     ].join('\n'),
   );
-}
-
-function countLabels(dataset: Dataset, name: SplitName): SplitCounts {
-  const { truth: labels, labelCount, count } = dataset.splits[name];
-  let unlabelled = 0;
-  for (let row = 0; row < count; row++) {
-    if (!labels.subarray(row * labelCount, (row + 1) * labelCount).includes(1)) unlabelled++;
-  }
-  return { name, count, positives: positivesOf(dataset.splits[name]), unlabelled };
 }
 
 interface SynthesizeFlags {

@@ -9,7 +9,7 @@ import { writeJson } from '../../base/json';
 import { cliOf, numberOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 
-const SHARED = ['data', 'size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
+const SHARED = ['data', 'size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
@@ -51,7 +51,7 @@ export function register(program: Command): void {
       const shared = readFlags(self, SHARED);
       if (place?.isFile) {
         const ofRun = await readConfig(expandHome(target));
-        await checkNotRead(place, [target, thresholds, shared.data ?? ofRun?.data]);
+        await checkNotRead(place, [target, thresholds, shared.data ?? ofRun?.data], target);
       }
       const evaluation = await evaluate(target, { ...shared, split, thresholds, limit, resamples });
       for (const note of evaluation.notes) cli.say(note);
@@ -62,8 +62,8 @@ export function register(program: Command): void {
     });
 }
 
-async function writePredictions(file: string, { metrics, truth, logits, labels }: Evaluation): Promise<void> {
-  const shape = [metrics.n, labels.length];
+async function writePredictions(file: string, evaluation: Evaluation): Promise<void> {
   const { writeNpz } = await import('../../base/npz.js');
-  await writeNpz(file, { labels: { shape, data: truth }, logits: { shape, data: logits } });
+  const { predictionArrays } = await import('../../run/predictions.js');
+  await writeNpz(file, predictionArrays(evaluation));
 }

@@ -6,7 +6,7 @@ import { addFlags, readFlags } from '../flags';
 import { unbroken } from '../terminal/width';
 
 const FORMATS: readonly ExportFormat[] = ['safetensors', 'pth', 'onnx'];
-const SHARED = ['size', 'resize', 'labelNames', 'weightsKey'] as const;
+const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey'] as const;
 
 const EXAMPLES = `
 Examples:

@@ -4,11 +4,13 @@
  * printed (terminal/summary.ts).
  */
 import { Option, type Command } from 'commander';
+import { TASKS, type Task } from '../../base/task';
 import { cliOf, numberOf } from '../context';
 
 interface Flags {
   threshold: string;
   labels?: string;
+  task?: string;
   labelNames?: string;
   compare?: string;
   confidence?: boolean;
@@ -17,7 +19,8 @@ interface Flags {
 }
 
 const EXAMPLES = `
-The file holds the arrays \`labels\` [N, L] of 0 or 1 and \`scores\` (probabilities) or \`logits\` [N, L]:
+The file holds the arrays \`labels\` [N, L] of 0 or 1 and \`scores\` (probabilities) or \`logits\` [N, L]; for numbered classes
+\`labels\` [N] or [N, 1], and one column of scores for each class:
   numpy.savez("mine.npz", labels=y_true, scores=y_score)
 
 Examples:
@@ -40,6 +43,7 @@ export function register(program: Command): void {
     .addOption(new Option('--resamples <n>', 'bootstrap resamples').default(2000).argParser(numberOf))
     .addOption(new Option('--seed <n>', 'seed of the resamples').default(0).argParser(numberOf))
     .option('--labels <file>', 'for a .csv: .npz with the true labels, `labels` or MedMNIST’s `{split}_labels`')
+    .addOption(new Option('--task <name>', 'what the labels ask; default by their columns').choices(TASKS))
     .option('--label-names <names>', 'separated by commas; `chestmnist` means its 14 labels')
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, _flags: unknown, self: Command) => {
@@ -54,16 +58,25 @@ export function register(program: Command): void {
       const cli = cliOf(self);
       const flags = self.opts<Flags>();
       const threshold = await fixedThresholds(flags.threshold);
-      const mine = await files.readPredictions(file, flags.labels);
-      const { labelCount, truth, scores, logits } = mine;
+      const asked = flags.task as Task | undefined;
+      const mine = await files.readPredictions(file, flags.labels, asked);
+      const { task, labelCount, truth, scores, logits } = mine;
       const names =
         flags.labelNames === undefined ? unnamed(labelCount) : namesFor(flags.labelNames.split(','), labelCount);
       const settings = { resamples: flags.resamples, seed: flags.seed };
       const metrics = computeMetrics({ ...mine, threshold, ...(flags.confidence ? { confidence: settings } : {}) });
       if (flags.compare !== undefined) {
-        const theirs = await files.readPredictions(flags.compare, flags.labels);
+        const theirs = await files.readPredictions(flags.compare, flags.labels, asked);
         files.checkSameImages(file, mine, flags.compare, theirs);
-        const models = { labelCount, truth, a: scores, b: theirs.scores, aLogits: logits, bLogits: theirs.logits };
+        const models = {
+          task,
+          labelCount,
+          truth,
+          a: scores,
+          b: theirs.scores,
+          aLogits: logits,
+          bLogits: theirs.logits,
+        };
         metrics.comparison = comparePredictions({ ...models, threshold, confidence: settings });
       }
       cli.result({ labels: names, ...metrics }, (columns) => {

@@ -1,77 +1,93 @@
 /**
- * `chestmnist predict`: probabilities and decisions for images, as CSV or JSON. Not here: the prediction
- * (judge/predict.ts).
+ * `chestmnist predict`: probabilities and decisions for images, as CSV, JSON or .npz. Not here: the prediction
+ * (judge/predict.ts), the files (judge/predict-output.ts).
  */
-import type { Command } from 'commander';
-import type { Prediction } from '../../judge/predict';
-import { csvCell } from '../../base/csv';
-import { jsonText } from '../../base/text';
-import { cliOf } from '../context';
+import { Option, type Command } from 'commander';
+import { FITS, LAYOUTS, type Fit, type Layout } from '../../data/pictures/options';
+import { ChestMnistError } from '../../base/errors';
+import { cliOf, numberOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 import { unbroken } from '../terminal/width';
 
-const SHARED = ['size', 'resize', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
+const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
-  chestmnist predict runs/NAME xray.png another.jpg
+  chestmnist predict runs/NAME xray.png scans/ 'more/*.dcm'
   chestmnist predict runs/NAME images.npy --thresholds val-f1 -o predictions.csv
   chestmnist predict weights.safetensors data.npz --json
 
-CSV: image, then for each label its probability and its decision (1 when above the threshold). A name that a spreadsheet
-would run as a formula has an apostrophe before it; --json and .json have names as they are.
-Pictures are converted to gray, cropped to the central square and resized to the model's size.`;
+Inputs: PNG, JPEG, TIFF, WebP and DICOM files, .npy and .npz files, folders with all that is in them, patterns.
+CSV: image, then for each label its probability and its decision (1 when above the threshold); of exclusive classes the
+image, the name of the most probable class, then the probability of each. A name that a spreadsheet would run as a formula
+has an apostrophe before it; --json and .json have names as they are. .npz: scores, decisions, images, labels.
+A picture becomes gray for a model of gray images, a square (--fit) and as large as the model's. A file that cannot be read
+is named and left out; the exit code is then 3.`;
 
 export function register(program: Command): void {
   const command = program
     .command('predict')
     .description('Probabilities and decisions for images. Research software, not a medical device.')
     .argument('<run|weights>', 'a run directory, or a .safetensors or .pth file')
-    .argument('<input...>', 'PNG, JPEG, .npy or .npz files')
+    .argument('<input...>', 'pictures (PNG, JPEG, TIFF, WebP, DICOM), .npy, .npz, folders, patterns')
     .option('--thresholds <rule>', '0.5, val-f1, val-youden or a JSON file', '0.5')
-    .option('-o, --output <file>', 'write to a file instead of stdout: .csv or .json');
+    .option('-o, --output <file>', 'write to a file instead of stdout: .csv, .json or .npz')
+    .addOption(new Option('--fit <how>', 'what becomes of a picture that is not square').choices(FITS).default('crop'))
+    .option('--window <center,width>', 'values from black to white of DICOM files, instead of their own')
+    .addOption(new Option('--layout <axes>', 'axes of arrays, where their shape does not tell').choices(LAYOUTS))
+    .option('--strict', 'stop at the first file that cannot be read');
   addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
     .action(async (target: string, inputs: string[], _options: unknown, self: Command) => {
-      const [{ predict }, { checkNotRead, isStdout, outputAt }, { writeAtomically }] = await Promise.all([
+      const [{ predictRows }, { checkNotRead, isStdout, outputAt }, { writePredicted }] = await Promise.all([
         import('../../judge/predict.js'),
         import('../../base/output.js'),
-        import('../../base/atomic.js'),
+        import('../../judge/predict-output.js'),
       ]);
       const cli = cliOf(self);
-      const { thresholds, output } = self.opts<{ thresholds: string; output?: string }>();
-      const place = await outputAt(output ?? '-', ['.csv', '.json'], (text) => cli.say(text));
-      await checkNotRead(place, [target, thresholds, ...inputs]);
-      const prediction = await predict(target, inputs, { ...readFlags(self, SHARED), thresholds });
-      for (const note of prediction.notes) cli.say(note);
-      const asJson = place.extension === '' ? cli.json : place.extension === '.json';
-      const text = asJson ? jsonText(documentOf(prediction), 2) : csvOf(prediction);
-      await place.write((file) => writeAtomically(file, (handle) => handle.writeFile(`${text}\n`)));
+      const { thresholds, output, fit, layout, window, strict } = self.opts<Flags>();
+      const place = await outputAt(output ?? '-', ['.csv', '.json', '.npz'], (text) => cli.say(text));
+      await checkNotRead(place, [target, thresholds, ...inputs], target);
+      const options = { thresholds, fit, layout, strict, window: window === undefined ? undefined : windowOf(window) };
+      const rows = predictRows(target, inputs, { ...readFlags(self, SHARED), ...options });
+      const format = place.extension === '' ? (cli.json ? '.json' : '.csv') : place.extension;
+      let summary: Awaited<ReturnType<typeof writePredicted>> | undefined;
+      await place.write(async (file) => {
+        summary = await writePredicted(file, format, rows);
+      });
+      const { images, skipped, notes } = summary!;
+      for (const note of notes) cli.say(note);
+      for (const { error } of skipped) {
+        const { found, needed } = ChestMnistError.inFlags(error);
+        cli.say(`left out: ${found}; needed: ${needed}`);
+      }
+      if (skipped.length > 0) {
+        cli.say(`${skipped.length} of the files cannot be read; the others are predicted`);
+        process.exitCode = 3;
+      }
       if (output === undefined) return;
-      const images = prediction.images.length;
       cli.say(`${images} ${images === 1 ? 'image' : 'images'}: ${unbroken(output)}`);
-      if (!isStdout(output)) cli.emit({ output: place.path, images });
+      const left = skipped.map(({ image, error: { code, message } }) => ({ image, code, message }));
+      if (!isStdout(output)) cli.emit({ output: place.path, images, ...(left.length > 0 && { skipped: left }) });
     });
 }
 
-const documentOf = ({ labels, thresholds, images, scores, decisions }: Prediction): unknown => ({
-  labels,
-  thresholds,
-  predictions: images.map((image, i) => {
-    const row = [i * labels.length, (i + 1) * labels.length] as const;
-    return { image, probabilities: [...scores.subarray(...row)], decisions: [...decisions.subarray(...row)] };
-  }),
-});
+interface Flags {
+  thresholds: string;
+  output?: string;
+  fit: Fit;
+  layout?: Layout;
+  window?: string;
+  strict?: boolean;
+}
 
-function csvOf({ labels, images, scores, decisions }: Prediction): string {
-  // Two columns must not have one name, whatever the labels are called.
-  let [image, suffix] = ['image', '_decision'];
-  while (labels.includes(image)) image += '_';
-  while (labels.some((label) => labels.includes(`${label}${suffix}`))) suffix += '_';
-  const header = [image, ...labels.flatMap((label) => [label, `${label}${suffix}`])];
-  const rows = images.map((image, i) => [
-    image,
-    ...labels.flatMap((_, l) => [scores[i * labels.length + l].toFixed(6), decisions[i * labels.length + l]]),
-  ]);
-  return [header, ...rows].map((row) => row.map(csvCell).join(',')).join('\n');
+/** `center,width`. What is no number is refused with the options. */
+function windowOf(text: string): [number, number] {
+  const numbers = text.split(',').map(numberOf);
+  if (numbers.length === 2 && numbers.every(Number.isFinite) && numbers[1] > 0) return [numbers[0], numbers[1]];
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `--window ${text}`,
+    needed: 'a center and a width above 0, with a comma between them',
+    next: 'for example --window 2048,4096',
+  });
 }

@@ -23,11 +23,17 @@ export function register(program: Command): void {
       const { drawReport } = await import('../../report/index.js');
       const { readRun } = await import('../../run/open.js');
       const directory = path.resolve(run);
-      await readRun(run); // refuses anything but a run before a large data set is read
+      // Refuses anything but a run before a large data set is read.
+      const { options } = await readRun(run);
       const dataset =
         data === undefined
           ? undefined
-          : await (await import('../../data/index.js')).loadDataset(data, readFlags(command, ['size']));
+          : await (
+              await import('../../data/index.js')
+            ).loadDataset(data, {
+              ...readFlags(command, ['size']),
+              task: options?.task ?? undefined,
+            });
       const { files, notes } = await drawReport(run, { dataset });
       const cli = cliOf(command);
       for (const note of notes) cli.say(note);

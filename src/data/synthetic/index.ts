@@ -76,9 +76,10 @@ function* generate(options: SynthesizeOptions): Generator<{ done: number; total:
       yield { done, total };
     }
     md5.update(labels);
-    splits[name] = { images, truth: labels, count, size, labelCount: LABELS };
+    splits[name] = { images, truth: labels, count, size, channels: 1, labelCount: LABELS };
   }
-  return { name: 'synthetic', size, labels: CHESTMNIST_LABELS, splits, md5: md5.digest('hex') };
+  const facts = { name: 'synthetic', size, channels: 1, task: CHESTMNIST.task, labels: CHESTMNIST_LABELS } as const;
+  return { ...facts, splits, md5: md5.digest('hex') };
 }
 
 /** The random stream of one image (from 1), or of a split's labels (0). */

@@ -21,13 +21,13 @@ interface Range {
 }
 
 /** Mean loss of the training and the validation split after each epoch. */
-export function lossCurve(history: readonly EpochRow[], chosen: number | null): Drawing {
+export function lossCurve(history: readonly EpochRow[], chosen: number | null, exclusive = false): Drawing {
   const train = history.map((row) => row.trainLoss);
   const val = history.map((row) => row.valLoss);
   const description =
     `Loss over ${history.length} epochs. Training loss goes from ${ends(train)}; validation loss goes from ${ends(val)}` +
     ` and is lowest at ${lowest(history)}.${chosenText(chosen)}`;
-  return overEpochs(description, 'loss (mean BCE)', history, chosen, [
+  return overEpochs(description, `loss (mean ${exclusive ? 'CE' : 'BCE'})`, history, chosen, [
     { name: 'training', color: ink.train, dash: 'dashed', values: train },
     { name: 'validation', color: ink.val, dash: 'solid', values: val },
   ]);

@@ -2,8 +2,10 @@
 import type { Metrics } from '../../metrics/types';
 import type { Drawing } from './chart';
 import { aucCurve, lossCurve } from './curves';
+import { classMatrix } from './class-matrix';
 import { confusionPanel, precisionRecallPanel, reliabilityPanel, rocPanel } from './panels';
 import { predictionsOfLabel } from '../../metrics';
+import { isExclusive } from '../../base/task';
 import { chosenEpoch, type RunData } from '../../run/open';
 
 /** One drawing per label, of the test split. */
@@ -14,6 +16,8 @@ export interface Pictures {
   curves?: { loss: Drawing; auc: Drawing };
   /** At the threshold of metrics.json, and at those of each tuned rule. Absent before the run was scored. */
   confusion?: Panels;
+  /** The confusion matrix of exclusive labels. */
+  classes?: Drawing;
   tuned: Record<string, Panels>;
   /** Absent without the predictions of the test split. */
   scored?: { roc: Panels; pr: Panels; reliability: Panels };
@@ -22,16 +26,19 @@ export interface Pictures {
 export function drawPictures(data: RunData): Pictures {
   const { history, metrics, predictions } = data;
   const chosen = chosenEpoch(data);
-  const curves = history.length > 0 ? { loss: lossCurve(history, chosen), auc: aucCurve(history, chosen) } : undefined;
+  const exclusive = isExclusive(metrics?.task ?? data.options?.task ?? undefined);
+  const curves =
+    history.length > 0 ? { loss: lossCurve(history, chosen, exclusive), auc: aucCurve(history, chosen) } : undefined;
   if (!metrics) return { curves, tuned: {} };
   const { labels, splits, tuned = {} } = metrics;
-  const { auc, average_precision: ap, prevalence, ece } = splits.test;
+  const { auc, average_precision: ap, prevalence, ece, confusion_matrix: matrix } = splits.test;
   const matrices = ({ confusion }: Metrics): Panels => labels.map((label, i) => confusionPanel(label, confusion[i]));
   const { test } = predictions;
   const scores = test && labels.map((_, i) => predictionsOfLabel(test, i));
   return {
     curves,
     confusion: matrices(splits.test),
+    ...(matrix && { classes: classMatrix(labels, matrix) }),
     tuned: Object.fromEntries(Object.entries(tuned).map(([rule, result]) => [rule, matrices(result.test)])),
     scored: scores && {
       roc: labels.map((label, i) => rocPanel(label, scores[i], auc.per_label[i])),

@@ -16,13 +16,13 @@ const figure = (caption: string, small: string, drawing: Drawing): string =>
 const section = (id: string, title: string, text: string, body: string): string =>
   `<section aria-labelledby="${id}">\n<h2 id="${id}">${title}</h2>\n<p>${text}</p>\n${body}\n</section>`;
 
-export function curveSection({ curves }: Pictures): string {
+export function curveSection({ curves }: Pictures, exclusive: boolean): string {
   if (!curves) return '';
   return section(
     'curves',
     'Training',
     'The weights of the epoch with the highest validation AUC are kept. Validation loss that rises while training loss falls is overfitting.',
-    `<div class="curves">${figure('Loss', 'mean binary cross-entropy over images and labels', curves.loss)}
+    `<div class="curves">${figure('Loss', exclusive ? 'mean cross-entropy over images' : 'mean binary cross-entropy over images and labels', curves.loss)}
 ${figure('Validation AUC', 'mean over the labels', curves.auc)}</div>`,
   );
 }
@@ -31,9 +31,17 @@ ${figure('Validation AUC', 'mean over the labels', curves.auc)}</div>`,
 export function matrixSection(file: MetricsFile, pictures: Pictures): string {
   const { labels, splits, tuned = {} } = file;
   if (!pictures.confusion) return '';
+  if (pictures.classes) {
+    return section(
+      'matrices',
+      'Confusion matrix',
+      'Test split. Rows are the truth, columns the most probable class; each cell has the number of images and its share of the row. The stronger the blue, the larger the share.',
+      figure('All classes', `${count(splits.test.n)} images`, pictures.classes),
+    );
+  }
   const panels = ({ threshold, prevalence }: Metrics, drawings: Panels): string =>
     grid(labels, drawings, (i) => {
-      return typeof threshold === 'number'
+      return typeof threshold === 'number' || threshold === null
         ? `prevalence ${percent(prevalence[i])}`
         : `threshold ${figureText(threshold[i])}`;
     });

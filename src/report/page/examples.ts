@@ -5,10 +5,11 @@ import { escape, figureText } from '../format';
 import type { RunData } from '../../run/open';
 
 /** The thresholds that define a hit: the first tuned rule's, or those of metrics.json. */
-function exampleThresholds(file: MetricsFile): { thresholds: number[]; by: string } {
+function exampleThresholds(file: MetricsFile): { thresholds: number[] | undefined; by: string } {
   const [rule, tuned] = Object.entries(file.tuned ?? {})[0] ?? [];
   if (tuned) return { thresholds: tuned.thresholds, by: `the thresholds tuned by ${rule}` };
   const { threshold } = file.splits.test;
+  if (threshold === null) return { thresholds: undefined, by: 'the most probable class' };
   return typeof threshold === 'number'
     ? { thresholds: file.labels.map(() => threshold), by: `a threshold of ${threshold}` }
     : { thresholds: threshold, by: 'the threshold of each label' };
@@ -34,9 +35,10 @@ export function exampleSection({ predictions }: RunData, file: MetricsFile, stor
   const item = ({ kind, label, index, score }: Example): string => {
     const name = file.labels[label];
     const [probability, truth] = [figureText(score), truthOf(index)];
-    const alt = `Chest radiograph ${index} of the test split, a ${kind} for ${name} at probability ${probability}. Truth: ${truth}.`;
+    const limit = thresholds ? `threshold ${figureText(thresholds[label])}` : 'most probable class';
+    const alt = `${file.task === undefined ? 'Chest radiograph' : 'Image'} ${index} of the test split, a ${kind} for ${name} at probability ${probability}. Truth: ${truth}.`;
     return `<li><img src="data:image/png;base64,${stored.images[index]}" width="${stored.size}" height="${stored.size}" alt="${escape(alt)}">
-<b>${escape(name)} ${probability}</b>threshold ${figureText(thresholds[label])}<br>truth: ${escape(truth)}<br><span class="muted">test image ${index}</span></li>`;
+<b>${escape(name)} ${probability}</b>${kind === 'miss' && !thresholds ? 'not the most probable class' : limit}<br>truth: ${escape(truth)}<br><span class="muted">test image ${index}</span></li>`;
   };
   const groups = EXAMPLE_KINDS.map((kind) => {
     const [title, text] = TITLES[kind];
@@ -48,7 +50,7 @@ ${examples.length > 0 ? `<ul class="images">${examples.map(item).join('\n')}</ul
   });
   return `<section aria-labelledby="examples">
 <h2 id="examples">Most confident decisions</h2>
-<p>For each label of the test split: the most confident hit, miss and false alarm at ${escape(by)}. Images are shown as in the data set, ${stored.size} × ${stored.size} pixels.</p>
+<p>For each label of the test split: the most confident hit, miss and false alarm ${thresholds ? 'at' : 'by'} ${escape(by)}. Images are shown as in the data set, ${stored.size} × ${stored.size} pixels.</p>
 ${groups.join('\n')}
 </section>`;
 }

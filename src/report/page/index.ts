@@ -13,6 +13,8 @@ import { STYLE } from './style';
 import type { Examples } from '../examples';
 import { escape, figureText, plural } from '../format';
 import type { Pictures } from '../charts/pictures';
+import { isExclusive } from '../../base/task';
+import { baselineOf } from '../../metrics/baselines';
 import type { RunData } from '../../run/open';
 
 /** The page of a run; `examples` is undefined when their images are not available. */
@@ -20,7 +22,7 @@ export function renderPage(data: RunData, pictures: Pictures, examples: Examples
   const { name, metrics, notes } = data;
   const sections = [
     metrics && headline(metrics),
-    curveSection(pictures),
+    curveSection(pictures, isExclusive(metrics?.task ?? data.options?.task ?? undefined)),
     metrics && labelTable(metrics),
     metrics && matrixSection(metrics, pictures),
     ...(metrics ? scoreSections(metrics, pictures) : []),
@@ -73,10 +75,12 @@ function subtitle({ record, metrics, history }: RunData): string {
     .join(' · ');
 }
 
-/** The figures that imbalance does not inflate, each next to the baseline of predicting nothing. */
+/** The figures that imbalance does not inflate, each next to the baseline of predicting nothing, or the majority. */
 function headline(file: MetricsFile): string {
   const { val, test } = file.splits;
-  const { confidence, all_negative: nothing } = test;
+  const { confidence } = test;
+  const nothing = baselineOf(test, file.labels);
+  const exclusive = isExclusive(test.task);
   const [rule, tuned] = Object.entries(file.tuned ?? {})[0] ?? [];
   const tile = (
     title: string,
@@ -94,28 +98,44 @@ function headline(file: MetricsFile): string {
     ].filter((line) => typeof line === 'string');
     return `<div class="tile"><dt>${title}</dt><dd><span class="value">${figureText(test[key].macro)}</span>
 ${lines.map((line) => `<small>${escape(line)}</small>`).join('')}
-<span class="base">predicting nothing: ${figureText(base)}</span><small>${what}</small></dd></div>`;
+<span class="base">${escape(nothing.name)}: ${figureText(base)}</span><small>${what}</small></dd></div>`;
   };
   return `<section aria-labelledby="headline">
 <h2 id="headline">Headline</h2>
-<p>Test split, ${plural(test.n, 'image')}, means over the labels. Decisions at ${decisionText(test)}.</p>
+<p>Test split, ${plural(test.n, 'image')}, means over the ${exclusive ? 'classes' : 'labels'}. Decisions ${exclusive ? 'for' : 'at'} ${decisionText(test)}.</p>
 <dl class="tiles">
 ${tile('Macro AUC', 'auc', nothing.auc_macro, 'How well positives rank above negatives; 0.5 is chance.')}
 ${tile('Macro average precision', 'average_precision', nothing.average_precision_macro, 'Precision over all recalls; chance is the prevalence.')}
 ${tile('Macro F1', 'f1', nothing.f1_macro, 'Precision and recall of the decisions in one.')}
-${tile('Macro recall', 'recall', nothing.recall_macro, 'The share of actual findings that were found.')}
+${tile('Macro recall', 'recall', nothing.recall_macro, exclusive ? 'Balanced accuracy: the share of each class that was found.' : 'The share of actual findings that were found.')}
+${kappaTile(test)}
 </dl>
-<p class="verdict">${verdict(test)}</p>
+<p class="verdict">${verdict(test, nothing)}</p>
 </section>`;
 }
 
 const decisionText = ({ threshold }: Metrics): string =>
-  typeof threshold === 'number'
-    ? `a probability above ${threshold}`
-    : 'a probability above the threshold of each label';
+  threshold === null
+    ? 'the most probable class'
+    : typeof threshold === 'number'
+      ? `a probability above ${threshold}`
+      : 'a probability above the threshold of each label';
 
-function verdict({ accuracy, all_negative: nothing }: Metrics): string {
+/** Of classes in order: how far decisions are from the truth. */
+function kappaTile({ quadratic_weighted_kappa: kappa, confidence }: Metrics): string {
+  if (kappa === undefined) return '';
+  const [low, high] = confidence?.quadratic_weighted_kappa ?? [null, null];
+  const interval = low === null ? '' : `<small>interval ${figureText(low)} to ${figureText(high)}</small>`;
+  return `<div class="tile"><dt>Quadratic weighted kappa</dt><dd><span class="value">${figureText(kappa)}</span>${interval}
+<span class="base">chance: 0.000</span><small>Agreement of classes in order, where far mistakes count more.</small></dd></div>`;
+}
+
+function verdict({ task, accuracy }: Metrics, nothing: ReturnType<typeof baselineOf>): string {
   const gain = accuracy.mean - nothing.accuracy;
+  if (task !== undefined) {
+    const facts = `Accuracy is <b>${figureText(accuracy.mean, 4)}</b>; deciding ${escape(nothing.name)} scores <b>${figureText(nothing.accuracy, 4)}</b>.`;
+    return gain > 0 ? facts : `${facts} The model is no better: read the figures above.`;
+  }
   const facts = `Mean accuracy is <b>${figureText(accuracy.mean, 4)}</b>; predicting nothing at all scores <b>${figureText(nothing.accuracy, 4)}</b>.`;
   if (gain > 0.01) return `${facts} The difference says less than the figures above: read those first.`;
   const relation = gain > 0 ? 'hardly above' : gain < 0 ? 'below' : 'equal to';

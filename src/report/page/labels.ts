@@ -70,7 +70,7 @@ export function labelTable({ labels, splits, tuned = {} }: MetricsFile): string 
   const interval = confidence ? ` Below AUC and AP: ${100 * confidence.level} % bootstrap intervals.` : '';
   return `<section aria-labelledby="labels">
 <h2 id="labels">Labels</h2>
-<p>Test split, decisions at ${typeof test.threshold === 'number' ? `a threshold of ${test.threshold}` : 'one threshold per label'}. The prevalence is below the positives, the accuracy of predicting nothing below the accuracy.${interval} Choose a heading to sort by it.</p>
+<p>Test split, decisions ${test.threshold === null ? 'for the most probable class, each against the rest' : typeof test.threshold === 'number' ? `at a threshold of ${test.threshold}` : 'at one threshold per label'}. The prevalence is below the positives, the accuracy of predicting nothing below the accuracy.${interval} Choose a heading to sort by it.</p>
 ${scrolling(
   'Figures of each label',
   `<table class="labels sortable">

@@ -1,6 +1,5 @@
-/** JPEG radiographs, as chestmnist predict takes them. Decoding is jpeg-js; what is checked before it is ours. */
-import { createRequire } from 'node:module';
-const { readImages } = createRequire(import.meta.url)('../../../dist/data/pictures.js');
+/** JPEG radiographs, as chestmnist predict takes them. Decoding is libvips'; what is checked before it is ours. */
+import { parse } from '../picture.mjs';
 
 export default {
   file: 'input.jpg',
@@ -19,5 +18,5 @@ export default {
   ],
   // A bit for a block of 64 pixels, each with four bytes and three coefficients.
   memory: (bytes) => 2 ** 20 + 2 ** 15 * bytes,
-  parse: (file) => readImages(file, 28),
+  parse,
 };

@@ -1,8 +1,7 @@
 /** .npy files of images, as chestmnist predict takes them. */
-import { createRequire } from 'node:module';
 import { mutate } from '../mutate.mjs';
 import { fixNpy, NPY_WORDS } from '../npy.mjs';
-const { readImages } = createRequire(import.meta.url)('../../../dist/data/pictures.js');
+import { parse } from '../picture.mjs';
 
 export default {
   file: 'input.npy',
@@ -10,5 +9,5 @@ export default {
   // Each image becomes 28 x 28 whatever its size was.
   memory: (bytes) => 2 ** 20 + 8192 * bytes,
   mutate: (bytes, random, context) => fixNpy(mutate(bytes, random, context), random),
-  parse: (file) => readImages(file, 28),
+  parse,
 };

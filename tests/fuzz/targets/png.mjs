@@ -1,8 +1,7 @@
-/** PNG radiographs, as chestmnist predict takes them. Decoding is pngjs; what is checked before it is ours. */
-import { createRequire } from 'node:module';
+/** PNG radiographs, as chestmnist predict takes them. Decoding is libvips'; what is checked before it is ours. */
 import { crc32 } from 'node:zlib';
 import { mutate } from '../mutate.mjs';
-const { readImages } = createRequire(import.meta.url)('../../../dist/data/pictures.js');
+import { parse } from '../picture.mjs';
 
 /** Mutates, and mostly makes the sums of all chunks right again. */
 function change(bytes, random, context) {
@@ -19,9 +18,9 @@ function change(bytes, random, context) {
 
 export default {
   file: 'input.png',
-  vocabulary: ['IHDR', 'IDAT', 'IEND', 'PLTE', 'tRNS', 'gAMA', '\x89PNG\r\n\x1a\n', '\0\0\0\0', '\0\0\0\r'],
+  vocabulary: ['IHDR', 'IDAT', 'IEND', 'PLTE', 'tRNS', 'gAMA', 'sBIT', '\x89PNG\r\n\x1a\n', '\0\0\0\0', '\0\0\0\r'],
   // One bit a pixel, deflated as far as it goes, becomes four bytes a pixel and more.
   memory: (bytes) => 2 ** 20 + 2 ** 16 * bytes,
   mutate: change,
-  parse: (file) => readImages(file, 28),
+  parse,
 };

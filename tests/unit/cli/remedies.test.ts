@@ -62,7 +62,7 @@ describe('metrics', () => {
   test('one label: reshaped', async () => {
     const flat = (of: Npy): Npy => ({ ...of, shape: [8] });
     const file = await npz(folder(), 'flat.npz', { labels: flat(truth), scores: flat(scores) });
-    expect((await failure(['metrics', file])).next).toBe('for a single label, labels.reshape(-1, 1)');
+    expect((await failure(['metrics', file])).next).toBe('for a single label, scores.reshape(-1, 1)');
     const column = (of: Npy): Npy => ({ ...of, shape: [8, 1] });
     await works('metrics', await npz(folder(), 'column.npz', { labels: column(truth), scores: column(scores) }));
   });

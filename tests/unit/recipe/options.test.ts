@@ -26,6 +26,7 @@ test('the defaults are the MedMNIST protocol', () => {
     milestones: ['50%', '75%'],
     gamma: 0.1,
     stem: 'torchvision',
+    task: null,
     weights: null,
     weightsKey: null,
     device: 'auto',

@@ -7,7 +7,7 @@ import { f32, failure, resnet18, temporaryFolder } from '../../support/weights-f
 
 const temporary = temporaryFolder();
 const labels = ['one', 'two'];
-const source = { state: resnet18('cifar', 2), labels, imageSize: 28, inputSize: 56 };
+const source = { state: resnet18('cifar', 2), task: null, channels: null, labels, imageSize: 28, inputSize: 56 };
 
 const sameValues = (a: StateDict, b: StateDict) => {
   expect(a.map(({ name }) => name)).toEqual(b.map(({ name }) => name));
