@@ -18,8 +18,8 @@ export const TEMPORARY = /\.[0-9a-f]{8}\.tmp$/;
 
 /**
  * Calls `write` with a handle of a temporary file, which becomes `path` when `write` resolves, with the permissions of
- * the file that it replaces. Missing folders are created. The previous file is kept at `former`, if given. Throws ERR_DISK or ERR_OUTPUT when the place cannot be
- * written.
+ * the file that it replaces. Missing folders are created. The previous file is kept at `former`, if given. Throws
+ * ERR_DISK or ERR_OUTPUT when the place cannot be written.
  */
 export async function writeAtomically(
   path: string,

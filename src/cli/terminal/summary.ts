@@ -1,6 +1,7 @@
 /**
  * The summary people read in a terminal: a headline that puts what predicting nothing, or the majority, scores beside
- * accuracy, then a table of the labels, and of exclusive ones the confusion matrix. The train, evaluate and metrics verbs print it; the numbers themselves are metrics/types.ts.
+ * accuracy, then a table of the labels, and of exclusive ones the confusion matrix. The train, evaluate and metrics verbs
+ * print it; the numbers themselves are metrics/types.ts.
  *
  * What does not fit the width is left out in this order: of the labels the interval of AP, that of AUC, prevalence,
  * support, threshold, precision, recall, AP (name, AUC and F1 stay); of the headline the interval; of a comparison the

@@ -1,9 +1,8 @@
 /** The confusion matrix of exclusive labels: one cell for each pair of classes. Not here: that of one label (panels.ts). */
 import { draw, type Drawing } from './chart';
 import { count } from '../format';
-import { ink } from './theme';
+import { HEAT_SCALE, ink } from './theme';
 
-const HEAT = [ink.heat0, ink.heat1, ink.heat2, ink.heat3, ink.heat4];
 const LONGEST = 24;
 
 /** Rows are the truth, columns the decision; the colour is the share of the row. Columns have the numbers of the classes. */
@@ -39,12 +38,7 @@ export function classMatrix(labels: readonly string[], matrix: readonly (readonl
       data: labels.map((label, i) => cut(nameOf(label, i))),
       axisLabel,
     },
-    visualMap: {
-      show: false,
-      type: 'piecewise',
-      dimension: 2,
-      pieces: HEAT.map((color, i) => ({ gte: i / 5, ...(i < 4 ? { lt: (i + 1) / 5 } : {}), color })),
-    },
+    visualMap: HEAT_SCALE,
     series: {
       type: 'heatmap',
       itemStyle: { borderColor: ink.surface, borderWidth: 2 },

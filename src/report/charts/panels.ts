@@ -8,7 +8,7 @@ import { rankedBy } from '../../metrics/ranking';
 import type { ConfusionMatrix, Figure, Predictions } from '../../metrics/types';
 import { draw, type Drawing } from './chart';
 import { count, figureText, percent } from '../format';
-import { ink } from './theme';
+import { HEAT_SCALE, ink } from './theme';
 
 const WIDTH = 220;
 const HEIGHT = 210;
@@ -50,12 +50,7 @@ export function confusionPanel(label: string, matrix: ConfusionMatrix): Drawing 
       inverse: true,
       axisLabel: { ...axisLabel, rotate: 90, align: 'center', verticalAlign: 'bottom', margin: 4 },
     },
-    visualMap: {
-      show: false,
-      type: 'piecewise',
-      dimension: 2,
-      pieces: HEAT.map((color, i) => ({ gte: i / 5, ...(i < 4 ? { lt: (i + 1) / 5 } : {}), color })),
-    },
+    visualMap: HEAT_SCALE,
     series: {
       type: 'heatmap',
       itemStyle: { borderColor: ink.surface, borderWidth: 3 },
@@ -79,7 +74,6 @@ export function confusionPanel(label: string, matrix: ConfusionMatrix): Drawing 
 
 const SIDES = ['negative', 'positive'];
 const CELLS = [['TN', 'FP'], ['FN', 'TP']]; // prettier-ignore
-const HEAT = [ink.heat0, ink.heat1, ink.heat2, ink.heat3, ink.heat4];
 
 /** True positive rate over false positive rate; the dashed diagonal is chance. */
 export function rocPanel(label: string, of: Predictions, auc: Figure): Drawing {

@@ -48,3 +48,15 @@ export const withVariables = (svg: string): string =>
 
 /** PNGs are drawn with Arimo. The next fonts have the same widths; the last is the reader's default. */
 export const FONT_STACK = 'Arimo, Arial, Liberation Sans, Helvetica, sans-serif';
+
+/** The colour of a cell of a confusion matrix, by its share of the row, the third value of a point: five steps. */
+export const HEAT_SCALE = {
+  show: false,
+  type: 'piecewise',
+  dimension: 2,
+  pieces: [ink.heat0, ink.heat1, ink.heat2, ink.heat3, ink.heat4].map((color, i) => ({
+    gte: i / 5,
+    ...(i < 4 ? { lt: (i + 1) / 5 } : {}),
+    color,
+  })),
+} as const;
