@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { hashFile } from '../base/checksum';
 import { decodeAll } from '../data/pictures/decode';
 import type { VoiWindow } from '../data/pictures/options';
-import { corrupt, type Note } from '../data/pictures/picture';
+import { corrupt, type Note, type Picture } from '../data/pictures/picture';
 import { prepare, type Preparation } from '../data/pictures/prepare';
 import { resize } from '../data/pictures/resize';
 
@@ -27,13 +27,24 @@ export async function readPicture(file: string, preparing: Preparing): Promise<F
   for await (const { picture } of decodeAll(file, { window: preparing.window })) {
     if (result !== undefined) throw corrupt(file, 'holds several pictures', { needed: 'one picture in a file' });
     const { pixels: prepared, notes } = prepare(picture, preparing);
-    const { width, height, channels, samples } = picture;
-    const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
-    const pixels = createHash('sha256').update(`${width}x${height}x${channels} `).update(bytes).digest('hex');
+    const pixels = hashOf(picture);
     result = { pixels, look: lookOf(prepared, preparing.size), notes: [...picture.notes, ...notes], prepared };
   }
   if (result === undefined) throw corrupt(file, 'has no picture');
   return { ...result, sha256: await hashFile(file, 'sha256') };
+}
+
+/** Gray that is stored as RGB is gray. */
+function hashOf({ width, height, channels, samples }: Picture): string {
+  let values = samples;
+  if (channels === 3) {
+    let isGray = true;
+    for (let i = 0; isGray && i < samples.length; i += 3)
+      isGray = samples[i] === samples[i + 1] && samples[i] === samples[i + 2];
+    if (isGray) values = samples.filter((_, i) => i % 3 === 0);
+  }
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return createHash('sha256').update(`${width}x${height} ${bytes.length} `).update(bytes).digest('hex');
 }
 
 /** The difference hash of a gray square. */
