@@ -8,6 +8,7 @@ import { ownSignal } from '../base/abort';
 import { hashFile } from '../base/checksum';
 import { ChestMnistError } from '../base/errors';
 import { absolute } from '../base/folders';
+import { withLock } from '../base/lock';
 import { processorsToUse } from '../base/processors';
 import { SPLIT_NAMES, type SplitName } from '../data/dataset';
 import { Notes } from '../data/pictures/read';
@@ -18,7 +19,7 @@ import type { Facts, Preparing } from './picture';
 import { askAll } from './pool';
 import { fromFolders, fromTable, picturesIn, type Missing, type Source, type Sources } from './sources';
 import { checkLeaks, DEFAULT_PARTS, draw, drawVal, planOf, readLists, type SplitPlan } from './split';
-import { placesOf, writeArrays, writeFacts, writeIndex, writeMissing, type Imported } from './write';
+import { placesOf, writeArrays, writeFacts, writeIndex, writeMissing, type Imported, type Places } from './write';
 
 export type { ImportOptions } from './options';
 
@@ -57,7 +58,7 @@ const MOST_BYTES = 2 ** 32 - 2 ** 16;
  */
 export async function importImages(options: ImportOptions): Promise<ImportResult> {
   checkOptions(options);
-  const { size = 28, fit = 'crop', seed = 0, strict = false, onNote: note = () => {} } = options;
+  const { size = 28, strict = false, onNote: note = () => {} } = options;
   const signal = ownSignal(options.signal);
   signal.throwIfAborted();
   const folder = absolute(options.folder);
@@ -67,12 +68,36 @@ export async function importImages(options: ImportOptions): Promise<ImportResult
 
   const sources = await sourcesOf(options, folder, plan, places.npz);
   for (const line of sources.found) note(line);
-  const { names, kind } = sources.labels;
   checkSize(sources.images.length, size, options.output);
   checkMissing(sources.missing, strict);
   for (const line of summaryOf(sources.missing)) note(line);
   checkLeaks(sources.images);
 
+  const work = (): Promise<ImportResult> => readAndWrite(options, { folder, plan, places, sources, signal });
+  const waiting = (holder: string): never => {
+    throw new ChestMnistError('ERR_BUSY', {
+      found: `${places.part} is in use by ${holder}`,
+      needed: 'one import of a file at a time',
+      next: 'wait for it or stop it, or choose another name with -o',
+    });
+  };
+  return withLock(path.join(places.part, 'lock'), work, { waiting });
+}
+
+interface Checked {
+  readonly folder: string;
+  readonly plan: SplitPlan;
+  readonly places: Places;
+  readonly sources: Sources;
+  readonly signal: AbortSignal;
+}
+
+async function readAndWrite(
+  options: ImportOptions,
+  { folder, plan, places, sources, signal }: Checked,
+): Promise<ImportResult> {
+  const { size = 28, fit = 'crop', seed = 0, strict = false, onNote: note = () => {} } = options;
+  const { names, kind } = sources.labels;
   const preparing: Preparing = { size, fit, channels: 1, ...(options.window && { window: options.window }) };
   const files = sources.images.map(({ name }) => path.join(folder, name));
   const part = await Part.open(places.part, await planOfPart(files, preparing), size * size);
