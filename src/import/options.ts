@@ -1,5 +1,16 @@
 /** What a user asks of an import. Names and checks alone, so that the help of the verb loads no decoder. */
-import { ANY, checkFields, FUNCTION, integer, rule, SIGNAL, SWITCH, TEXT, type Rule } from '../base/arguments';
+import {
+  checkArgument,
+  checkFields,
+  FUNCTION,
+  integer,
+  rule,
+  SIGNAL,
+  SWITCH,
+  TEXT,
+  type Rule,
+} from '../base/arguments';
+import { nameOptions } from '../base/errors';
 import { FITS, type Fit, type VoiWindow } from '../data/pictures/options';
 
 /** What an uncertain label (-1) becomes: absent, present, or its row is left out. */
@@ -61,7 +72,7 @@ const RULES: Readonly<Record<keyof ImportOptions, Rule>> = {
   split: TEXT,
   uncertain: rule(UNCERTAIN.join(', '), (value) => (UNCERTAIN as readonly unknown[]).includes(value)),
   fit: rule(FITS.join(', '), (value) => (FITS as readonly unknown[]).includes(value)),
-  window: ANY,
+  window: rule('a center and a width above 0', isWindow),
   seed: integer(0, 0xffff_ffff),
   strict: SWITCH,
   force: SWITCH,
@@ -71,5 +82,15 @@ const RULES: Readonly<Record<keyof ImportOptions, Rule>> = {
   signal: SIGNAL,
 };
 
+nameOptions(Object.keys(RULES));
+
+function isWindow(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && value.every(Number.isFinite) && value[1] > 0;
+}
+
 /** Throws ERR_CONFIG. */
-export const checkOptions = (options: ImportOptions): void => checkFields('options', options, RULES);
+export function checkOptions(options: ImportOptions): void {
+  checkFields('options', options, RULES);
+  checkArgument('folder', options.folder, TEXT);
+  checkArgument('output', options.output, TEXT);
+}

@@ -300,6 +300,19 @@ test('an import that was killed goes on, and ends with the bytes of one that was
   expect(existsSync(at('killed.part'))).toBe(false);
 }, 120_000);
 
+test('Ctrl-C keeps what is done and nothing else; a second import of the file meanwhile is refused', async () => {
+  const { child, done } = start([MAIN, 'import', at('many.csv'), at('many'), '-o', at('stopped.npz')]);
+  while (!existsSync(at('stopped.part', 'journal'))) await new Promise((next) => setImmediate(next));
+  child.kill('SIGSTOP');
+  const error = await refused(at('many.csv'), at('many'), '-o', at('stopped.npz'));
+  expect(error).toMatchObject({ code: 'ERR_BUSY', found: expect.stringContaining('stopped.part') });
+  child.kill('SIGCONT');
+  child.kill('SIGINT');
+  const { code, stderr } = await done;
+  expect({ code, stderr }).toEqual({ code: 130, stderr: expect.stringContaining('the same command resumes it') });
+  expect((await readdir(folder())).filter((name) => name.startsWith('stopped'))).toEqual(['stopped.part']);
+});
+
 const nih = realData('import');
 (nih === undefined ? test.skip : test)("30 radiographs of NIH with NIH's own table, RGBA among them", async () => {
   const file = path.join(nih!, 'Data_Entry_2017_v2020.csv');

@@ -12,7 +12,7 @@ import { unbroken } from '../terminal/width';
 const EXAMPLES = `
 Examples:
   chestmnist import Data_Entry_2017.csv images -o nih.npz
-  chestmnist import train.csv . -o chexpert.npz --uncertain one --size 64
+  chestmnist import train.csv CheXpert-v1.0 -o chexpert.npz --uncertain one --size 64
   chestmnist import table.csv images -o own.npz --labels diagnosis --group "Patient ID" --split 80/10/10
   chestmnist import folder -o classes.npz
 
