@@ -9,6 +9,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { readNpz, readNpzTexts } from '../../src/base/npz';
 import { loadDataset } from '../../src/data';
+import { readPictures } from '../../src/data/pictures/read';
 import { chestmnist, MAIN, scratch, start, type Json } from '../support/chestmnist';
 import { grayPng } from '../support/png';
 import { realData } from '../support/real-data';
@@ -98,6 +99,13 @@ describe('tables', () => {
         ][i % 3],
       ]),
     );
+    // The pixels are those that predict would see.
+    const arrays = await readNpz(npz, { keys: ['train_images', 'val_images', 'test_images'] });
+    for (const [split, row, source] of await rowsOf(at('nih.index.csv'))) {
+      const { images: pixels } = await readPictures(path.join(images, source), { size: 28, fit: 'crop', channels: 1 });
+      const all = arrays.get(`${split}_images`)!.data as Uint8Array;
+      expect(Buffer.from(all.subarray(Number(row) * 784, (Number(row) + 1) * 784)).equals(pixels)).toBe(true);
+    }
     const byGroup = new Map<string, Set<string>>();
     for (const [split, , , , , group] of await rowsOf(at('nih.index.csv')))
       byGroup.set(group, (byGroup.get(group) ?? new Set()).add(split));
