@@ -12,7 +12,7 @@ const FLOORS = [
   ['run'],
   ['weights'],
   ['engine'],
-  ['setup'],
+  ['setup', 'import'],
   ['recipe', 'data', 'metrics'],
   ['base'],
 ];

@@ -15,6 +15,7 @@ export {
   type Split,
   type SplitName,
 } from './data';
+export { importImages, type ImportOptions, type ImportResult } from './import';
 export { loadWeights, saveWeights } from './weights';
 export type { StateDict, StateEntry } from './engine/contract';
 export type { Metrics, MetricsFile, ThresholdRule } from './metrics/types';

@@ -157,8 +157,14 @@ function allocate(bytes: number, key: string, path: string): Uint8Array<ArrayBuf
   }
 }
 
-/** Numbers, or texts, which NumPy reads as `<U`. */
-type WritableData = Uint8Array | Float32Array | Float64Array | Int32Array | readonly string[];
+/** Numbers; texts, which NumPy reads as `<U`; or bytes in pieces, of which one at a time is held. */
+type WritableData =
+  | Uint8Array
+  | Float32Array
+  | Float64Array
+  | Int32Array
+  | readonly string[]
+  | { readonly bytes: AsyncIterable<Uint8Array> };
 
 const isTexts = (data: WritableData): data is readonly string[] => Array.isArray(data);
 
@@ -181,17 +187,37 @@ export async function writeNpz(
   options: { compress?: boolean } = {},
 ): Promise<void> {
   const files = Object.entries(entries).map(([key, { shape, data }]) => {
-    const length = shape.reduce((product, n) => product * n, 1);
-    if (length !== data.length) {
-      throw new ChestMnistError('ERR_DATA_SHAPE', {
-        found: `array ${key} has ${data.length} elements for shape [${shape.join(', ')}]`,
-        needed: `${length} elements`,
-        next: 'pass the shape of the array',
-      });
-    }
+    const name = `${key}.npy`;
+    if ('bytes' in data) return { name, parts: streamed(key, shape, data.bytes) };
+    checkLength(key, shape, data.length);
     const { dtype, elements } = isTexts(data) ? ucs4(data) : { dtype: dtypeOf(data), elements: data };
     const bytes = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
-    return { name: `${key}.npy`, parts: [formatNpyHeader(dtype, shape), bytes] };
+    return { name, parts: [formatNpyHeader(dtype, shape), bytes] };
   });
   await writeZip(path, files, options);
+}
+
+function checkLength(key: string, shape: readonly number[], found: number): void {
+  const length = shape.reduce((product, n) => product * n, 1);
+  if (length === found) return;
+  throw new ChestMnistError('ERR_DATA_SHAPE', {
+    found: `array ${key} has ${found} elements for shape [${shape.join(', ')}]`,
+    needed: `${length} elements`,
+    next: 'pass the shape of the array',
+  });
+}
+
+/** An array of uint8 whose pieces come as they are written. */
+async function* streamed(
+  key: string,
+  shape: readonly number[],
+  pieces: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
+  yield formatNpyHeader('|u1', shape);
+  let length = 0;
+  for await (const piece of pieces) {
+    length += piece.length;
+    yield piece;
+  }
+  checkLength(key, shape, length);
 }

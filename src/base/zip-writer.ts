@@ -8,10 +8,12 @@ import { crc32, createDeflateRaw } from 'node:zlib';
 import { ChestMnistError } from './errors';
 import { writeAtomically } from './atomic';
 
+type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 export interface ZipInput {
   readonly name: string;
-  /** The content, in pieces that are written in order. */
-  readonly parts: readonly Uint8Array[];
+  /** The content, in pieces that are written in order; a sequence is asked for one at a time, so that none is kept. */
+  readonly parts: Pieces;
 }
 
 export interface ZipOptions {
@@ -64,13 +66,13 @@ async function writeEntry(
   handle: FileHandle,
   offset: number,
   name: Buffer,
-  parts: readonly Uint8Array[],
+  parts: Pieces,
   { compress, align }: ZipOptions,
 ): Promise<Written> {
   let crc = 0;
   let size = 0;
-  function* pieces(): Generator<Uint8Array> {
-    for (const part of parts) {
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    for await (const part of parts) {
       for (let start = 0; start < part.length; start += CHUNK_BYTES) {
         const piece = part.subarray(start, start + CHUNK_BYTES);
         crc = crc32(piece, crc);
@@ -100,7 +102,7 @@ function padding(at: number, align: number): Buffer {
   return extra;
 }
 
-function deflate(pieces: Iterable<Uint8Array>): AsyncIterable<Buffer> {
+function deflate(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Buffer> {
   const stream = createDeflateRaw({ level: 6, chunkSize: CHUNK_BYTES });
   pipeline(Readable.from(pieces), stream, () => undefined);
   return stream;

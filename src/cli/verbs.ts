@@ -9,6 +9,7 @@ export const VERBS: Verbs = {
   report: { summary: 'draw the plots and report.html of a run again', load: () => import('./verbs/report.js') },
   predict: { summary: 'probabilities and decisions for images', load: () => import('./verbs/predict.js') },
   export: { summary: 'write weights that other tools load', load: () => import('./verbs/export.js') },
+  import: { summary: 'make a data set of pictures and their table', load: () => import('./verbs/import.js') },
   data: { summary: 'data set facts, download, check, synthesize', load: () => import('./verbs/data.js') },
   setup: { summary: 'find or get LibTorch and the addon', load: () => import('./verbs/setup.js') },
   doctor: { summary: 'what was found on this machine, and what to do', load: () => import('./verbs/doctor.js') },

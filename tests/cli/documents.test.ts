@@ -63,6 +63,7 @@ const RULES: Rule[] = [
   ],
   [/^npx chestmnist (doctor|evaluate|metrics|predict|report|export|completion|data verify) ?/, succeeds],
 
+  [/^npx chestmnist import table\.csv images /, (reader, command) => importsPictures(reader, command)],
   [/^node examples\/\S+\.mts( |$)/, (reader, command) => runsExample(reader, command)],
   // Has a test of its own, which needs Python.
   [/^python3 examples\/own_data\.py labels\.csv images my\.npz$/, () => {}],
@@ -91,6 +92,14 @@ function resumes(reader: Reader, command: string): void {
   writeFileSync(reader.at(file), JSON.stringify({ ...reader.readJson(file), status: 'running' }));
   succeeds(reader, command);
   expect(reader.readJson(file)).toMatchObject({ status: 'finished', resumed: [expect.any(String)] });
+}
+
+function importsPictures(reader: Reader, command: string): void {
+  mkdirSync(reader.at('images'));
+  const rows = Array.from({ length: 60 }, (_, i) => `${i}.png,${i >> 1},${i % 2},${i % 3 === 0 ? 1 : 0}`);
+  for (let i = 0; i < 60; i++) writeFileSync(reader.at(`images/${i}.png`), picture(30 + i, i + 1));
+  writeFileSync(reader.at('table.csv'), ['image,patient,effusion,nodule', ...rows].join('\n'));
+  succeeds(reader, command);
 }
 
 function runsExample(reader: Reader, command: string): void {

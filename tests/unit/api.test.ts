@@ -43,6 +43,13 @@ const CALLS: Record<string, unknown[]> = {
     { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28, resize: 56, strict: true },
   ],
   loadDataset: ['synthetic', { size: 28, seed: 1, counts: { train: 1, val: 1, test: 1 }, onProgress, signal }],
+  importImages: [
+    {
+      ...{ folder: at('none'), output: at('none.npz'), table: at('none.csv'), size: 64, labels: ['a'], image: 'b' },
+      ...{ group: 'c', split: '70/10/20', uncertain: 'one', fit: 'pad', window: [100, 50], seed: 1, strict: true },
+      ...{ force: true, license: 'CC0', onNote: onProgress, onProgress, signal },
+    },
+  ],
   loadWeights: [at('none.pth'), { key: 'ema' }],
   saveWeights: [at('a.pth'), [entry, { ...entry, name: 'b' }], { a: 'b' }],
   expandToRgb: [new Uint8Array(8), 2, 2, 2],

@@ -1,6 +1,6 @@
 /**
- * How a download is watched: a bar on a terminal, a line for each tenth elsewhere, nothing with --quiet. Not here: the
- * download (base/download.ts).
+ * How a download, or other work on something countable, is watched: a bar on a terminal, a line for each tenth elsewhere,
+ * nothing with --quiet. Not here: the download (base/download.ts), the work.
  */
 import type { Cli } from '../context';
 import { canDraw, openBars } from './bars';
@@ -12,9 +12,15 @@ export interface Download {
   end(): void;
 }
 
-const megabytes = (bytes: number): number => Math.round(bytes / 1e5) / 10;
+/** What is counted: its unit, and how much of it is one. */
+export interface Unit {
+  readonly name: string;
+  readonly of: (amount: number) => number;
+}
 
-export function watchDownload(cli: Cli, file: string): Download {
+const MEGABYTES: Unit = { name: 'MB', of: (bytes) => Math.round(bytes / 1e5) / 10 };
+
+export function watchDownload(cli: Cli, file: string, unit = MEGABYTES): Download {
   if (canDraw() && !cli.quiet) {
     const bars = openBars();
     const bar = bars.add();
@@ -24,8 +30,8 @@ export function watchDownload(cli: Cli, file: string): Download {
         if (!started) bar.start(file, total ?? done, done);
         started = true;
         bar.setTotal(total ?? done);
-        const size = total === undefined ? '' : ` of ${megabytes(total)}`;
-        const text = `${megabytes(done)}${size} MB`;
+        const size = total === undefined ? '' : ` of ${unit.of(total)}`;
+        const text = `${unit.of(done)}${size} ${unit.name}`;
         bar.update(done, [{ text, room: 19 }]);
       },
       note: (text) => bars.note(text),
@@ -38,7 +44,7 @@ export function watchDownload(cli: Cli, file: string): Download {
       const now = total ? Math.floor((10 * done) / total) : Math.floor(done / 1e7);
       if (now <= tenth) return;
       tenth = now;
-      cli.say(`${file}  ${megabytes(done)} of ${total ? `${megabytes(total)} MB` : 'unknown size'}`);
+      cli.say(`${file}  ${unit.of(done)} of ${total ? `${unit.of(total)} ${unit.name}` : 'unknown size'}`);
     },
     note: (text) => cli.say(text),
     end: () => undefined,

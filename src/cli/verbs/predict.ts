@@ -5,8 +5,8 @@
 import { Option, type Command } from 'commander';
 import { FITS, LAYOUTS, type Fit, type Layout } from '../../data/pictures/options';
 import { ChestMnistError } from '../../base/errors';
-import { cliOf, numberOf } from '../context';
-import { addFlags, readFlags } from '../flags';
+import { cliOf } from '../context';
+import { addFlags, readFlags, windowOf } from '../flags';
 import { unbroken } from '../terminal/width';
 
 const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
@@ -79,15 +79,4 @@ interface Flags {
   layout?: Layout;
   window?: string;
   strict?: boolean;
-}
-
-/** `center,width`. What is no number is refused with the options. */
-function windowOf(text: string): [number, number] {
-  const numbers = text.split(',').map(numberOf);
-  if (numbers.length === 2 && numbers.every(Number.isFinite) && numbers[1] > 0) return [numbers[0], numbers[1]];
-  throw new ChestMnistError('ERR_CONFIG', {
-    found: `--window ${text}`,
-    needed: 'a center and a width above 0, with a comma between them',
-    next: 'for example --window 2048,4096',
-  });
 }
