@@ -51,7 +51,12 @@ export async function readTable(file: string): Promise<Table> {
       trim: true,
     }) as unknown as typeof parsed;
   } catch (cause) {
-    throw refusal(file, `is not CSV (${oneLine((cause as Error).message)})`, 'CSV with every quote closed', cause);
+    throw refusal(
+      file,
+      `is not CSV (${oneLine((cause as Error).message.slice(0, 200))})`,
+      'CSV with every quote closed',
+      cause,
+    );
   }
   const shift = stated === undefined ? 0 : 1;
   const rows = parsed.map(({ info, record }) => ({ line: info.lines + shift, cells: record.map(plain) }));
@@ -60,7 +65,8 @@ export async function readTable(file: string): Promise<Table> {
   const columns = [...header.cells];
   while (columns.at(-1) === '') columns.pop();
   const twice = columns.find((name, i) => name !== '' && columns.indexOf(name) !== i);
-  if (twice !== undefined) throw refusal(file, `has the column ${JSON.stringify(twice)} twice`, 'each name once');
+  if (twice !== undefined)
+    throw refusal(file, `has the column ${JSON.stringify(twice.slice(0, 60))} twice`, 'each name once');
   for (const { line, cells } of rows) {
     if (cells.length < columns.length || cells.slice(columns.length).some((cell) => cell !== ''))
       throw refusal(file, `has ${cells.length} cells in line ${line} and ${columns.length} columns`, 'one per column');

@@ -13,8 +13,10 @@ export interface Alike {
 /** Bits of 64 in which the looks of copies may differ, and gray levels that their pixels may differ by on average. */
 const MOST_BITS = 3;
 const MOST_LEVELS = 4;
-/** Hashes that agree in this many of four parts of 16 bits are compared: with at most 3 bits apart, one part is equal. */
+/** Hashes that agree in one of four parts of 16 bits are compared: with at most 3 bits apart, one part is equal. */
 const BANDS = 4;
+/** A part that more images share, such as that of a black border, tells nothing, and comparing all would take for ever. */
+const MOST_ALIKE = 500;
 
 /** The first image with the same pixels, for each image; itself where there is none before it. */
 export function firstOfEach(facts: readonly Facts[]): number[] {
@@ -46,7 +48,7 @@ export async function alikes(
       if (known === undefined) bands.set(key, [b]);
       else {
         for (const a of known) candidates.add(a);
-        known.push(b);
+        if (known.length < MOST_ALIKE) known.push(b);
       }
     }
     for (const a of candidates) {

@@ -1,6 +1,6 @@
 /** The labels of rows: names in the order of the columns, and a vector of 0 and 1 or a class for each row. */
 import { ChestMnistError } from '../base/errors';
-import { isPrintable } from '../base/text';
+import { isPrintable, listed } from '../base/text';
 import { FLAG, type LabelColumns } from './columns';
 import type { Table } from './csv';
 import type { Uncertain } from './options';
@@ -14,20 +14,23 @@ export interface Labels {
   readonly uncertain: number;
 }
 
-/** NIH's words for an image without findings. */
-const NONE = /^no[ _]?findings?$/i;
+/** Words for an image without findings, in a list of them. */
+const NONE = /^(?:no[ _-]?findings?|none|normal)$/i;
+/** The class of no finding is the first, so that of two the second is what is looked for. */
+const FIRST = /^(?:no[ _-]?findings?|none|normal|healthy|negative|absent|benign|control)$/i;
 /** A class is stored in a byte. */
 const MOST_CLASSES = 255;
 
 /** Throws ERR_DATA_SHAPE for what is no label. */
-export function labelsOf(table: Table, { kind, columns }: LabelColumns, policy: Uncertain): Labels {
+export function labelsOf(table: Table, found: LabelColumns, policy: Uncertain): Labels {
+  const { kind, columns } = found;
   const [first] = columns;
   if (kind === 'flags') return flags(table, columns, policy);
   const cells = table.rows.map((row) => row.cells[first]);
   const empty = table.rows.find((row) => row.cells[first] === '');
   if (empty !== undefined) throw noLabel(table, empty.line, table.columns[first], '', 'a label in each row');
   if (kind === 'class') {
-    const names = checkNames(table.file, classesOf(cells));
+    const names = classesOf(table.file, cells, found.names);
     return { kind, names, values: cells.map((cell) => Uint8Array.of(names.indexOf(cell))), uncertain: 0 };
   }
   const lists = cells.map((cell) => cell.split('|').map((name) => name.trim()));
@@ -36,9 +39,18 @@ export function labelsOf(table: Table, { kind, columns }: LabelColumns, policy: 
     const needed = 'labels with | between them, or No Finding alone';
     throw noLabel(table, table.rows[mixed].line, table.columns[first], cells[mixed], needed);
   }
-  const names = checkNames(table.file, [...new Set(lists.flat())].filter((name) => !NONE.test(name)).sort());
-  if (names.length === 0)
+  const known = [...new Set(lists.flat())].filter((name) => !NONE.test(name)).sort();
+  if (known.length === 0)
     throw noLabel(table, table.rows[0].line, table.columns[first], cells[0], 'a finding somewhere');
+  const names = checkNames(table.file, found.names ?? known);
+  const absent = names.find((name) => !known.includes(name));
+  if (absent !== undefined) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `--labels ${absent}: ${table.file} has no such label`,
+      needed: `some of ${listed(known.slice(0, 30))}`,
+      next: 'correct --labels',
+    });
+  }
   return {
     kind,
     names,
@@ -47,10 +59,29 @@ export function labelsOf(table: Table, { kind, columns }: LabelColumns, policy: 
   };
 }
 
-/** Names in order, numbers by their value. */
-export function classesOf(cells: readonly string[]): string[] {
-  const names = [...new Set(cells)];
-  return names.every((name) => /^\d+$/.test(name)) ? names.sort((a, b) => Number(a) - Number(b)) : names.sort();
+/** Numbers by their value, names by code units. */
+const sorted = (names: string[]): string[] =>
+  names.every((name) => /^\d+$/.test(name)) ? names.sort((a, b) => Number(a) - Number(b)) : names.sort();
+
+/** The classes of a table or a folder in order, which may be `asked` for. Throws ERR_DATA_SHAPE, ERR_CONFIG. */
+export function classesOf(file: string, cells: readonly string[], asked?: readonly string[]): readonly string[] {
+  const found = [...new Set(cells)];
+  const [first, rest] = [true, false].map((is) => sorted(found.filter((name) => FIRST.test(name) === is)));
+  const names = asked ?? [...first, ...rest];
+  const other = found.find((name) => !names.includes(name));
+  if (other !== undefined) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `--labels ${names.join(',')}: ${file} has also the class ${JSON.stringify(other.slice(0, 60))}`,
+      needed: 'all classes, in the order that they are to have',
+      next: 'correct --labels, or leave it out',
+    });
+  }
+  if (names.length > 1) return checkNames(file, names);
+  throw new ChestMnistError('ERR_DATA_SHAPE', {
+    found: `${file} has one class, ${JSON.stringify(names[0].slice(0, 60))}`,
+    needed: 'at least two classes',
+    next: 'add pictures of another, or name columns of labels with --labels COLUMN,COLUMN',
+  });
 }
 
 function flags(table: Table, columns: readonly number[], policy: Uncertain): Labels {
@@ -81,18 +112,20 @@ function flags(table: Table, columns: readonly number[], policy: Uncertain): Lab
 
 const noLabel = ({ file }: Table, line: number, column: string, cell: string, needed: string): ChestMnistError =>
   new ChestMnistError('ERR_DATA_SHAPE', {
-    found: `${file}, line ${line}, ${column}: ${JSON.stringify(cell)}`,
+    found: `${file}, line ${line}, ${column.slice(0, 60)}: ${JSON.stringify(cell.slice(0, 60))}`,
     needed,
     next: 'correct the table, or name other columns with --labels COLUMN,COLUMN',
   });
 
 /** Names that --label-names, tables and terminals can hold. */
-export function checkNames(file: string, names: string[]): string[] {
-  const odd = names.find((name) => name === '' || name.includes(',') || !isPrintable(name));
+function checkNames(file: string, names: readonly string[]): readonly string[] {
+  const odd = names
+    .slice(0, MOST_CLASSES)
+    .find((name, i) => name === '' || name.includes(',') || !isPrintable(name) || names.indexOf(name) < i);
   if (odd === undefined && names.length <= MOST_CLASSES) return names;
   throw new ChestMnistError('ERR_DATA_SHAPE', {
-    found: `${file}: ${odd === undefined ? `${names.length} different labels` : `the label ${JSON.stringify(odd)}`}`,
-    needed: `at most ${MOST_CLASSES} names without commas and control characters`,
+    found: `${file}: ${odd === undefined ? `${names.length} different labels` : `the label ${JSON.stringify(odd.slice(0, 60))}`}`,
+    needed: `at most ${MOST_CLASSES} different names without commas and control characters`,
     next: 'correct the names, or name other columns with --labels COLUMN,COLUMN',
   });
 }

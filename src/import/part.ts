@@ -2,7 +2,7 @@
  * FILE.part/: the pictures that are done, so that an import that was interrupted goes on where it was. `pixels` holds
  * records of one size, `journal` a line for each that is done. Removed when the import has ended.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rm, truncate, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -32,24 +32,28 @@ export class Part {
     private readonly pixels: FileHandle,
     private readonly journal: FileHandle,
     private readonly bytes: number,
+    /** What patients are hashed with: random, kept for an import that goes on, and gone with the folder. */
+    readonly salt: string,
   ) {}
 
   /** Opens the folder; what is there is kept when it was made for the same `plan`. `bytes` is the size of a record. */
   static async open(folder: string, plan: unknown, bytes: number): Promise<Part> {
     return writing(folder, async () => {
       await mkdir(folder, { recursive: true });
-      const header = `${createHash('sha256').update(JSON.stringify(plan)).digest('hex')}\n`;
+      const hash = createHash('sha256').update(JSON.stringify(plan)).digest('hex');
       const file = path.join(folder, 'journal');
       const text = await readFile(file, 'utf8').catch(() => '');
-      const isSame = text.startsWith(header);
+      const [, known] = new RegExp(`^${hash} ([0-9a-f]{64})\n`).exec(text) ?? [];
+      const isSame = known !== undefined;
+      const salt = known ?? randomBytes(32).toString('hex');
       // The last line may be cut short.
-      const whole = isSame ? text.slice(0, text.lastIndexOf('\n') + 1) : header;
+      const whole = isSame ? text.slice(0, text.lastIndexOf('\n') + 1) : `${hash} ${salt}\n`;
       const journal = await open(file, isSame ? 'r+' : 'w');
       if (isSame) await truncate(file, Buffer.byteLength(whole));
-      else await journal.write(header, 0);
+      else await journal.write(whole, 0);
       const pixels = await open(path.join(folder, 'pixels'), isSame ? 'a+' : 'w+');
       await pixels.close();
-      const part = new Part(folder, await open(path.join(folder, 'pixels'), 'r+'), journal, bytes);
+      const part = new Part(folder, await open(path.join(folder, 'pixels'), 'r+'), journal, bytes, salt);
       part.#end = Buffer.byteLength(whole);
       for (const line of whole.split('\n').slice(1, -1)) {
         const entry = entryIn(line);

@@ -1,57 +1,67 @@
 /** One picture as an import keeps it: its pixels, and what tells it from others. Runs in a worker (worker.ts). */
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { hashFile } from '../base/checksum';
 import { decodeAll } from '../data/pictures/decode';
+import { dicomPatient } from '../data/pictures/dicom/patient';
 import type { VoiWindow } from '../data/pictures/options';
-import { corrupt, type Note, type Picture } from '../data/pictures/picture';
-import { prepare, type Preparation } from '../data/pictures/prepare';
+import { corrupt, type Note } from '../data/pictures/picture';
+import { prepare, type Preparation, type Prepared } from '../data/pictures/prepare';
 import { resize } from '../data/pictures/resize';
 
 export interface Preparing extends Preparation {
-  readonly window?: VoiWindow;
+  readonly window: VoiWindow | undefined;
+  /** Whether the file tells its patient. */
+  readonly isByDicom: boolean;
 }
 
 export interface Facts {
   /** SHA-256 of the file. */
   readonly sha256: string;
-  /** SHA-256 of the decoded pixels, so that copies in two formats are equal. */
+  /** SHA-256 of the prepared pixels, so that copies in two formats or sizes are equal where they look so to a network. */
   readonly pixels: string;
   /** 64 bits in hex: whether each of 8 x 8 parts is darker than its right neighbour. */
   readonly look: string;
+  /** Of a DICOM file, hashed. */
+  readonly patient?: string;
   readonly notes: readonly Note[];
 }
 
 /** Throws ERR_DATA_MISSING, ERR_DATA_CORRUPT or ERR_DATA_SHAPE. */
-export async function readPicture(file: string, preparing: Preparing): Promise<Facts & { prepared: Uint8Array }> {
-  let result: (Omit<Facts, 'sha256'> & { prepared: Uint8Array }) | undefined;
-  for await (const { picture } of decodeAll(file, { window: preparing.window })) {
+export async function readPicture(
+  file: string,
+  { window, isByDicom, salt, ...preparation }: Preparing & { readonly salt: string },
+): Promise<Facts & { prepared: Uint8Array }> {
+  let result: Prepared | undefined;
+  for await (const { picture } of decodeAll(file, { window })) {
     if (result !== undefined) throw corrupt(file, 'holds several pictures', { needed: 'one picture in a file' });
-    const { pixels: prepared, notes } = prepare(picture, preparing);
-    const pixels = hashOf(picture);
-    result = { pixels, look: lookOf(prepared, preparing.size), notes: [...picture.notes, ...notes], prepared };
+    const { pixels, notes } = prepare(picture, preparation);
+    result = { pixels, notes: [...picture.notes, ...notes] };
   }
   if (result === undefined) throw corrupt(file, 'has no picture');
-  return { ...result, sha256: await hashFile(file, 'sha256') };
+  const { pixels, notes } = result;
+  return {
+    sha256: await hashFile(file, 'sha256'),
+    pixels: createHash('sha256').update(pixels).digest('hex'),
+    look: lookOf(pixels, preparation.size),
+    ...(isByDicom && { patient: hashedPatient(await dicomPatient(file, await readFile(file)), salt) }),
+    notes,
+    prepared: pixels,
+  };
 }
 
-/** Gray that is stored as RGB is gray. */
-function hashOf({ width, height, channels, samples }: Picture): string {
-  let values = samples;
-  if (channels === 3) {
-    let isGray = true;
-    for (let i = 0; isGray && i < samples.length; i += 3)
-      isGray = samples[i] === samples[i + 1] && samples[i] === samples[i + 2];
-    if (isGray) values = samples.filter((_, i) => i % 3 === 0);
-  }
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return createHash('sha256').update(`${width}x${height} ${bytes.length} `).update(bytes).digest('hex');
-}
+/** A name that nobody can turn back once the salt is forgotten. */
+export const hashedPatient = (name: string, salt: string): string =>
+  createHash('sha256').update(`${salt}\0${name}`).digest('hex');
 
 /** The difference hash of a gray square. */
 function lookOf(pixels: Uint8Array, size: number): string {
   const small = resize(pixels, [size, size], [8, 9]);
-  let bits = 0n;
-  for (let y = 0; y < 8; y++)
-    for (let x = 0; x < 8; x++) bits = (bits << 1n) | BigInt(small[y * 9 + x] < small[y * 9 + x + 1]);
-  return bits.toString(16).padStart(16, '0');
+  let bits = '';
+  for (let y = 0; y < 8; y++) {
+    let row = 0;
+    for (let x = 0; x < 8; x++) row = row * 2 + Number(small[y * 9 + x] < small[y * 9 + x + 1]);
+    bits += row.toString(16).padStart(2, '0');
+  }
+  return bits;
 }

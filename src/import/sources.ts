@@ -7,10 +7,11 @@ import { ChestMnistError } from '../base/errors';
 import { listed } from '../base/text';
 import { SPLIT_NAMES, type SplitName } from '../data/dataset';
 import { findPictures } from '../data/pictures/find';
-import { findColumns, patientIn } from './columns';
+import { findColumns, hasColumn, patientIn, type Columns } from './columns';
 import { readTable, type Row } from './csv';
-import { checkNames, classesOf, labelsOf, type Labels } from './labels';
+import { classesOf, labelsOf, type Labels } from './labels';
 import type { ImportOptions } from './options';
+import { SPLIT_WORDS } from './split';
 
 export interface Source {
   /** Relative to the folder, with `/`. */
@@ -37,6 +38,8 @@ export interface Sources {
   readonly missing: readonly Missing[];
   /** What was found, a line each. */
   readonly found: readonly string[];
+  /** Whether the files tell the patients, which is known when they are read. */
+  readonly isByDicom: boolean;
 }
 
 /** All pictures of the folder, relative. */
@@ -50,43 +53,43 @@ export async function picturesIn(folder: string, output: string): Promise<string
   return names;
 }
 
-const SPLIT_WORDS: Readonly<Record<string, SplitName>> = {
-  ...{ train: 'train', training: 'train', val: 'val', valid: 'val', validate: 'val', validation: 'val', dev: 'val' },
-  ...{ test: 'test', testing: 'test' },
-};
+/** What `--group` says when patients are told by the DICOM files. */
+export const isDicomPatient = (group: string | undefined): boolean => /^patient[ _]?id$/i.test(group ?? '');
 
 /** Classes are the folders, below train, val and test if there are such. Throws ERR_DATA_SHAPE. */
-export function fromFolders(folder: string, files: readonly string[]): Sources {
+export function fromFolders({ labels, group }: ImportOptions, folder: string, files: readonly string[]): Sources {
   const parts = files.map((name) => name.split('/'));
-  const isSplit = parts.every(([first, second, third]) => first.toLowerCase() in SPLIT_WORDS && second && third);
+  const isSplit = parts.every(([first, second, third]) => SPLIT_WORDS.has(first.toLowerCase()) && second && third);
   const depth = isSplit ? 1 : 0;
   const loose = files.find((_, i) => parts[i].length < depth + 2);
-  const classes = classesOf(parts.map((names) => names[depth]));
-  if (loose !== undefined || classes.length < 2) {
+  if (loose !== undefined) {
     throw new ChestMnistError('ERR_DATA_SHAPE', {
-      found:
-        loose === undefined
-          ? `${folder} has one class, ${classes[0]}`
-          : `${path.join(folder, loose)} lies in no folder of a class`,
+      found: `${path.join(folder, loose)} lies in no folder of a class`,
       needed: 'a folder per class, or a table',
       next: 'pass the table before the folder: npx chestmnist import TABLE.csv FOLDER -o FILE.npz',
     });
   }
-  const names = checkNames(folder, classes);
+  const names = classesOf(
+    folder,
+    parts.map((inside) => inside[depth]),
+    labels,
+  );
   const images = files.map((name, i): Source => ({
     name,
     row: parts[i].slice(0, depth + 1).join('/'),
     label: Uint8Array.of(names.indexOf(parts[i][depth])),
     group: undefined,
-    split: isSplit ? SPLIT_WORDS[parts[i][0].toLowerCase()] : undefined,
+    split: isSplit ? SPLIT_WORDS.get(parts[i][0].toLowerCase()) : undefined,
   }));
   const found = [
     `classes: the folders ${listed(names)}`,
     `split: ${isSplit ? 'the folders train, val and test' : 'to be drawn'}`,
-    NO_GROUP,
+    group === undefined ? NO_GROUP : DICOM_GROUP,
   ];
-  return { images, labels: { kind: 'class', names, uncertain: 0 }, missing: [], found };
+  return { images, labels: { kind: 'class', names, uncertain: 0 }, missing: [], found, isByDicom: group !== undefined };
 }
+
+const DICOM_GROUP = 'patients: the Patient ID of the DICOM files, hashed';
 
 const NO_GROUP =
   'patients: not known, so that two pictures of one may come into two splits (--group COLUMN names them)';
@@ -100,91 +103,112 @@ export async function fromTable(
   isDrawn: boolean,
 ): Promise<Sources> {
   const table = await readTable(tableFile);
-  const columns = findColumns(table, { ...options, split: splitColumn });
+  const isByDicom = isDicomPatient(options.group) && !hasColumn(table, options.group!);
+  const columns = findColumns(table, {
+    ...options,
+    group: isByDicom ? undefined : options.group,
+    split: splitColumn,
+  });
   const policy = options.uncertain ?? 'zero';
   const labels = labelsOf(table, columns.labels, policy);
   const splitAt = isDrawn ? undefined : columns.split;
-  const find = finder(files);
-  const byName = new Map<string, { source: Source; line: number }>();
+  const find = columns.image.by === 'study' ? studyFinder(files) : finder(files, path.basename(options.folder));
+  const isOne = columns.image.by === 'file';
+  const byName = new Map<string, Said>();
   const missing: Missing[] = [];
-  const skipped = new Set<string>();
   const refuse = (found: string, needed: string, next = 'correct the table'): ChestMnistError =>
     new ChestMnistError('ERR_DATA_SHAPE', { found: `${tableFile}, ${found}`, needed, next });
   const groupOf = ({ line, cells }: Row): string | undefined => {
-    if (columns.group === undefined) return undefined;
-    const group = columns.group === 'path' ? patientIn(cells[columns.image]) : cells[columns.group];
+    if (columns.group === undefined || isByDicom) return undefined;
+    const group = columns.group === 'path' ? patientIn(cells[columns.image.at]) : cells[columns.group];
     if (group) return group;
     throw refuse(`line ${line}: no ${table.columns[Number(columns.group)]}`, 'the patient of each picture');
   };
   const splitOf = ({ line, cells }: Row): SplitName | undefined => {
     if (splitAt === undefined) return undefined;
-    const split = SPLIT_WORDS[cells[splitAt].toLowerCase()];
+    const split = SPLIT_WORDS.get(cells[splitAt].toLowerCase());
     if (split !== undefined) return split;
-    throw refuse(`line ${line}: the split ${JSON.stringify(cells[splitAt])}`, SPLIT_NAMES.join(', '));
+    throw refuse(`line ${line}: the split ${JSON.stringify(cells[splitAt].slice(0, 60))}`, SPLIT_NAMES.join(', '));
   };
   for (const [i, row] of table.rows.entries()) {
-    const given = row.cells[columns.image];
+    const given = row.cells[columns.image.at];
     const candidates = given === '' ? [] : find(given);
-    if (candidates.length > 1) {
+    if (isOne && candidates.length > 1) {
       throw refuse(
         `line ${row.line}: ${given} may be ${listed(candidates.slice(0, 3))}`,
         'one picture per row',
         'write its path within the folder',
       );
     }
-    const [name] = candidates;
-    const label = labels.values[i];
-    if (name === undefined) {
-      missing.push({ what: `line ${row.line}: ${given}`, why: 'the row has no picture' });
-      continue;
+    if (candidates.length === 0) missing.push({ what: `line ${row.line}: ${given}`, why: 'the row has no picture' });
+    const label = labels.values[i] ?? ('left out' as const);
+    for (const name of candidates) {
+      const source: Said = { name, row: `${row.line}`, label, group: groupOf(row), split: splitOf(row) };
+      const before = byName.get(name);
+      if (before === undefined) {
+        byName.set(name, source);
+        if (label === 'left out') missing.push({ what: name, why: 'left out: an uncertain label' });
+      } else if (isSame(before, source))
+        missing.push({ what: `line ${row.line}: ${given}`, why: `says the same as line ${before.row}` });
+      else throw refuse(`lines ${before.row} and ${row.line} disagree about ${name}`, 'one row per picture');
     }
-    if (label === undefined) {
-      skipped.add(name);
-      missing.push({ what: name, why: 'left out: an uncertain label' });
-      continue;
-    }
-    const source: Source = { name, row: `${row.line}`, label, group: groupOf(row), split: splitOf(row) };
-    const before = byName.get(name);
-    if (before === undefined) byName.set(name, { source, line: row.line });
-    else if (isSame(before.source, source))
-      missing.push({ what: `line ${row.line}: ${given}`, why: `says the same as line ${before.line}` });
-    else throw refuse(`lines ${before.line} and ${row.line} disagree about ${name}`, 'one row per picture');
   }
   for (const name of files) {
-    if (!byName.has(name) && !skipped.has(name)) missing.push({ what: name, why: 'the picture has no row' });
+    if (!byName.has(name)) missing.push({ what: name, why: 'the picture has no row' });
   }
   const nameOf = (i: number): string => table.columns[i];
-  const images = [...byName.values()].map(({ source }) => source);
+  const images = [...byName.values()].flatMap(({ label, ...source }): Source[] =>
+    label === 'left out' ? [] : [{ ...source, label }],
+  );
   if (images.length === 0) {
     throw new ChestMnistError('ERR_DATA_MISSING', {
-      found: `no row of ${tableFile} names a picture in ${options.folder}: ${nameOf(columns.image)} has ${JSON.stringify(table.rows[0].cells[columns.image])}`,
+      found: `no row of ${tableFile} names a picture in ${options.folder}: ${nameOf(columns.image.at)} has ${JSON.stringify(table.rows[0].cells[columns.image.at].slice(0, 200))}`,
       needed: 'the names of its files, or their paths within it',
       next: 'check the folder, or name the column with --image COLUMN',
     });
   }
   const WAYS = { flags: '1 or 0 in', list: 'names in', class: 'the class in' };
   const found = [
-    `images: ${nameOf(columns.image)}`,
+    `images: ${isOne ? '' : 'all in the folder of '}${nameOf(columns.image.at)}`,
     `labels: ${WAYS[labels.kind]} ${listed(columns.labels.columns.map(nameOf))}`,
     ...(labels.kind === 'flags' ? [] : [`names: ${listed(labels.names)}`]),
-    columns.group === undefined
-      ? NO_GROUP
-      : `patients: ${columns.group === 'path' ? `the folders in ${nameOf(columns.image)}` : nameOf(columns.group)}`,
+    isByDicom ? DICOM_GROUP : groupFound(columns, nameOf),
     `split: ${splitAt === undefined ? 'to be drawn, or from lists' : nameOf(splitAt)}`,
     ...(labels.uncertain > 0 ? [`uncertain labels (-1): ${labels.uncertain}, --uncertain ${policy}`] : []),
     ...(columns.others.length > 0 ? [`not used: ${listed(columns.others)}`] : []),
   ];
-  return { images, labels, missing, found };
+  return { images, labels, missing, found, isByDicom };
 }
 
-const isSame = (a: Source, b: Source): boolean =>
-  Buffer.from(a.label).equals(b.label) && a.group === b.group && a.split === b.split;
+function groupFound({ image, group }: Columns, nameOf: (column: number) => string): string {
+  if (group === undefined) return NO_GROUP;
+  return `patients: ${group === 'path' ? `the folders in ${nameOf(image.at)}` : nameOf(group)}`;
+}
+
+/** What a row says of a picture; a row that is left out says it too, so that another must not disagree. */
+type Said = Omit<Source, 'label'> & { readonly label: Uint8Array | 'left out' };
+
+const isSame = (a: Said, b: Said): boolean =>
+  String(a.label) === String(b.label) && a.group === b.group && a.split === b.split;
+
+/** Finds the files of a study: those below its folder, `s50414267` in MIMIC-CXR. */
+function studyFinder(files: readonly string[]): (cell: string) => readonly string[] {
+  const byStudy = new Map<string, string[]>();
+  for (const name of files) {
+    for (const folder of new Set(name.split('/').slice(0, -1))) {
+      const study = folder.replace(/^s(?=\d+$)/, '');
+      if (!byStudy.has(study)) byStudy.set(study, []);
+      byStudy.get(study)!.push(name);
+    }
+  }
+  return (cell) => byStudy.get(cell.replace(/^s(?=\d+$)/, '')) ?? [];
+}
 
 /**
  * Finds the files that a cell names: by its path in the folder, or the end of that path, as tables often begin above the
- * folder; by its name alone wherever it lies; and without its extension.
+ * folder; by its name alone wherever it lies; and without its extension. `folder` is the name of the folder itself.
  */
-export function finder(files: readonly string[]): (cell: string) => readonly string[] {
+export function finder(files: readonly string[], folder: string): (cell: string) => readonly string[] {
   const stem = (name: string): string => name.replace(/\.[^./]*$/, '');
   const index = new Map<string, string[]>();
   const add = (key: string, name: string): void => {
@@ -207,6 +231,8 @@ export function finder(files: readonly string[]): (cell: string) => readonly str
       .split('/')
       .filter((part) => part !== '' && part !== '.');
     for (let from = 0; from < parts.length; from++) {
+      // The bare name of a path that leads to another folder would be another picture.
+      if (from > 0 && from === parts.length - 1 && parts[from - 1] !== folder) break;
       const rest = parts.slice(from).join('/');
       const found = index.get(rest) ?? index.get(`stem ${rest}`);
       if (found) return found;

@@ -8,13 +8,23 @@ import { absolute } from '../base/folders';
 import { Random } from '../base/random';
 import { listed } from '../base/text';
 import { SPLIT_NAMES, type SplitName } from '../data/dataset';
-import { finder } from './sources';
+import { findImage, findSplit } from './columns';
+import { readTable } from './csv';
 
 /** What --split says. */
 export type SplitPlan =
   | { readonly kind: 'drawn'; readonly parts: readonly number[] }
   | { readonly kind: 'column'; readonly name: string | undefined }
+  /** A table with a row per picture and a column of the split, as of MIMIC-CXR. */
+  | { readonly kind: 'table'; readonly file: string }
   | { readonly kind: 'lists'; readonly files: ReadonlyMap<SplitName, string> };
+
+/** Words for the splits in columns, folders and tables. */
+export const SPLIT_WORDS: ReadonlyMap<string, SplitName> = new Map([
+  ...(['train', 'training'] as const).map((word) => [word, 'train'] as const),
+  ...(['val', 'valid', 'validate', 'validation', 'dev'] as const).map((word) => [word, 'val'] as const),
+  ...(['test', 'testing'] as const).map((word) => [word, 'test'] as const),
+]);
 
 export const DEFAULT_PARTS = [70, 10, 20] as const;
 /** Of train, where val is not given: 70/10/20 again where test is a fifth. */
@@ -32,6 +42,7 @@ export function planOf(text: string | undefined): SplitPlan {
     if (parts.length === 3 && parts.every((part) => part > 0) && isWhole) return { kind: 'drawn', parts };
     throw refuse('three parts above 0, of train, val and test, that sum to 100');
   }
+  if (/\.(?:csv|tsv)$/i.test(text) && !text.includes('=')) return { kind: 'table', file: absolute(text) };
   if (!/^(?:train|val|test)=/.test(text)) return { kind: 'column', name: text };
   const files = new Map<SplitName, string>();
   for (const entry of text.split(',')) {
@@ -43,12 +54,36 @@ export function planOf(text: string | undefined): SplitPlan {
   return { kind: 'lists', files };
 }
 
+/** The files that a name in a list or a table means. */
+type Find = (name: string) => readonly string[];
+
+/** The split of each image by a table; undefined for an image without a row. Throws ERR_DATA_SHAPE. */
+export async function readSplitTable(file: string, find: Find): Promise<Map<string, SplitName>> {
+  const table = await readTable(file);
+  const [image, column] = [findImage(table), findSplit(table)];
+  const refuse = (found: string, needed: string): ChestMnistError =>
+    new ChestMnistError('ERR_DATA_SHAPE', { found, needed, next: 'correct the table, or choose another --split' });
+  if (column === undefined || image.by === 'study') {
+    const needed = 'a column of the pictures and one called split';
+    throw refuse(`${file} has the columns ${listed(table.columns.slice(0, 20))}`, needed);
+  }
+  const splits = new Map<string, SplitName>();
+  for (const { line, cells } of table.rows) {
+    const [name, other] = find(cells[image.at]);
+    if (name === undefined) continue; // it may be of more pictures than are here
+    const split = SPLIT_WORDS.get(cells[column].toLowerCase());
+    const at = `${file}, line ${line}`;
+    if (split === undefined) throw refuse(`${at}: the split ${JSON.stringify(cells[column])}`, SPLIT_NAMES.join(', '));
+    if (other !== undefined)
+      throw refuse(`${at}: ${cells[image.at]} may be ${name} or ${other}`, 'one picture per row');
+    if ((splits.get(name) ?? split) !== split) throw refuse(`${at}: ${name} is in two splits`, 'one split per picture');
+    splits.set(name, split);
+  }
+  return splits;
+}
+
 /** The split of each image by lists of names, a line each; undefined for an image in none. Throws ERR_DATA_SHAPE. */
-export async function readLists(
-  files: ReadonlyMap<SplitName, string>,
-  names: readonly string[],
-): Promise<Map<string, SplitName>> {
-  const find = finder(names);
+export async function readLists(files: ReadonlyMap<SplitName, string>, find: Find): Promise<Map<string, SplitName>> {
   const splits = new Map<string, SplitName>();
   for (const [split, file] of files) {
     const refuse = (what: string, cause?: unknown): ChestMnistError =>
@@ -179,6 +214,23 @@ export function drawVal(
   const result = [...splits];
   train.forEach((image, i) => (result[image] = drawn[i]));
   return result;
+}
+
+/** Equal numbers for images that stay together: of one group, or `same` as an earlier one. */
+export function together(groups: readonly (string | undefined)[], same: readonly number[]): number[] {
+  const parent = same.map((_, i) => i);
+  const rootOf = (i: number): number => {
+    while (parent[i] !== i) i = parent[i] = parent[parent[i]];
+    return i;
+  };
+  const firstOf = new Map<string, number>();
+  groups.forEach((group, i) => {
+    parent[rootOf(i)] = rootOf(same[i]);
+    if (group === undefined) return;
+    if (firstOf.has(group)) parent[rootOf(i)] = rootOf(firstOf.get(group)!);
+    else firstOf.set(group, i);
+  });
+  return groups.map((_, i) => rootOf(i));
 }
 
 function shuffled<T>(items: T[], random: Random): T[] {

@@ -2,16 +2,15 @@
  * What an import writes: FILE.npz in MedMNIST's layout, FILE.index.csv, which picture became which row, FILE.missing.csv,
  * what was left out, FILE.json, where all of it comes from. Not here: what is in them (index.ts).
  */
-import { createHash, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { writeAtomically } from '../base/atomic';
+import { exists, writeAtomically } from '../base/atomic';
 import { csvCell } from '../base/csv';
-import { exists } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
 import { writeJson } from '../base/json';
 import { writeNpz } from '../base/npz';
 import { outputAt } from '../base/output';
 import { SPLIT_NAMES, type SplitName } from '../data/dataset';
+import { hashedPatient } from './picture';
 import type { Missing, Source } from './sources';
 
 export interface Places {
@@ -84,15 +83,14 @@ async function* pieces(
     yield Buffer.concat(await Promise.all(rows.slice(from, from + AT_ONCE).map(({ id }) => read(id))));
 }
 
-/** The patient is hashed with a salt that nobody keeps: equal ones are equal, and none can be looked up. */
-export async function writeIndex(file: string, images: readonly Imported[]): Promise<void> {
-  const salt = randomBytes(32);
-  const hashed = (group: string | undefined): string =>
-    group === undefined ? '' : createHash('sha256').update(salt).update(group).digest('hex');
+/** The patient is hashed with a salt that is gone with the part: equal ones are equal, and none can be looked up. */
+export async function writeIndex(file: string, images: readonly Imported[], salt: string): Promise<void> {
   const rows = SPLIT_NAMES.flatMap((split) =>
     images
       .filter((image) => image.split === split)
-      .map(({ source, sha256 }, row) => [split, row, source.name, source.row, sha256, hashed(source.group)]),
+      .map(({ source: { name, row: from, group }, sha256 }, row) => {
+        return [split, row, name, from, sha256, group === undefined ? '' : hashedPatient(group, salt)];
+      }),
   );
   await writeCsv(file, [['split', 'row', 'source', 'from', 'sha256', 'group'], ...rows]);
 }

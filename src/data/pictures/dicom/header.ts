@@ -1,5 +1,5 @@
 /**
- * The data elements of a DICOM file that say what its pixels are. No others are read, so none reach an output. Parsing is
+ * The data elements of a DICOM file that say what its pixels are. The one other that is ever read is patient.ts's. Parsing is
  * dicom-parser's. Not here: the pixels (frame.ts), their meaning (gray.ts, colour.ts).
  */
 import { inflateRawSync } from 'node:zlib';
