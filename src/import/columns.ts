@@ -55,7 +55,6 @@ function words(text: string): ReadonlySet<string> {
 
 /** What a cell of a column of flags holds. */
 export const FLAG = /^(?:[01](?:\.0*)?|-1(?:\.0*)?|true|false|nan|)$/i;
-const ONE = /^(?:1(?:\.0*)?|true)$/i;
 
 /** Throws ERR_DATA_SHAPE where a column is missing or several could be meant, ERR_CONFIG for a name that is no column. */
 export function findColumns(table: Table, named: Named): Columns {
@@ -161,7 +160,7 @@ function labelColumns(table: Table, taken: readonly (number | undefined)[]): Lab
     (i) =>
       !FACTS.test(key(columns[i])) &&
       rows.every(({ cells }) => FLAG.test(cells[i])) &&
-      rows.some(({ cells }) => ONE.test(cells[i])),
+      rows.some(({ cells }) => cells[i] !== ''),
   );
   const named = [...list, ...single];
   const others = flags.filter((i) => !named.includes(i));

@@ -339,6 +339,23 @@ const nih = realData('import');
   ]);
 });
 
+const dicom = realData('dicom');
+(dicom === undefined ? test.skip : test)('patients of DICOM files, hashed; nothing else of their headers', async () => {
+  const files = (await readdir(dicom!)).filter((name) => name.endsWith('.dcm'));
+  await pictures('dicom', []);
+  for (const [i, name] of files.entries()) {
+    await mkdir(at('dicom', `${i % 2}`), { recursive: true });
+    await symlink(path.join(dicom!, name), at('dicom', `${i % 2}`, name));
+  }
+  const ask = ['import', at('dicom'), '-o', at('dicom.npz'), '--group', 'Patient ID', '--split', '34/33/33', '--json'];
+  const { code, stdout, stderr } = await chestmnist(ask);
+  expect({ code, stderr }).toMatchObject({ code: expect.any(Number), stderr: expect.stringContaining('Patient ID') });
+  expect(JSON.parse(stdout).splits.train.groups).toBeGreaterThan(0);
+  const rows = await rowsOf(at('dicom.index.csv'));
+  expect(rows.length).toBeGreaterThan(3);
+  for (const row of rows) expect(row[5]).toMatch(/^[0-9a-f]{64}$/);
+});
+
 test('imported, trained, evaluated, predicted, with its own names', async () => {
   const images = await pictures('end', numbered(60));
   const rows = numbered(60).map((name, i) => `${name},${i >> 1},${i % 2},${i % 3 === 0 ? 1 : ''}`);
