@@ -13,6 +13,7 @@ import { readPictures } from '../../src/data/pictures/read';
 import { chestmnist, MAIN, scratch, start, type Json } from '../support/chestmnist';
 import { grayPng } from '../support/png';
 import { realData } from '../support/real-data';
+import { smallDisk } from '../support/small-disk';
 
 const folder = scratch();
 const at = (...names: string[]) => path.join(folder(), ...names);
@@ -356,22 +357,58 @@ const dicom = realData('dicom');
   for (const row of rows) expect(row[5]).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test('imported, trained, evaluated, predicted, with its own names', async () => {
+test('imported, trained, evaluated, reported and predicted, with its own fourteen names everywhere', async () => {
+  const own = Array.from({ length: 14 }, (_, i) => `Own finding ${String.fromCharCode(65 + i)}`);
   const images = await pictures('end', numbered(60));
-  const rows = numbered(60).map((name, i) => `${name},${i >> 1},${i % 2},${i % 3 === 0 ? 1 : ''}`);
-  const file = await table('end.csv', ['image,patient_id,Scoliosis,Clavicle fracture', ...rows]);
+  const marks = (i: number): string => own.map((_, label) => Number((i + label) % (2 + (label % 3)) === 0)).join(',');
+  const rows = numbered(60).map((name, i) => `${name},${i >> 1},${marks(i)}`);
+  const file = await table('end.csv', [`image,patient_id,${own.join(',')}`, ...rows]);
   await imported(file, images, '-o', at('end.npz'));
   const ask = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await chestmnist(args);
     expect({ args, code, stderr }).toMatchObject({ code: 0 });
     return stdout;
   };
-  const quick = ['--device', 'cpu', '--no-report', '--resamples', '0', '--batch-size', '16', '--milestones', 'none'];
-  await ask('train', '--data', at('end.npz'), '--epochs', '1', '--out', folder(), '--name', 'run', ...quick);
-  const judged: Json = JSON.parse(await ask('evaluate', at('run'), '--json'));
-  expect(JSON.stringify(judged)).toContain('Clavicle fracture');
+  const quick = ['--device', 'cpu', '--resamples', '0', '--batch-size', '16', '--milestones', 'none'];
+  const trained = await ask(
+    'train',
+    '--data',
+    at('end.npz'),
+    '--epochs',
+    '1',
+    '--out',
+    folder(),
+    '--name',
+    'run',
+    ...quick,
+  );
+  const report = await readFile(at('run', 'report.html'), 'utf8');
+  const metrics = JSON.parse(await readFile(at('run', 'metrics.json'), 'utf8'));
+  const judged: Json = JSON.parse(await ask('evaluate', at('run'), '--data', at('end.npz'), '--json'));
+  expect([metrics.labels, judged.labels]).toEqual([own, own]);
   const [header, first] = (await ask('predict', at('run'), at('end', '1000.png'))).split('\n');
-  expect(header).toContain('Scoliosis');
-  expect(header).toContain('Clavicle fracture');
+  expect(header.split(',').filter((name) => own.includes(name))).toEqual(own);
   expect(first).toContain('1000.png');
+  const verified = await ask('data', 'verify', at('end.npz'));
+  for (const name of own) for (const text of [report, verified]) expect(text).toContain(name);
+  for (const text of [trained, report, verified]) expect(text).not.toMatch(/Atelectasis|Pneumothorax/);
 }, 120_000);
+
+const disk = smallDisk('1m');
+(disk === undefined ? test.skip : test)('a disk that is read-only or full ends it with a clear error', async () => {
+  const images = await pictures('disk', numbered(60));
+  const file = await table('disk.csv', ['image,Edema', ...numbered(60).map((name, i) => `${name},${i % 2}`)]);
+  const out = path.join(disk!.path, 'out.npz');
+  const full = await refused(file, images, '-o', out, '--size', '224');
+  expect(full).toMatchObject({ code: 'ERR_DISK', found: expect.stringContaining(disk!.path) });
+  expect(existsSync(out)).toBe(false);
+  disk!.remount('ro');
+  expect(await refused(file, images, '-o', out)).toMatchObject({ code: 'ERR_DISK' });
+  // With room, it goes on from what was done.
+  disk!.remount('rw,size=16m');
+  const { code, stderr } = await chestmnist(['import', file, images, '-o', out, '--size', '224']);
+  expect({ code, stderr }).toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(/\d+ of 60 pictures were done before/),
+  });
+});
