@@ -40,6 +40,18 @@ const state = [
 await saveWeights(at('safetensors', 'small.safetensors'), state, { epoch: '3' });
 await saveWeights(at('pth', 'small.pth'), state);
 
+put(
+  'table',
+  'nih.csv',
+  'Image Index,Finding Labels,Patient ID,Size[W,H]\na.png,Mass|Edema,1,9,8\nb.png,No Finding,2,9,8\n',
+);
+put(
+  'table',
+  'chexpert.csv',
+  'Path,Age,Edema,Mass\nx/patient00001/s/a.jpg,60,1.0,-1.0\nx/patient00002/s/a.jpg,61,,0.0\n',
+);
+put('table', 'mimic.csv', 'subject_id,study_id,Edema,split\n1,50,1.0,train\n2,51,,validate\n');
+put('table', 'sheet.csv', '\ufeffsep=;\r\n"file";"diagnosis"\r\n="001";"big ""heart"""\r\nb;normal\r\n');
 put('csv', 'two-labels.csv', '0,0.25,0.5\n1,1e-3,0.75\n2,0,1\n');
 const header = 'epoch,lr,train_loss,val_loss,val_auc,val_acc,seconds,images_per_second\n';
 put('history', 'two-epochs.csv', `${header}1,0.001,0.6,0.5,0.7,0.9,1.5,680.25\n2,0.001,0.5,0.4,,0.95,1.25,700\n`);

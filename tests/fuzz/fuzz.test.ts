@@ -8,7 +8,9 @@ const fuzz = (...args: string[]) => start([path.join(REPOSITORY, 'tests', 'fuzz'
 test('no parser is hurt by some thousands of mutated files', async () => {
   const { code, stdout } = await fuzz('--inputs', '3000', '--seed', '7');
   expect({ code, findings: stdout.match(/--replay .*/g) }).toEqual({ code: 0, findings: null });
-  const parsers = 'config csv dicom history jpeg metrics npy npz png pth safetensors thresholds tiff webp'.split(' ');
+  const parsers = 'config csv dicom history jpeg metrics npy npz png pth safetensors table thresholds tiff webp'.split(
+    ' ',
+  );
   for (const parser of parsers) expect(stdout).toMatch(new RegExp(`^${parser} +3000 `, 'm'));
 }, 600_000);
 

@@ -23,13 +23,15 @@ export interface Picture {
 
 /** Larger pictures are refused before they are decoded. A radiograph has 20 million pixels at most. */
 const MAX_PIXELS = 100_000_000;
+/** A line of pixels would be made square. */
+const MAX_SIDE = 20_000;
 
 /** Throws ERR_DATA_CORRUPT for a picture without pixels, or with too many to be one. */
 export function checkSize(file: string, width: number, height: number): void {
   if (!(width > 0 && height > 0)) throw corrupt(file, `has no pixels: it is ${width}x${height}`);
-  if (width * height <= MAX_PIXELS) return;
-  const size = `${width}x${height} pixels, more than ${MAX_PIXELS / 1e6} million`;
-  throw corrupt(file, `declares ${size}`, {
+  if (width * height <= MAX_PIXELS && Math.max(width, height) <= MAX_SIDE) return;
+  const most = width * height > MAX_PIXELS ? `${MAX_PIXELS / 1e6} million` : `${MAX_SIDE} on a side`;
+  throw corrupt(file, `declares ${width}x${height} pixels, more than ${most}`, {
     needed: 'a picture of a size that can be decoded',
     next: 'make it smaller',
   });

@@ -283,17 +283,19 @@ test('links that lead nowhere or to themselves, and pictures of absurd size, are
     rmSync(at(`images/${i}.png`));
     symlinkSync(at(`images/${target}`), at(`images/${i}.png`));
   }
-  // 60,000 x 60,000 of one bit: 450 MB, in 440 kB.
+  // A bomb, which declares 3,600 million pixels in a few bytes, and a line that --fit pad would make as many.
   const bomb = png(1, 1, [0]);
   bomb.writeUInt32BE(60_000, 16);
   bomb.writeUInt32BE(60_000, 20);
   bomb.writeUInt32BE(crc32(bomb.subarray(12, 29)), 29);
   put('images/2.png', bomb);
-  expect(await run()).toMatchObject({ unreadable: 3 });
+  put('images/3.png', png(60_000, 1, new Uint8Array(60_000)));
+  expect(await run({ fit: 'pad' })).toMatchObject({ unreadable: 4 });
   const missing = readFileSync(at('out.missing.csv'), 'utf8');
   expect(missing).toMatch(/0\.png,.*ELOOP/);
   expect(missing).toMatch(/1\.png,.*ENOENT/);
   expect(missing).toMatch(/2\.png,.*60000x60000/);
+  expect(missing).toMatch(/3\.png,.*60000x1 pixels, more than 20000 on a side/);
 });
 
 test('not one picture that can be read is an error, as is a split without any', async () => {
@@ -445,13 +447,7 @@ describe('refused, with nothing written', () => {
     ['a quote that is not closed', 'image,mass\n"0.png,1\n', {}, 'ERR_DATA_CORRUPT', /table\.csv/],
     ['no rows', 'image,mass\n', {}, 'ERR_DATA_CORRUPT', /no rows/],
     ['one column twice', 'image,mass,mass\n0.png,1,1\n', {}, 'ERR_DATA_CORRUPT', /the column "mass" twice/],
-    [
-      'an unknown column',
-      'image,mass\n0.png,1\n',
-      { group: 'patent' },
-      'ERR_CONFIG',
-      /group patent: .*no such column/,
-    ],
+    ['an unknown column', 'image,mass\n0.png,1\n', { group: 'patent' }, 'ERR_CONFIG', /group patent: .*no such column/],
     ['no image at all', 'image,mass\na.png,1\n', {}, 'ERR_DATA_MISSING', /no row of .* names a picture/],
     ['shares that are none', 'image,mass\n0.png,1\n', { split: '80/20' }, 'ERR_CONFIG', /split 80\/20/],
     ['an HTML page', '<!DOCTYPE html>\n', {}, 'ERR_DATA_CORRUPT', /HTML page/],
