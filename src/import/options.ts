@@ -28,15 +28,18 @@ export interface ImportOptions {
   table?: string;
   /** Pixels of each side: 28 (default), 64, 128 or 224. */
   size?: number;
-  /** The columns of the labels. Default: found by name. */
+  /**
+   * The columns of the labels, or labels in the one column that holds them: some of a list, all classes in their order.
+   * Default: found by name.
+   */
   labels?: readonly string[];
   /** The column that names the picture. Default: found by name. */
   image?: string;
-  /** The column whose equal values stay in one split, such as `Patient ID`. Default: found by name. */
+  /** The column whose equal values stay in one split. `Patient ID` may be that of DICOM files. Default: found by name. */
   group?: string;
   /**
-   * `70/10/20` (default), the name of a column, or lists of pictures: `train=FILE,val=FILE,test=FILE`. Where val is not
-   * given, an eighth of train becomes it.
+   * `70/10/20` (default), the name of a column, a table with one (`split.csv`), or lists of pictures:
+   * `train=FILE,val=FILE,test=FILE`. Where val is not given, an eighth of train becomes it.
    */
   split?: string;
   /** What -1 becomes. Default `zero`. */

@@ -1,6 +1,5 @@
 /** One picture as an import keeps it: its pixels, and what tells it from others. Runs in a worker (worker.ts). */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { hashFile } from '../base/checksum';
 import { decodeAll } from '../data/pictures/decode';
 import { dicomPatient } from '../data/pictures/dicom/patient';
@@ -33,7 +32,8 @@ export async function readPicture(
   { window, isByDicom, salt, ...preparation }: Preparing & { readonly salt: string },
 ): Promise<Facts & { prepared: Uint8Array }> {
   let result: Prepared | undefined;
-  for await (const { picture } of decodeAll(file, { window })) {
+  let bytes: Buffer | undefined;
+  for await (const { picture } of decodeAll(file, { window, onBytes: (all) => (bytes = all) })) {
     if (result !== undefined) throw corrupt(file, 'holds several pictures', { needed: 'one picture in a file' });
     const { pixels, notes } = prepare(picture, preparation);
     result = { pixels, notes: [...picture.notes, ...notes] };
@@ -41,18 +41,19 @@ export async function readPicture(
   if (result === undefined) throw corrupt(file, 'has no picture');
   const { pixels, notes } = result;
   return {
-    sha256: await hashFile(file, 'sha256'),
-    pixels: createHash('sha256').update(pixels).digest('hex'),
+    sha256: bytes === undefined ? await hashFile(file, 'sha256') : sha256(bytes),
+    pixels: sha256(pixels),
     look: lookOf(pixels, preparation.size),
-    ...(isByDicom && { patient: hashedPatient(await dicomPatient(file, await readFile(file)), salt) }),
+    ...(isByDicom && { patient: hashedPatient(await dicomPatient(file, bytes ?? Buffer.alloc(0)), salt) }),
     notes,
     prepared: pixels,
   };
 }
 
 /** A name that nobody can turn back once the salt is forgotten. */
-export const hashedPatient = (name: string, salt: string): string =>
-  createHash('sha256').update(`${salt}\0${name}`).digest('hex');
+export const hashedPatient = (name: string, salt: string): string => sha256(`${salt}\0${name}`);
+
+const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
 /** The difference hash of a gray square. */
 function lookOf(pixels: Uint8Array, size: number): string {

@@ -63,7 +63,7 @@ const RULES: Rule[] = [
   ],
   [/^npx chestmnist (doctor|evaluate|metrics|predict|report|export|completion|data verify) ?/, succeeds],
 
-  [/^npx chestmnist import table\.csv images /, (reader, command) => importsPictures(reader, command)],
+  [/^npx chestmnist import /, (reader, command) => importsPictures(reader, command)],
   [/^node examples\/\S+\.mts( |$)/, (reader, command) => runsExample(reader, command)],
   // Has a test of its own, which needs Python.
   [/^python3 examples\/own_data\.py labels\.csv images my\.npz$/, () => {}],
@@ -94,11 +94,25 @@ function resumes(reader: Reader, command: string): void {
   expect(reader.readJson(file)).toMatchObject({ status: 'finished', resumed: [expect.any(String)] });
 }
 
+/** Small pictures in folders of classes, patients and studies, and a table and lists by the names of the command. */
 function importsPictures(reader: Reader, command: string): void {
-  mkdirSync(reader.at('images'));
-  const rows = Array.from({ length: 60 }, (_, i) => `${i}.png,${i >> 1},${i % 2},${i % 3 === 0 ? 1 : 0}`);
-  for (let i = 0; i < 60; i++) writeFileSync(reader.at(`images/${i}.png`), picture(30 + i, i + 1));
-  writeFileSync(reader.at('table.csv'), ['image,patient,effusion,nodule', ...rows].join('\n'));
+  const [, table, folder] = /import (?:(\S+\.csv) )?(\S+) -o/.exec(command)!;
+  const of = (line: (i: number) => string): string[] => Array.from({ length: 60 }, (_, i) => line(i));
+  const files = of((i) => `${['normal', 'fibrosis'][i % 2]}/p${10_000_000 + (i >> 1)}/s${50_000_000 + i}/${i}.png`);
+  files.forEach((name, i) => {
+    mkdirSync(path.dirname(reader.at(`${folder}/${name}`)), { recursive: true });
+    writeFileSync(reader.at(`${folder}/${name}`), picture(30 + i, i + 1));
+  });
+  const put = (name: string, lines: readonly string[]): void => writeFileSync(reader.at(name), lines.join('\n'));
+  const labels = (i: number): string => `${i >> 1},${i % 2},${i % 3 === 0 ? 1 : 0}`;
+  const isMimic = table?.startsWith('mimic');
+  const key = (i: number): string => (isMimic ? `${50_000_000 + i}` : `${i}.png`);
+  const header = `${isMimic ? 'study_id,subject_id' : 'image,patient'},effusion,nodule`;
+  if (table !== undefined) put(table, [header, ...of((i) => `${key(i)},${labels(i)}`)]);
+  const splitOf = (i: number): string => ['train', 'validate', 'test'][Math.floor(i / 20)];
+  put('mimic-cxr-2.0.0-split.csv', ['dicom_id,study_id,split', ...of((i) => `${i},${50_000_000 + i},${splitOf(i)}`)]);
+  put('train_val_list.txt', of((i) => `${i}.png`).slice(0, 40));
+  put('test_list.txt', of((i) => `${i}.png`).slice(40));
   succeeds(reader, command);
 }
 

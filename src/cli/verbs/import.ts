@@ -11,8 +11,9 @@ import { unbroken } from '../terminal/width';
 
 const EXAMPLES = `
 Examples:
-  chestmnist import Data_Entry_2017.csv images -o nih.npz
-  chestmnist import train.csv CheXpert-v1.0 -o chexpert.npz --uncertain one --size 64
+  chestmnist import Data_Entry_2017_v2020.csv images -o nih.npz
+  chestmnist import train.csv CheXpert-v1.0-small -o chexpert.npz --uncertain one --size 64
+  chestmnist import mimic-cxr-2.0.0-chexpert.csv files -o mimic.npz --split mimic-cxr-2.0.0-split.csv
   chestmnist import table.csv images -o own.npz --labels diagnosis --group "Patient ID" --split 80/10/10
   chestmnist import folder -o classes.npz
 
@@ -29,10 +30,13 @@ export function register(program: Command): void {
     .argument('[folder]', 'the folder of the pictures')
     .requiredOption('-o, --output <file>', 'the .npz file to write')
     .addOption(new Option('--size <pixels>', 'of each side').choices(SIZES.map(String)).default('28'))
-    .option('--labels <columns>', 'the columns of the labels, with commas between them; default: found by name')
+    .option('--labels <names>', 'columns of labels, or labels in the one column of them, with commas; default: all')
     .option('--image <column>', 'the column that names the picture; default: found by name')
-    .option('--group <column>', 'equal values stay in one split, such as "Patient ID"; default: found by name')
-    .option('--split <how>', '70/10/20; a column; or train=FILE,val=FILE,test=FILE, lists of pictures')
+    .option(
+      '--group <column>',
+      'equal values stay in one split; "Patient ID" may be that of DICOM files; default: by name',
+    )
+    .option('--split <how>', '70/10/20; a column; a table.csv; or train=FILE,val=FILE,test=FILE, lists of pictures')
     .addOption(new Option('--uncertain <as>', 'what -1 becomes (default: zero)').choices(UNCERTAIN))
     .addOption(new Option('--fit <how>', 'what becomes of a picture that is not square').choices(FITS).default('crop'))
     .option('--window <center,width>', 'values from black to white of DICOM files, instead of their own')

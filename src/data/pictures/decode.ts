@@ -19,6 +19,8 @@ export interface DecodeOptions {
   window?: VoiWindow;
   /** The axes of arrays. */
   layout?: Layout;
+  /** Told the bytes of the file, for those who hash them; not of an .npz, which may be large. */
+  onBytes?: (bytes: Buffer) => void;
 }
 
 /** The picture in a file of one. Throws ERR_DATA_MISSING, ERR_DATA_CORRUPT or ERR_DATA_SHAPE. */
@@ -34,6 +36,7 @@ export async function* decodeAll(
 ): AsyncGenerator<{ name: string; picture: Picture }> {
   const file = expandHome(named);
   const { kind, bytes } = await read(file);
+  if (kind !== 'npz') options.onBytes?.(bytes);
   if (kind === 'npz') yield* ofArchive(file, options);
   else if (kind === 'npy') yield* ofArray(file, '', npyIn(file, bytes), options, file);
   else if (kind === 'dicom') yield { name: file, picture: await decodeDicom(file, bytes, options.window) };
