@@ -55,15 +55,17 @@ async function warmState(data) {
  * changes.
  */
 async function follow(data, state, config) {
-  const trainer = await trainerOn(data, { learningRate: 1e-4, ...config });
+  const trainer = await trainerOn(data, config);
+  let rate = 1e-4;
   await load(trainer, state);
   const losses = [];
   for (let step = 0; step < 20; step++) {
     if (step === 10) {
       await load(trainer, await stateOf(trainer));
-      trainer.setLearningRate(5e-5);
+      rate = 5e-5;
     }
-    losses.push((await trainer.trainEpoch({ order: orderOf(step), batchSize: BATCH })).loss);
+    const learningRates = Float64Array.of(rate);
+    losses.push((await trainer.trainEpoch({ order: orderOf(step), batchSize: BATCH, learningRates })).loss);
   }
   const { logits } = await trainer.predict({ split: 'train', batchSize: BATCH });
   const { execution } = trainer;

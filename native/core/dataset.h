@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "core/augmentation.h"
+
 namespace chestmnist {
 
 struct Split {
@@ -21,11 +23,20 @@ Split make_split(const uint8_t* images, at::IntArrayRef shape, const uint8_t* la
 
 struct Batch {
   at::Tensor images;  // [B, 3, S, S], channels_last, (x/255 - 0.5)/0.5
-  at::Tensor labels;  // [B, L], or undefined
+  at::Tensor labels;  // [B, L] from 0 to 1, or undefined
 };
 
-// The samples at `index` ([B] int64 on the device) as `dtype`, resized to S = input_size by nearest neighbour at pixel
-// centres (PIL's and torch's "nearest-exact").
-Batch gather(const Split& split, const at::Tensor& index, int64_t input_size, at::ScalarType dtype);
+// Some samples of a split and what happens to each; all [B, ...] on the device.
+struct Samples {
+  at::Tensor index;  // [B] int64
+  Augmentation own;
+  Augmentation of_partners = {};  // the rows of own.partners
+
+  static Samples at(const at::Tensor& index, const Augmentation& all);
+};
+
+// The samples as `dtype`, resized to S = input_size by nearest neighbour at pixel centres (PIL's and torch's
+// "nearest-exact"), then augmented.
+Batch gather(const Split& split, const Samples& samples, int64_t input_size, at::ScalarType dtype);
 
 }  // namespace chestmnist

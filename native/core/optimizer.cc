@@ -2,8 +2,12 @@
 
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/linalg_vector_norm.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
 #include <c10/core/GradMode.h>
@@ -15,50 +19,72 @@ Adam::Adam(const std::vector<NamedTensor>& parameters, AdamOptions options) : op
   step_ = at::zeros({}, parameters.front().tensor.options().dtype(at::kFloat).requires_grad(false));
   if (step_.is_cuda()) learning_rate_ = at::full({}, options.learning_rate, step_.options());
   state_.push_back({"step", step_});
+  groups_.push_back({options.weight_decay, {}, {}, {}, {}});
+  const bool two_groups = options.weight_decay != 0 && !options.decay_norms;
+  if (two_groups) groups_.push_back({0, {}, {}, {}, {}});
   for (const auto& [name, tensor] : parameters) {
-    parameters_.push_back(tensor);
-    exp_avgs_.push_back(at::zeros_like(tensor));
-    exp_avg_sqs_.push_back(at::zeros_like(tensor));
-    steps_.push_back(step_);
-    state_.push_back({"exp_avg." + name, exp_avgs_.back()});
-    state_.push_back({"exp_avg_sq." + name, exp_avg_sqs_.back()});
+    Group& group = groups_[two_groups && tensor.dim() == 1 ? 1 : 0];
+    group.parameters.push_back(tensor);
+    group.exp_avgs.push_back(at::zeros_like(tensor));
+    group.exp_avg_sqs.push_back(at::zeros_like(tensor));
+    group.steps.push_back(step_);
+    state_.push_back({"exp_avg." + name, group.exp_avgs.back()});
+    state_.push_back({"exp_avg_sq." + name, group.exp_avg_sqs.back()});
   }
 }
 
-void Adam::prepare() {
-  discard_gradients();
-  if (learning_rate_.defined()) learning_rate_.fill_(options_.learning_rate);
+void Adam::set_learning_rate(double learning_rate) {
+  if (options_.learning_rate == learning_rate) return;
+  options_.learning_rate = learning_rate;
+  if (learning_rate_.defined()) learning_rate_.fill_(learning_rate);
 }
 
 void Adam::discard_gradients() {
-  for (at::Tensor& parameter : parameters_) parameter.mutable_grad().reset();
+  for (Group& group : groups_) {
+    for (at::Tensor& parameter : group.parameters) parameter.mutable_grad().reset();
+  }
 }
 
 void Adam::step() {
   at::NoGradGuard no_grad;
-  std::vector<at::Tensor> gradients;
-  gradients.reserve(parameters_.size());
-  for (const at::Tensor& parameter : parameters_) {
-    // The fused kernel reads memory in order, so a gradient must have its parameter's memory format.
-    const at::Tensor& gradient = parameter.grad();
-    gradients.push_back(gradient.strides() == parameter.strides() ? gradient
-                                                                  : at::empty_like(parameter).copy_(gradient));
+  std::vector<std::vector<at::Tensor>> gradients;
+  std::vector<at::Tensor> all;
+  for (const Group& group : groups_) {
+    std::vector<at::Tensor>& of_group = gradients.emplace_back();
+    for (const at::Tensor& parameter : group.parameters) {
+      // The fused kernel reads memory in order, so a gradient must have its parameter's memory format.
+      const at::Tensor& gradient = parameter.grad();
+      of_group.push_back(gradient.strides() == parameter.strides() ? gradient
+                                                                   : at::empty_like(parameter).copy_(gradient));
+    }
+    all.insert(all.end(), of_group.begin(), of_group.end());
+  }
+  if (options_.clip_norm > 0) {
+    const at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(all)));
+    at::_foreach_mul_(all, norm.add(1e-6).reciprocal_().mul_(options_.clip_norm).clamp_max_(1));
   }
   step_.add_(1);
   constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
-  const auto update = [&](const auto& learning_rate) {
-    if (options_.decoupled_weight_decay) {
-      at::_fused_adamw_(parameters_, gradients, exp_avgs_, exp_avg_sqs_, /*max_exp_avg_sqs=*/{}, steps_, learning_rate,
-                        kBeta1, kBeta2, options_.weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
-    } else {
-      at::_fused_adam_(parameters_, gradients, exp_avgs_, exp_avg_sqs_, /*max_exp_avg_sqs=*/{}, steps_, learning_rate,
-                       kBeta1, kBeta2, options_.weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
-    }
+  const auto update = [&](const Group& group, const std::vector<at::Tensor>& of_group, const auto& learning_rate) {
+    const auto& [weight_decay, parameters, exp_avgs, exp_avg_sqs, steps] = group;
+    const auto step = [&](auto* kernel) {
+      kernel(parameters, of_group, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps, learning_rate, kBeta1, kBeta2,
+             weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, /*found_inf=*/{});
+    };
+    using Rate = std::conditional_t<std::is_same_v<std::decay_t<decltype(learning_rate)>, double>, double,
+                                    const at::Tensor&>;
+    using Kernel = void(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
+                        Rate, double, double, double, double, bool, bool, const std::optional<at::Tensor>&,
+                        const std::optional<at::Tensor>&);
+    step(options_.decoupled_weight_decay ? static_cast<Kernel*>(at::_fused_adamw_)
+                                         : static_cast<Kernel*>(at::_fused_adam_));
   };
-  if (learning_rate_.defined()) {
-    update(learning_rate_);
-  } else {
-    update(options_.learning_rate);
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    if (learning_rate_.defined()) {
+      update(groups_[i], gradients[i], learning_rate_);
+    } else {
+      update(groups_[i], gradients[i], options_.learning_rate);
+    }
   }
   discard_gradients();
 }

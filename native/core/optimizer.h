@@ -9,6 +9,8 @@ struct AdamOptions {
   bool decoupled_weight_decay = false;  // AdamW
   double learning_rate = 1e-3;
   double weight_decay = 0;
+  bool decay_norms = true;  // also decays vectors: the norms' weights and all biases, as torch does with one group
+  double clip_norm = 0;     // the most that the norm of all gradients may be (clip_grad_norm_); 0 for no limit
 };
 
 class Adam {
@@ -16,10 +18,8 @@ class Adam {
   Adam(const std::vector<NamedTensor>& parameters, AdamOptions options);
 
   const AdamOptions& options() const { return options_; }
-  void set_learning_rate(double learning_rate) { options_.learning_rate = learning_rate; }
-  // Copies the learning rate to the device and discards gradients. Call it before the first step after the rate was
-  // set, never in a recorded step.
-  void prepare();
+  // Of the steps that follow. Never in a recorded step: it writes to the device.
+  void set_learning_rate(double learning_rate);
   // Discards the gradients left by a step that failed half way, e.g. for lack of memory.
   void discard_gradients();
   // One update from the parameters' gradients, which are then released.
@@ -29,8 +29,14 @@ class Adam {
   const std::vector<NamedTensor>& state() const { return state_; }
 
  private:
+  // Parameters with one weight decay.
+  struct Group {
+    double weight_decay;
+    std::vector<at::Tensor> parameters, exp_avgs, exp_avg_sqs, steps;
+  };
+
   AdamOptions options_;
-  std::vector<at::Tensor> parameters_, exp_avgs_, exp_avg_sqs_, steps_;
+  std::vector<Group> groups_;
   at::Tensor step_;           // one count shared by all parameters
   at::Tensor learning_rate_;  // defined on CUDA only, where a recorded step reads the rate from memory
   std::vector<NamedTensor> state_;

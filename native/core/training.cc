@@ -12,9 +12,15 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 }  // namespace
 
-EpochResult train_epoch(Execution& execution, const Split& split, c10::ArrayRef<int32_t> order, int64_t batch_size,
+int64_t steps_of(int64_t total, int64_t batch_size) {
+  const int64_t whole = (total + batch_size - 1) / batch_size;
+  return whole > 1 && total % batch_size == 1 ? whole - 1 : whole;
+}
+
+EpochResult train_epoch(Execution& execution, Adam& optimizer, const Split& split, const EpochInputs& inputs,
                         const Hooks& hooks) {
   const auto start = Clock::now();
+  const auto& [order, batch_size, learning_rates, augmentation] = inputs;
   const auto total = static_cast<int64_t>(order.size());
   EpochResult result;
   const auto progress = [&] {
@@ -23,7 +29,7 @@ EpochResult train_epoch(Execution& execution, const Split& split, c10::ArrayRef<
     result.progress.seconds = seconds_since(start);
     return result.progress;
   };
-  execution.begin_epoch(split, order);
+  execution.begin_epoch(split, order, augmentation);
   for (int64_t begin = 0, end = 0; begin < total; begin = end) {
     if (hooks.cancelled()) {
       result.cancelled = true;
@@ -31,6 +37,7 @@ EpochResult train_epoch(Execution& execution, const Split& split, c10::ArrayRef<
     }
     end = std::min(begin + batch_size, total);
     if (total - end == 1) end = total;
+    if (!learning_rates.empty()) optimizer.set_learning_rate(learning_rates[result.progress.steps]);
     execution.train_batch(begin, end);
     result.progress.samples = end;
     ++result.progress.steps;

@@ -30,9 +30,20 @@ struct EpochResult {
   bool cancelled = false;
 };
 
-// Trains on the samples `order` (indices into the split), batch by batch. A last batch of one sample joins the batch
-// before it, since BatchNorm on a 1x1 map has no variance with a single value.
-EpochResult train_epoch(Execution& execution, const Split& split, c10::ArrayRef<int32_t> order, int64_t batch_size,
+// What an epoch, or a part of one, trains with.
+struct EpochInputs {
+  std::vector<int32_t> order;  // indices into the split
+  int64_t batch_size = 0;
+  std::vector<double> learning_rates;  // one per step; empty for the optimizer's
+  Augmentation augmentation = {};
+};
+
+// The number of batches of `total` samples. A last batch of one sample joins the batch before it, since BatchNorm on a
+// 1x1 map has no variance with a single value.
+int64_t steps_of(int64_t total, int64_t batch_size);
+
+// Trains on the samples in their order, batch by batch.
+EpochResult train_epoch(Execution& execution, Adam& optimizer, const Split& split, const EpochInputs& inputs,
                         const Hooks& hooks);
 
 struct Prediction {

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <utility>
+
+#include "cpu/loss.h"
 
 namespace chestmnist::cpu {
 
@@ -11,26 +12,6 @@ namespace {
 
 constexpr int64_t kFeatures = 512;
 constexpr int64_t kPoolKernel = 3, kPoolStride = 2, kPoolPadding = 1;
-
-// A loss and its derivative by the logit.
-struct Loss {
-  double value, gradient;
-};
-
-// binary_cross_entropy_with_logits of one logit.
-Loss binary_cross_entropy(double z, double y) {
-  const double small = std::exp(-std::abs(z));  // the exponent is never positive: no overflow
-  const double sigmoid = z >= 0 ? 1 / (1 + small) : small / (1 + small);
-  return {(z > 0 ? z : z * 0) - z * y + std::log1p(small), sigmoid - y};
-}
-
-// log(sum of exp(logits)) of one image.
-double log_sum_exp(const float* logits, int64_t count) {
-  const double most = *std::max_element(logits, logits + count);
-  double sum = 0;
-  for (int64_t l = 0; l < count; ++l) sum += std::exp(logits[l] - most);
-  return most + std::log(sum);
-}
 
 }  // namespace
 
@@ -42,7 +23,7 @@ Network::Network(const Kernels& kernels, Parameters& parameters, const Execution
       pooled_(options.stem == Stem::kTorchvision),
       pool_(pooled_ ? pooled(stem_.out()) : stem_.out()),
       blocks_(make_blocks()),
-      criterion_(options.criterion),
+      loss_(options.loss),
       label_count_(label_count),
       fc_(kernels, parameters, "fc.weight", kFeatures, label_count, /*kernel=*/1, /*stride=*/1, {1, 1}),
       fc_bias_(parameters.add_vector("fc.bias", label_count)) {
@@ -207,20 +188,26 @@ void Network::forward(bool training, int64_t batch, float* logits) {
 }
 
 double Network::loss_backward(const float* logits, const float* labels, int64_t batch) {
-  const bool exclusive = criterion_ == Criterion::kCrossEntropy;
+  const bool exclusive = loss_.criterion == Criterion::kCrossEntropy;
   const auto scale = 1 / static_cast<double>(exclusive ? batch : batch * label_count_);
-  double loss = 0, log_sum = 0;
+  const float* weights = loss_.weights.empty() ? nullptr : loss_.weights.data();
+  double loss = 0;
+  std::vector<double> gradients(exclusive ? label_count_ : 0);  // of one image
   float* bias_gradient = parameters_.gradients(fc_bias_);
   std::fill_n(bias_gradient, label_count_, 0.0F);
   each_logit(batch, [&](int64_t b, int64_t l, int64_t at) {
     float& gradient = logit_gradients_.data()[at];
     gradient = 0;
     if (l >= label_count_) return;
-    const double z = logits[b * label_count_ + l], y = labels[b * label_count_ + l];
-    if (exclusive && l == 0) log_sum = log_sum_exp(logits + b * label_count_, label_count_);
-    const Loss of_label = exclusive ? Loss{(log_sum - z) * y, std::exp(z - log_sum) - y} : binary_cross_entropy(z, y);
-    loss += of_label.value;
-    gradient = static_cast<float>(of_label.gradient * scale);
+    const float *z = logits + b * label_count_, *y = labels + b * label_count_;
+    if (exclusive) {
+      if (l == 0) loss += exclusive_loss(loss_, z, y, weights, label_count_, gradients.data());
+      gradient = static_cast<float>(gradients[l] * scale);
+    } else {
+      const Loss of_label = binary_loss(loss_, z[l], y[l], weights ? weights[l] : 1.0);
+      loss += of_label.value;
+      gradient = static_cast<float>(of_label.gradient * scale);
+    }
     bias_gradient[l] += gradient;
   });
   return loss * scale;

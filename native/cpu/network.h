@@ -24,7 +24,7 @@ class Network {
   // Writes logits [B, L].
   void forward(bool training, int64_t batch, float* logits);
 
-  // From the logits of the last forward(true) and labels [B, L]: returns the mean loss and sets all gradients.
+  // From the logits of the last forward(true) and targets [B, L] from 0 to 1: returns the mean loss and sets all gradients.
   double backward(const float* logits, const float* labels, int64_t batch);
 
   // Every BatchNorm with its prefix in the state dict.
@@ -90,7 +90,7 @@ class Network {
   std::vector<std::vector<Window>> pool_windows_;  // per position before the pooling
   Map pool_;                                       // after the pooling
   std::vector<Block> blocks_;
-  Criterion criterion_;
+  LossOptions loss_;
   int64_t label_count_;
   Convolution fc_;
   size_t fc_bias_;

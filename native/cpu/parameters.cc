@@ -4,8 +4,10 @@
 #include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <new>
+#include <numeric>
 
 namespace chestmnist::cpu {
 
@@ -28,6 +30,12 @@ size_t Parameters::add(std::string name, int64_t outputs, int64_t inputs, std::v
   return layouts_.size() - 1;
 }
 
+size_t Parameters::add_vector(std::string name, int64_t size) {
+  const size_t index = add(std::move(name), size, 1, {true}, size);
+  layouts_[index].is_vector = true;
+  return index;
+}
+
 void Parameters::allocate() {
   for (Layout& layout : layouts_) {
     layout.live = size_;
@@ -42,19 +50,59 @@ void Parameters::allocate() {
   gradients_ = Buffer(size_);
   first_moments_ = Buffer(size_);
   second_moments_ = Buffer(size_);
+  if (keeps_averages_) averages_ = Buffer(size_);
 }
 
-void Parameters::update(const Kernels& kernels, const AdamOptions& options, int64_t step) {
+float Parameters::clipped(double most) const {
+  // Parts of a fixed size: the sum does not depend on the number of threads.
+  constexpr int64_t kPart = 1 << 15;
+  std::vector<double> squares((size_ + kPart - 1) / kPart);
+  at::parallel_for(0, static_cast<int64_t>(squares.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      const float* g = gradients_.data() + part * kPart;
+      const int64_t count = std::min(kPart, size_ - part * kPart);
+      std::array<double, 8> sums{};
+      int64_t i = 0;
+      for (; i + 8 <= count; i += 8) {
+        for (int64_t lane = 0; lane < 8; ++lane) sums[lane] += static_cast<double>(g[i + lane]) * g[i + lane];
+      }
+      for (; i < count; ++i) sums[0] += static_cast<double>(g[i]) * g[i];
+      squares[part] = std::accumulate(sums.begin(), sums.end(), 0.0);
+    }
+  });
+  const double norm = std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+  return static_cast<float>(std::min(most / (norm + 1e-6), 1.0));
+}
+
+void Parameters::update(const Kernels& kernels, const AdamOptions& options, int64_t step, double average_weight) {
   AdamStep adam;
   adam.learning_rate = static_cast<float>(options.learning_rate);
   adam.weight_decay = static_cast<float>(options.weight_decay);
   adam.decoupled = options.decoupled_weight_decay;
   adam.bias_correction1 = static_cast<float>(1 - std::pow(0.9, static_cast<double>(step)));
   adam.bias_correction2_sqrt = static_cast<float>(std::sqrt(1 - std::pow(0.999, static_cast<double>(step))));
-  at::parallel_for(0, size_, 1 << 15, [&](int64_t begin, int64_t end) {
-    kernels.adam(weights_.data() + begin, gradients_.data() + begin, first_moments_.data() + begin,
-                 second_moments_.data() + begin, end - begin, adam);
-  });
+  adam.gradient_scale = options.clip_norm > 0 ? clipped(options.clip_norm) : 1;
+  adam.average_weight = static_cast<float>(average_weight);
+  const auto range = [&](int64_t first, int64_t last, const AdamStep& adam) {
+    at::parallel_for(first, last, 1 << 15, [&](int64_t begin, int64_t end) {
+      kernels.adam(weights_.data() + begin, gradients_.data() + begin, first_moments_.data() + begin,
+                   second_moments_.data() + begin, keeps_averages_ ? averages_.data() + begin : nullptr, end - begin,
+                   adam);
+    });
+  };
+  if (options.weight_decay == 0 || options.decay_norms) return range(0, size_, adam);
+  AdamStep of_vectors = adam;
+  of_vectors.weight_decay = 0;
+  // Neighbours with the same decay are one range.
+  int64_t begin = 0;
+  for (size_t i = 0; i < layouts_.size(); ++i) {
+    const bool is_last = i + 1 == layouts_.size();
+    if (!is_last && layouts_[i + 1].is_vector == layouts_[i].is_vector) continue;
+    const int64_t end = is_last ? layouts_[i].live + layouts_[i].live_taps * layouts_[i].tap_size() : layouts_[i + 1].live;
+    range(begin, end, layouts_[i].is_vector ? of_vectors : adam);
+    begin = end;
+  }
+  range(begin, size_, adam);  // dead taps
 }
 
 namespace {
@@ -93,19 +141,23 @@ void copy_out(const Layout& layout, bool whole, const Buffer& buffer, const at::
 }  // namespace
 
 // parameters[i] belongs to layouts_[i]; Adam's state() is "step" and then two tensors per parameter.
-void Parameters::read(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state) {
+void Parameters::read(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state,
+                      const std::vector<NamedTensor>* averages) {
   for (size_t i = 0; i < layouts_.size(); ++i) {
     copy_in(layouts_[i], whole_, parameters[i].tensor, weights_);
     copy_in(layouts_[i], whole_, adam_state[1 + 2 * i].tensor, first_moments_);
     copy_in(layouts_[i], whole_, adam_state[2 + 2 * i].tensor, second_moments_);
+    if (averages != nullptr) copy_in(layouts_[i], whole_, (*averages)[i].tensor, averages_);
   }
 }
 
-void Parameters::write(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state) const {
+void Parameters::write(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state,
+                       const std::vector<NamedTensor>* averages) const {
   for (size_t i = 0; i < layouts_.size(); ++i) {
     copy_out(layouts_[i], whole_, weights_, parameters[i].tensor);
     copy_out(layouts_[i], whole_, first_moments_, adam_state[1 + 2 * i].tensor);
     copy_out(layouts_[i], whole_, second_moments_, adam_state[2 + 2 * i].tensor);
+    if (averages != nullptr) copy_out(layouts_[i], whole_, averages_, (*averages)[i].tensor);
   }
 }
 

@@ -44,6 +44,7 @@ struct Layout {
   std::vector<int64_t> rank;  // per tap: its place in memory, live taps first
   int64_t live_taps;
   int64_t live = 0, dead = 0;  // offsets of the two ranges
+  bool is_vector = false;      // a norm's weight, or a bias
 
   int64_t tap_size() const { return padded_outputs * inputs; }
   int64_t at(int64_t output, int64_t input, int64_t tap) const {
@@ -55,11 +56,11 @@ struct Layout {
 
 class Parameters {
  public:
-  explicit Parameters(bool weight_decay) : whole_(weight_decay) {}
+  Parameters(bool weight_decay, bool averages) : whole_(weight_decay), keeps_averages_(averages) {}
 
   // A weight [outputs, inputs, taps]; returns its index. `live[tap]` is true for taps that see the map.
   size_t add(std::string name, int64_t outputs, int64_t inputs, std::vector<bool> live, int64_t panel);
-  size_t add_vector(std::string name, int64_t size) { return add(std::move(name), size, 1, {true}, size); }
+  size_t add_vector(std::string name, int64_t size);
   // Assigns every parameter its offset; nothing can be added afterwards.
   void allocate();
 
@@ -67,20 +68,28 @@ class Parameters {
   float* weights(size_t index) { return weights_.data() + layouts_[index].live; }
   float* gradients(size_t index) { return gradients_.data() + layouts_[index].live; }
 
-  // One Adam update.
-  void update(const Kernels& kernels, const AdamOptions& options, int64_t step);
+  // One Adam update; the averages move by `average_weight`, if they are kept.
+  void update(const Kernels& kernels, const AdamOptions& options, int64_t step, double average_weight);
 
-  // Copy between torchvision's tensors and the flat buffers. `adam_state` is in the order of Adam's state().
-  void read(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state);
-  void write(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state) const;
+  // Copy between torchvision's tensors and the flat buffers. `adam_state` is in the order of Adam's state(); `averages`
+  // is null where none are kept.
+  void read(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state,
+            const std::vector<NamedTensor>* averages);
+  void write(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state,
+             const std::vector<NamedTensor>* averages) const;
   // Sets the gradient of each parameter tensor.
   void write_gradients(const std::vector<NamedTensor>& parameters) const;
 
  private:
+  // The factor on the gradients that keeps their norm within `most`.
+  float clipped(double most) const;
+
   bool whole_;  // the buffers hold dead taps too
+  bool keeps_averages_;
   std::vector<Layout> layouts_;
   int64_t size_ = 0;
   Buffer weights_, gradients_, first_moments_, second_moments_;
+  Buffer averages_;  // empty where none are kept
 };
 
 }  // namespace chestmnist::cpu

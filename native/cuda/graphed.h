@@ -12,8 +12,9 @@ namespace chestmnist {
 
 class GraphedExecution : public PlainExecution {
  public:
-  GraphedExecution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options, CaptureGraph* capture)
-      : PlainExecution(model, optimizer, options), capture_(capture) {}
+  GraphedExecution(ResNet18& model, Adam& optimizer, Averages* averages, const ExecutionOptions& options,
+                   CaptureGraph* capture)
+      : PlainExecution(model, optimizer, averages, options), capture_(capture) {}
 
   const char* name() const override { return capture_ ? "graphed" : "plain"; }
   void train_batch(int64_t begin, int64_t end) override;
@@ -26,7 +27,7 @@ class GraphedExecution : public PlainExecution {
   struct Recorded {
     // The graph reads this memory. A weak reference, so that a replaced split can be freed.
     Weak images;
-    at::Tensor index;        // [B] int64, filled before each replay
+    Samples samples;         // filled before each replay
     at::Tensor logits = {};  // for predictions
     int warm = 0;            // unrecorded steps so far: libraries initialise themselves in the first ones
     std::unique_ptr<Graph> graph = {};
@@ -35,8 +36,8 @@ class GraphedExecution : public PlainExecution {
   // Keyed by the memory of the images and the batch size: an epoch's last batch may be smaller or larger.
   using Records = std::map<std::pair<const void*, int64_t>, Recorded>;
 
-  // Replays the recorded work on `index`. Null if it is not recorded: the caller then runs it directly.
-  Recorded* replay(Records& records, const Split& split, const at::Tensor& index, const Work& work);
+  // Replays the recorded work on `samples`. Null if it is not recorded: the caller then runs it directly.
+  Recorded* replay(Records& records, const Split& split, const Samples& samples, const Work& work);
   // Records the work. If that fails, returns false and nothing is recorded any more.
   bool record(Recorded& recorded, const Work& work);
   void forget_unloaded();

@@ -8,7 +8,9 @@
 
 #include <memory>
 
+#include "core/averages.h"
 #include "core/dataset.h"
+#include "core/loss.h"
 #include "core/optimizer.h"
 #include "core/resnet.h"
 
@@ -19,8 +21,8 @@ class Execution {
   virtual ~Execution() = default;
   virtual const char* name() const = 0;
 
-  // The samples that train_batch's positions refer to.
-  virtual void begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) = 0;
+  // The samples that train_batch's positions refer to, and what happens to each image of the split.
+  virtual void begin_epoch(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) = 0;
   // Forward, backward and update on order[begin, end).
   virtual void train_batch(int64_t begin, int64_t end) = 0;
   // Sum of the loss over the epoch's samples so far; may wait for the device. Float losses are summed in double, which
@@ -34,7 +36,7 @@ class Execution {
   virtual void finish_prediction() = 0;
 
   // Loss of one batch in training mode. Leaves its gradients on the model's parameters and changes nothing else.
-  virtual double backward(const Split& split, c10::ArrayRef<int32_t> order) = 0;
+  virtual double backward(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) = 0;
 
   virtual void flush() = 0;   // writes the current state to the tensors
   virtual void reload() = 0;  // call after the tensors were changed
@@ -46,14 +48,9 @@ enum class Precision {
   kFp64,  // float64 throughout, with plain operators: for tests that measure the rounding of the others
 };
 
-enum class Criterion {
-  kBinaryCrossEntropy,  // of a sigmoid per label, mean over the batch and the labels
-  kCrossEntropy,        // of a softmax over the labels, of which each sample has one; mean over the batch
-};
-
 struct ExecutionOptions {
   Stem stem = Stem::kTorchvision;
-  Criterion criterion = Criterion::kBinaryCrossEntropy;
+  LossOptions loss;
   int64_t channels = 1;  // of the images: gray, which is repeated to 3, or RGB
   int64_t input_size = 28;
   Precision precision = Precision::kFp32;
@@ -66,7 +63,8 @@ inline int64_t smallest_batch(const ExecutionOptions& options) {
   return options.stem == Stem::kTorchvision && options.input_size <= 32 ? 2 : 1;
 }
 
-// The fastest execution that the device, the precision and this processor allow.
-std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options);
+// The fastest execution that the device, the precision and this processor allow. `averages` may be null.
+std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, Averages* averages,
+                                          const ExecutionOptions& options);
 
 }  // namespace chestmnist

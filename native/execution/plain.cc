@@ -2,10 +2,9 @@
 
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/from_blob.h>
+#include <ATen/ops/tensor.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/InferenceMode.h>
 
@@ -44,12 +43,16 @@ at::Tensor on_device(const Split& split, c10::ArrayRef<int32_t> order) {
 
 }  // namespace
 
-PlainExecution::PlainExecution(ResNet18& model, Adam& optimizer, const ExecutionOptions& options)
+PlainExecution::PlainExecution(ResNet18& model, Adam& optimizer, Averages* averages, const ExecutionOptions& options)
     : model_(model),
       optimizer_(optimizer),
+      averages_(averages),
       options_(options),
       dtype_(model.parameters().front().tensor.scalar_type()),
-      loss_sum_(at::zeros({}, model.parameters().front().tensor.options().dtype(at::kDouble).requires_grad(false))) {}
+      loss_sum_(at::zeros({}, model.parameters().front().tensor.options().dtype(at::kDouble).requires_grad(false))) {
+  const std::vector<float>& weights = options.loss.weights;
+  if (!weights.empty()) label_weights_ = at::tensor(weights).to(loss_sum_.device(), dtype_);
+}
 
 at::Tensor PlainExecution::forward(const at::Tensor& images, bool training) const {
   const Autocast autocast(options_.precision == Precision::kBf16, images.device().type());
@@ -57,24 +60,23 @@ at::Tensor PlainExecution::forward(const at::Tensor& images, bool training) cons
 }
 
 at::Tensor PlainExecution::loss(const Batch& batch) const {
-  const at::Tensor logits = forward(batch.images, /*training=*/true);
-  // Labels of 0 and 1 in the shape of the logits are class probabilities to cross_entropy_loss.
-  return options_.criterion == Criterion::kCrossEntropy ? at::cross_entropy_loss(logits, batch.labels)
-                                                        : at::binary_cross_entropy_with_logits(logits, batch.labels);
+  return loss_of(forward(batch.images, /*training=*/true), batch.labels, label_weights_, options_.loss);
 }
 
-void PlainExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> order) {
+void PlainExecution::begin_epoch(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) {
   split_ = &split;
+  augmentation_ = augmentation;
   order_ = on_device(split, order);
   loss_sum_.zero_();
-  optimizer_.prepare();
+  discard_gradients();
 }
 
-void PlainExecution::step(const Split& split, const at::Tensor& index) {
-  const at::Tensor loss = this->loss(gather(split, index, options_.input_size, dtype_));
+void PlainExecution::step(const Split& split, const Samples& samples) {
+  const at::Tensor loss = this->loss(gather(split, samples, options_.input_size, dtype_));
   loss.backward();
   optimizer_.step();
-  loss_sum_.add_(loss.detach(), index.numel());
+  if (averages_ != nullptr) averages_->update();
+  loss_sum_.add_(loss.detach(), samples.index.numel());
 }
 
 void PlainExecution::train_batch(int64_t begin, int64_t end) { step(*split_, samples(begin, end)); }
@@ -87,7 +89,7 @@ void PlainExecution::predict_batch(const Split& split, int64_t begin, int64_t en
 }
 
 at::Tensor PlainExecution::evaluate(const Split& split, const at::Tensor& index) const {
-  return forward(gather(split, index, options_.input_size, dtype_).images, /*training=*/false);
+  return forward(gather(split, {index, {}}, options_.input_size, dtype_).images, /*training=*/false);
 }
 
 void PlainExecution::keep(const at::Tensor& on_device, float* logits) {
@@ -105,12 +107,13 @@ void PlainExecution::finish_prediction() {
   kept_.clear();
 }
 
-double PlainExecution::backward(const Split& split, c10::ArrayRef<int32_t> order) {
+double PlainExecution::backward(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) {
   std::vector<at::Tensor> buffers;
   for (const auto& [name, tensor] : model_.state()) {
     if (!tensor.requires_grad()) buffers.push_back(tensor.clone());
   }
-  const at::Tensor loss = this->loss(gather(split, on_device(split, order), options_.input_size, dtype_));
+  const Samples samples = Samples::at(on_device(split, order), augmentation);
+  const at::Tensor loss = this->loss(gather(split, samples, options_.input_size, dtype_));
   loss.backward();
   auto before = buffers.begin();
   for (const auto& [name, tensor] : model_.state()) {

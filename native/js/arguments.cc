@@ -3,6 +3,7 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/error.h"
@@ -70,6 +71,70 @@ std::vector<int32_t> order_of(const Napi::Object& args) {
   const auto array =
       typed_array_of<Napi::Int32Array>(args.Get("order"), napi_int32_array, "order", "Int32Array of sample indices");
   return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+namespace {
+
+template <typename Array>
+void require_finite(const Array& values, const char* name) {
+  for (const auto value : values) {
+    if (!std::isfinite(value)) bad_argument(std::string(name) + " holds a value that is not finite", "finite values");
+  }
+}
+
+}  // namespace
+
+std::vector<double> rates_of(const Napi::Object& args) {
+  if (args.Get("learningRates").IsUndefined()) return {};
+  const auto array = typed_array_of<Napi::Float64Array>(args.Get("learningRates"), napi_float64_array, "learningRates",
+                                                        "Float64Array of one rate per step");
+  std::vector<double> rates(array.Data(), array.Data() + array.ElementLength());
+  require_finite(rates, "learningRates");
+  return rates;
+}
+
+std::vector<float> floats_of(const Napi::Object& object, const char* name) {
+  const auto array = typed_array_of<Napi::Float32Array>(object.Get(name), napi_float32_array, name, "Float32Array");
+  std::vector<float> values(array.Data(), array.Data() + array.ElementLength());
+  require_finite(values, name);
+  return values;
+}
+
+Augmentation augmentation_of(const Napi::Object& args, int64_t count) {
+  if (args.Get("augmentation").IsUndefined()) return {};
+  const auto fields = object_of(args.Get("augmentation"), "augmentation");
+  const auto require_size = [&](const Napi::TypedArray& array, const char* name, int64_t width) {
+    if (static_cast<int64_t>(array.ElementLength()) == count * width) return;
+    bad_argument(std::string(name) + " has " + std::to_string(array.ElementLength()) + " values",
+                 std::to_string(count * width) + ", " + std::to_string(width) + " per image of the split");
+  };
+  const auto floats = [&](const char* name, int64_t width) -> at::Tensor {
+    if (fields.Get(name).IsUndefined()) return {};
+    require_size(typed_array_of<Napi::TypedArray>(fields.Get(name), napi_float32_array, name, "Float32Array"), name,
+                 width);
+    const std::vector<float> values = floats_of(fields, name);
+    const at::Tensor tensor = at::empty({count, width}, at::kFloat);
+    std::copy(values.begin(), values.end(), tensor.mutable_data_ptr<float>());
+    return width == 1 ? tensor.view({count}) : tensor;
+  };
+  const auto integers = [&](const char* name, int64_t width, int64_t most) -> at::Tensor {
+    if (fields.Get(name).IsUndefined()) return {};
+    const auto array = typed_array_of<Napi::Int32Array>(fields.Get(name), napi_int32_array, name, "Int32Array");
+    require_size(array, name, width);
+    const at::Tensor tensor = at::empty({count, width}, at::kLong);
+    auto* values = tensor.mutable_data_ptr<int64_t>();
+    for (size_t i = 0; i < array.ElementLength(); ++i) {
+      values[i] = array.Data()[i];
+      if (values[i] < 0 || values[i] > most) {
+        bad_argument(std::string(name) + " holds " + std::to_string(values[i]), "0 to " + std::to_string(most));
+      }
+    }
+    return width == 1 ? tensor.view({count}) : tensor;
+  };
+  Augmentation all{floats("geometry", 6), floats("intensity", 2), integers("erased", 4, 1 << 14),
+                   integers("partners", 1, count - 1), floats("shares", 1)};
+  if (all.partners.defined() != all.shares.defined()) bad_argument("partners or shares alone", "both, or neither");
+  return all;
 }
 
 Napi::Value state_to_js(Napi::Env env, std::vector<HostTensor>& tensors) {

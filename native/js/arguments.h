@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/augmentation.h"
 #include "core/state_dict.h"
 
 namespace chestmnist {
@@ -54,6 +55,11 @@ struct View {
 View view_of(const Napi::Value& value);
 
 std::vector<int32_t> order_of(const Napi::Object& args);
+// The floats of a field, copied; empty where it is absent. Each must be finite.
+std::vector<double> rates_of(const Napi::Object& args);
+std::vector<float> floats_of(const Napi::Object& object, const char* name);
+// The field `augmentation` for `count` images, copied to the host's memory; nothing of an absent part.
+Augmentation augmentation_of(const Napi::Object& args, int64_t count);
 
 // Releases each tensor after it is copied.
 Napi::Value state_to_js(Napi::Env env, std::vector<HostTensor>& tensors);

@@ -26,12 +26,14 @@ Napi::Value undefined(Napi::Env env, Nothing&) { return env.Undefined(); }
 }  // namespace
 
 Trainer::Session::Session(uint64_t seed, int64_t label_count, at::Device device, const AdamOptions& adam,
-                          const ExecutionOptions& options)
+                          double average_decay, const ExecutionOptions& options)
     : device(device),
       label_count(label_count),
       model(options.stem, label_count, seed, device, options.precision == Precision::kFp64 ? at::kDouble : at::kFloat),
-      optimizer(model.parameters(), adam),
-      execution(make_execution(model, optimizer, options)) {}
+      optimizer(model.parameters(), adam) {
+  if (average_decay > 0) averages.emplace(model, optimizer, average_decay);
+  execution = make_execution(model, optimizer, averages ? &*averages : nullptr, options);
+}
 
 Napi::Function Trainer::define(Napi::Env env) {
   return DefineClass(
@@ -41,8 +43,7 @@ Napi::Function Trainer::define(Napi::Env env) {
        InstanceMethod<&Trainer::state_dict>("stateDict"), InstanceMethod<&Trainer::load_state_dict>("loadStateDict"),
        InstanceMethod<&Trainer::optimizer_state>("optimizerState"),
        InstanceMethod<&Trainer::load_optimizer_state>("loadOptimizerState"),
-       InstanceMethod<&Trainer::set_learning_rate>("setLearningRate"), InstanceMethod<&Trainer::cancel>("cancel"),
-       InstanceMethod<&Trainer::dispose>("dispose"), InstanceAccessor<&Trainer::device>("device"),
+       InstanceMethod<&Trainer::cancel>("cancel"), InstanceMethod<&Trainer::dispose>("dispose"), InstanceAccessor<&Trainer::device>("device"),
        InstanceAccessor<&Trainer::execution>("execution")});
 }
 
@@ -52,7 +53,12 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     ExecutionOptions options;
     options.stem = choice_of(config, "stem", kStems);
     options.precision = choice_of(config, "precision", kPrecisions);
-    options.criterion = choice_of(config, "criterion", kCriteria);
+    options.loss.criterion = choice_of(config, "criterion", kCriteria);
+    options.loss.weights = floats_of(config, "labelWeights");
+    options.loss.positive_focus = number_of(config, "positiveFocus");
+    options.loss.negative_focus = number_of(config, "negativeFocus");
+    options.loss.margin = number_of(config, "margin");
+    options.loss.smoothing = number_of(config, "smoothing");
     options.exact = boolean_of(config, "exact");
     options.channels = integer_of(config, "channels", 1, 3);
     if (options.channels == 2) bad_argument("channels = 2", "1 (gray) or 3 (RGB)");
@@ -65,7 +71,15 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     adam.decoupled_weight_decay = choice_of(config, "optimizer", kOptimizers);
     adam.learning_rate = number_of(config, "learningRate");
     adam.weight_decay = number_of(config, "weightDecay");
+    adam.decay_norms = boolean_of(config, "decayNorms");
+    adam.clip_norm = number_of(config, "clipNorm");
+    const double average_decay = number_of(config, "averageDecay");
+    keeps_averages_ = average_decay > 0;
     label_count_ = integer_of(config, "labelCount", 1, 1 << 16);
+    if (!options.loss.weights.empty() && static_cast<int64_t>(options.loss.weights.size()) != label_count_) {
+      bad_argument(std::to_string(options.loss.weights.size()) + " labelWeights",
+                   "none, or one for each of the " + std::to_string(label_count_) + " labels");
+    }
     image_size_ = integer_of(config, "imageSize", 1, 1 << 14);
     const at::Device device = parse_device(text_of(config, "device"));
     device_name_ = device.str();
@@ -76,13 +90,42 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     std::promise<std::shared_ptr<Session>> made;
     thread_->post([&] {
       try {
-        made.set_value(std::make_shared<Session>(seed, label_count_, device, adam, options));
+        made.set_value(std::make_shared<Session>(seed, label_count_, device, adam, average_decay, options));
       } catch (...) {
         made.set_exception(std::current_exception());
       }
     });
     session_ = made.get_future().get();
   });
+}
+
+namespace {
+
+// Exchanges the model and its averages for as long as it lives.
+class Averaged {
+ public:
+  Averaged(Execution& execution, Averages* averages) : execution_(execution), averages_(averages) { swap(); }
+  ~Averaged() { swap(); }
+  Averaged(const Averaged&) = delete;
+  Averaged& operator=(const Averaged&) = delete;
+
+ private:
+  void swap() {
+    if (averages_ == nullptr) return;
+    execution_.flush();
+    averages_->swap();
+    execution_.reload();
+  }
+  Execution& execution_;
+  Averages* averages_;
+};
+
+}  // namespace
+
+bool Trainer::wants_averages(const Napi::Value& args) const {
+  if (!args.IsObject() || !args.As<Napi::Object>().Get("averaged").ToBoolean()) return false;
+  if (!keeps_averages_) bad_argument("averaged, of a trainer that keeps no averages", "averageDecay above 0");
+  return true;
 }
 
 void Trainer::require_idle() const {
@@ -168,14 +211,23 @@ Napi::Value Trainer::train_epoch(const Napi::CallbackInfo& info) {
     require_idle();
     const auto args = object_of(info[0], "args");
     const std::string name = args.Get("split").IsUndefined() ? "train" : text_of(args, "split");
-    auto order = std::make_shared<std::vector<int32_t>>(order_of(args));
-    const Split& split = split_for(name, *order);
-    const int64_t batch_size = integer_of(args, "batchSize", 1, 1 << 24);
-    if (!order->empty()) require_batch(std::min<int64_t>(batch_size, order->size()));
+    auto inputs = std::make_shared<EpochInputs>();
+    inputs->order = order_of(args);
+    inputs->batch_size = integer_of(args, "batchSize", 1, 1 << 24);
+    inputs->learning_rates = rates_of(args);
+    const Split& split = split_for(name, inputs->order);
+    inputs->augmentation = augmentation_of(args, split_counts_.at(name));
+    const auto total = static_cast<int64_t>(inputs->order.size()), steps = steps_of(total, inputs->batch_size);
+    const auto rates = static_cast<int64_t>(inputs->learning_rates.size());
+    if (rates != 0 && rates != steps) {
+      bad_argument(std::to_string(rates) + " learningRates", std::to_string(steps) + ", one per step");
+    }
+    if (total > 0) require_batch(std::min(inputs->batch_size, total));
     return start<EpochResult>(
         info.Env(),
-        [session = session_, &split, order, batch_size](const Hooks& hooks) {
-          return chestmnist::train_epoch(*session->execution, split, *order, batch_size, hooks);
+        [session = session_, &split, inputs](const Hooks& hooks) {
+          inputs->augmentation = inputs->augmentation.to(session->device);
+          return chestmnist::train_epoch(*session->execution, session->optimizer, split, *inputs, hooks);
         },
         [](Napi::Env env, EpochResult& result) -> Napi::Value {
           auto object = to_js(env, result.progress);
@@ -191,6 +243,7 @@ Napi::Value Trainer::predict(const Napi::CallbackInfo& info) {
     require_idle();
     const auto args = object_of(info[0], "args");
     const int64_t batch_size = integer_of(args, "batchSize", 1, 1 << 24);
+    const bool averaged = wants_averages(args);
     auto split = std::make_shared<Split>();
     if (args.Has("images")) {
       const View view = view_of(args.Get("images"));
@@ -201,7 +254,8 @@ Napi::Value Trainer::predict(const Napi::CallbackInfo& info) {
     }
     return start<Prediction>(
         info.Env(),
-        [session = session_, split, batch_size](const Hooks& hooks) {
+        [session = session_, split, batch_size, averaged](const Hooks& hooks) {
+          const Averaged state(*session->execution, averaged ? &*session->averages : nullptr);
           split->images = split->images.to(session->device);
           return chestmnist::predict(*session->execution, *split, session->label_count, batch_size, hooks);
         },
@@ -226,12 +280,13 @@ Napi::Value Trainer::gradients(const Napi::CallbackInfo& info) {
     const std::string name = args.Get("split").IsUndefined() ? "train" : text_of(args, "split");
     auto order = std::make_shared<std::vector<int32_t>>(order_of(args));
     const Split& split = split_for(name, *order);
+    auto augmentation = std::make_shared<Augmentation>(augmentation_of(args, split_counts_.at(name)));
     require_batch(order->size());
     using Result = std::pair<double, std::vector<HostTensor>>;
     return start<Result>(
         info.Env(),
-        [session = session_, &split, order](const Hooks&) {
-          const double loss = session->execution->backward(split, *order);
+        [session = session_, &split, order, augmentation](const Hooks&) {
+          const double loss = session->execution->backward(split, *order, augmentation->to(session->device));
           Result result{loss, gradients_to_host(session->model.parameters())};
           for (const auto& [name, tensor] : session->model.parameters()) tensor.mutable_grad().reset();
           return result;
@@ -267,6 +322,8 @@ Napi::Value Trainer::write_state(const Napi::CallbackInfo& info, StateOf state_o
         [session = session_, state, state_of, kind](const Hooks&) {
           session->execution->flush();
           from_host(state_of(*session), *state, kind);
+          // Averages of other weights mean nothing.
+          if (session->averages && state_of == model_state) session->averages->reset();
           session->execution->reload();
           return Nothing{};
         },
@@ -274,11 +331,16 @@ Napi::Value Trainer::write_state(const Napi::CallbackInfo& info, StateOf state_o
   });
 }
 
-Napi::Value Trainer::state_dict(const Napi::CallbackInfo& info) { return read_state(info, model_state); }
+Napi::Value Trainer::state_dict(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&] { return read_state(info, wants_averages(info[0]) ? average_state : model_state); });
+}
 
 Napi::Value Trainer::load_state_dict(const Napi::CallbackInfo& info) {
-  return write_state(info, model_state,
-                     {"state dict", "ERR_WEIGHTS", "use weights of the same network, labels and stem"});
+  return guarded(info.Env(), [&] {
+    return write_state(info, wants_averages(info[1]) ? average_state : model_state,
+                       {"state dict", "ERR_WEIGHTS", "use weights of the same network, labels and stem"});
+  });
 }
 
 Napi::Value Trainer::optimizer_state(const Napi::CallbackInfo& info) { return read_state(info, adam_state); }
@@ -287,14 +349,6 @@ Napi::Value Trainer::load_optimizer_state(const Napi::CallbackInfo& info) {
   // Only a checkpoint holds one.
   return write_state(info, adam_state,
                      {"optimizer state", "ERR_CHECKPOINT_INCOMPATIBLE", "use a checkpoint of the same network"});
-}
-
-void Trainer::set_learning_rate(const Napi::CallbackInfo& info) {
-  guarded(info.Env(), [&] {
-    require_idle();
-    if (!info[0].IsNumber()) bad_argument("a learning rate that is not a number", "a number");
-    session_->optimizer.set_learning_rate(info[0].As<Napi::Number>().DoubleValue());
-  });
 }
 
 void Trainer::cancel(const Napi::CallbackInfo&) { *cancel_ = true; }

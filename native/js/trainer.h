@@ -27,12 +27,13 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
  private:
   // Everything on the device. After construction only the thread uses it.
   struct Session {
-    Session(uint64_t seed, int64_t label_count, at::Device device, const AdamOptions& adam,
+    Session(uint64_t seed, int64_t label_count, at::Device device, const AdamOptions& adam, double average_decay,
             const ExecutionOptions& options);
     at::Device device;
     int64_t label_count;
     ResNet18 model;
     Adam optimizer;
+    std::optional<Averages> averages;
     std::unique_ptr<Execution> execution;
     std::map<std::string, Split> splits;
   };
@@ -45,19 +46,21 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
   Napi::Value load_state_dict(const Napi::CallbackInfo& info);
   Napi::Value optimizer_state(const Napi::CallbackInfo& info);
   Napi::Value load_optimizer_state(const Napi::CallbackInfo& info);
-  void set_learning_rate(const Napi::CallbackInfo& info);
   void cancel(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   Napi::Value device(const Napi::CallbackInfo& info);
   Napi::Value execution(const Napi::CallbackInfo& info);
 
-  // The model's or the optimizer's named tensors.
+  // The named tensors of the model, of its averages or of the optimizer.
   using StateOf = const std::vector<NamedTensor>& (*)(const Session&);
   static const std::vector<NamedTensor>& model_state(const Session& session) { return session.model.state(); }
+  static const std::vector<NamedTensor>& average_state(const Session& session) { return session.averages->state(); }
   static const std::vector<NamedTensor>& adam_state(const Session& session) { return session.optimizer.state(); }
   Napi::Value read_state(const Napi::CallbackInfo& info, StateOf state_of);
   Napi::Value write_state(const Napi::CallbackInfo& info, StateOf state_of, const StateKind& kind);
 
+  // Whether the field `averaged` asks for the averages. Throws ERR_CONFIG where the trainer keeps none.
+  bool wants_averages(const Napi::Value& args) const;
   void require_idle() const;
   void require_batch(int64_t size) const;
   void require_fit(const View& view, const char* next) const;
@@ -70,6 +73,7 @@ class Trainer : public Napi::ObjectWrap<Trainer> {
 
   std::string device_name_;
   int64_t label_count_ = 0, image_size_ = 0, channels_ = 1, smallest_batch_ = 1;
+  bool keeps_averages_ = false;
   bool busy_ = false, disposed_ = false;
   std::shared_ptr<std::atomic<bool>> cancel_ = std::make_shared<std::atomic<bool>>(false);
   std::map<std::string, int64_t> split_counts_;  // for checking orders on the JavaScript thread

@@ -7,7 +7,6 @@ import { CONTRACT, type NativeAddon, type Trainer, type TrainerConfig } from './
 /** Every member of a Trainer and of the addon. The compiler refuses an incomplete list. */
 const MEMBERS = {
   loadSplit: true,
-  setLearningRate: true,
   trainEpoch: true,
   predict: true,
   stateDict: true,

@@ -4,14 +4,16 @@
  */
 import type { ImageView } from '../data/expand';
 import type { ChestMnistError } from '../base/errors';
+import type { Augmentation } from '../recipe/augment';
 import type { CudaStatus } from '../setup/cuda';
 
 /** Every name that crosses the boundary. The addon exports the same as `contract`, and addon.ts compares the two. */
 export const CONTRACT = {
   /** Fields of TrainerConfig. */
   config: [
-    ...(['stem', 'labelCount', 'criterion', 'channels', 'imageSize', 'inputSize', 'device', 'precision'] as const),
-    ...(['threads', 'seed', 'optimizer', 'learningRate', 'weightDecay', 'exact'] as const),
+    ...(['stem', 'labelCount', 'criterion', 'labelWeights', 'positiveFocus', 'negativeFocus', 'margin'] as const),
+    ...(['smoothing', 'channels', 'imageSize', 'inputSize', 'device', 'precision', 'threads', 'seed'] as const),
+    ...(['optimizer', 'learningRate', 'weightDecay', 'decayNorms', 'clipNorm', 'averageDecay', 'exact'] as const),
   ],
   stem: ['torchvision', 'cifar'],
   criterion: ['binary-cross-entropy', 'cross-entropy'],
@@ -33,6 +35,15 @@ export interface TrainerConfig {
   labelCount: number;
   /** Mean over batch and labels, or, where an image has exactly one of the labels, over the batch. */
   criterion: Criterion;
+  /** [L]: of each label's positive term, or of each exclusive label; empty for ones. */
+  labelWeights: Float32Array;
+  /** Exponents of the loss: 0 for cross-entropy, or from 1 (native/core/loss.h). */
+  positiveFocus: number;
+  negativeFocus: number;
+  /** What is taken off the probability of a negative, from 0, below 1. */
+  margin: number;
+  /** The part of a target that is spread evenly over its values, from 0, below 1. */
+  smoothing: number;
   /** Of the images passed in: 1 for gray, which is repeated to 3, or 3 for RGB. */
   channels: 1 | 3;
   /** Side of the images passed in, in pixels. */
@@ -49,6 +60,12 @@ export interface TrainerConfig {
   optimizer: OptimizerName;
   learningRate: number;
   weightDecay: number;
+  /** Whether weights of norms and biases decay too. */
+  decayNorms: boolean;
+  /** The most that the norm of all gradients may be; 0 for no limit. */
+  clipNorm: number;
+  /** Decay of the moving average of the state, from 0, below 1; 0 keeps none. */
+  averageDecay: number;
   /** True for LibTorch's plain operators even where a faster execution of the same function exists. */
   exact: boolean;
 }
@@ -94,30 +111,40 @@ export interface PredictResult {
 export interface Trainer {
   /** Copies a split to the device: view [N, 3, H, W] uint8, labels [N, L] of 0/1. Replaces a split of that name. */
   loadSplit(name: string, images: ImageView, labels: Uint8Array): Promise<void>;
-  setLearningRate(learningRate: number): void;
   /**
    * Trains on split `split` (default `train`) in the given order (indices into it, uint8 images normalised to
-   * (x/255-0.5)/0.5). A last batch of one sample is merged into the batch before it. onProgress is called at most
-   * 10 times a second, on the JavaScript thread; reports are dropped, not queued.
+   * (x/255-0.5)/0.5). A last batch of one sample is merged into the batch before it. `learningRates` has one rate per
+   * step; without it the last one stays, at first that of the configuration. onProgress is called at most 10 times a
+   * second, on the JavaScript thread; reports are dropped, not queued.
    */
   trainEpoch(
-    args: { order: Int32Array; batchSize: number; split?: string },
+    args: {
+      order: Int32Array;
+      batchSize: number;
+      split?: string;
+      learningRates?: Float64Array;
+      augmentation?: Augmentation;
+    },
     onProgress?: (progress: EpochProgress) => void,
   ): Promise<EpochResult>;
-  /** Logits in evaluation mode, of a loaded split or of images passed in. */
+  /** Logits in evaluation mode, of a loaded split or of images passed in; `averaged`: of the averaged weights. */
   predict(
-    args: { batchSize: number } & ({ split: string } | { images: ImageView }),
+    args: { batchSize: number; averaged?: boolean } & ({ split: string } | { images: ImageView }),
     onProgress?: (progress: { samples: number; seconds: number }) => void,
   ): Promise<PredictResult>;
-  stateDict(): Promise<StateDict>;
-  /** Strict: other names, shapes or dtypes reject with ERR_WEIGHTS and change nothing. */
-  loadStateDict(state: StateDict): Promise<void>;
+  /** `averaged`: of the moving average. */
+  stateDict(options?: { averaged: boolean }): Promise<StateDict>;
+  /**
+   * Strict: other names, shapes or dtypes reject with ERR_WEIGHTS and change nothing. The moving average starts again at
+   * loaded weights; `averaged` loads the average itself.
+   */
+  loadStateDict(state: StateDict, options?: { averaged: boolean }): Promise<void>;
   /** `step` (F32, shape []), then `exp_avg.<parameter>` and `exp_avg_sq.<parameter>` (F32). */
   optimizerState(): Promise<StateDict>;
   /** Equally strict; rejects with ERR_CHECKPOINT_INCOMPATIBLE, since only a checkpoint holds this state. */
   loadOptimizerState(state: StateDict): Promise<void>;
   /** Gradients of one batch in training mode, by parameter name; nothing is updated. For parity tests. */
-  gradients(args: { order: Int32Array; split?: string }): Promise<{ loss: number; gradients: StateDict }>;
+  gradients(args: { order: Int32Array; split?: string; augmentation?: Augmentation }): Promise<{ loss: number; gradients: StateDict }>;
   /** Ends the running trainEpoch or predict at the next batch boundary. No effect when idle. */
   cancel(): void;
   /** Cancels, waits for the thread, frees all memory. Idempotent. */

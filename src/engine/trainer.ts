@@ -4,6 +4,7 @@
  */
 import { isExclusive, type Task } from '../base/task';
 import type { Dataset } from '../data/dataset';
+import { lossShape } from '../recipe/loss';
 import { nativeFields, resolveOptions } from '../recipe/resolve';
 import type { ResolvedOptions } from '../recipe/options';
 import { native } from './addon';
@@ -15,6 +16,9 @@ export function makeTrainer(config: Partial<TrainerConfig> & Pick<TrainerConfig,
     ...nativeFields(resolveOptions({})),
     device: 'cpu',
     criterion: 'binary-cross-entropy',
+    ...lossShape({ loss: 'bce', focus: null }),
+    labelWeights: new Float32Array(0),
+    clipNorm: 0,
     channels: 1,
     inputSize: config.imageSize,
     ...config,
@@ -23,10 +27,18 @@ export function makeTrainer(config: Partial<TrainerConfig> & Pick<TrainerConfig,
 
 export const criterionOf = (task: Task): Criterion => (isExclusive(task) ? 'cross-entropy' : 'binary-cross-entropy');
 
-/** The trainer of a run, with initial weights. `device` must be resolved. */
-export const trainerOf = (options: ResolvedOptions, dataset: Dataset, device: string): Trainer =>
+/** The trainer of a run, with initial weights. `device` must be resolved; `weights` are those of the labels. */
+export const trainerOf = (
+  options: ResolvedOptions,
+  dataset: Dataset,
+  device: string,
+  weights: readonly number[] = [],
+): Trainer =>
   makeTrainer({
     ...nativeFields(options),
+    ...lossShape(options),
+    labelWeights: Float32Array.from(weights),
+    clipNorm: options.clip ?? 0,
     device,
     labelCount: dataset.labels.length,
     criterion: criterionOf(dataset.task),

@@ -107,7 +107,7 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
       await trainer.loadSplit(name, viewOf(dataset.splits[name]), truth);
       signal.throwIfAborted();
       const report = ({ samples }: { samples: number }): void => onProgress?.(samples, count);
-      const scored = await scoreSplit(trainer, name, task, dataset.splits[name], batchSize, report);
+      const scored = await scoreSplit(trainer, name, task, dataset.splits[name], { batchSize }, report);
       signal.throwIfAborted();
       checkLogits(scored!.logits, model.labels, target);
       return scored!;

@@ -28,10 +28,10 @@ export async function scoreSplit(
   split: ScoredSplit,
   task: Task,
   { truth, labelCount }: Split,
-  batchSize: number,
+  how: { batchSize: number; averaged?: boolean },
   onProgress?: (progress: { samples: number; seconds: number }) => void,
 ): Promise<Scored | undefined> {
-  const { logits, cancelled } = await trainer.predict({ split, batchSize }, onProgress);
+  const { logits, cancelled } = await trainer.predict({ split, ...how }, onProgress);
   if (cancelled) return undefined;
   return predictionsOf(task, { truth, logits, labelCount });
 }
@@ -65,7 +65,7 @@ export async function scoreRun(run: RunToScore): Promise<MetricsFile | undefined
   const { directory, dataset, trainer, best, batchSize, resamples } = run;
   await trainer.loadStateDict(best.weights);
   const score = (split: ScoredSplit): Promise<Scored | undefined> =>
-    scoreSplit(trainer, split, dataset.task, dataset.splits[split], batchSize, (progress) =>
+    scoreSplit(trainer, split, dataset.task, dataset.splits[split], { batchSize }, (progress) =>
       run.onProgress(split, progress),
     );
   const val = await score('val');

@@ -189,15 +189,20 @@ function tableOf(cells: Float64Array, label: number): [tn: number, fp: number, f
  * Mean ROC AUC over the labels that have both values; null when none has. Scores may be any finite numbers; images are
  * ranked by the logits where they are given. Throws ERR_DATA_SHAPE or ERR_DATA_CORRUPT.
  */
-export function macroAuc(predictions: Predictions): Figure {
+export const macroAuc = (predictions: Predictions): Figure => macroRank(predictions, 'auc');
+
+/** Mean average precision over the labels that have both values, otherwise as macroAuc. */
+export const macroAveragePrecision = (predictions: Predictions): Figure => macroRank(predictions, 'averagePrecision');
+
+function macroRank(predictions: Predictions, name: 'auc' | 'averagePrecision'): Figure {
   checkPredictions(predictions);
   const { truth, labelCount } = predictions;
   const ranks = rankedBy(predictions);
-  const aucs = Array.from({ length: labelCount }, (_, label) => {
+  const figures = Array.from({ length: labelCount }, (_, label) => {
     const column = sortColumn(truth, ranks, labelCount, label);
-    return rank(column.positives, [column]).auc;
+    return rank(column.positives, [column])[name];
   });
-  return figure(definedMean(aucs));
+  return figure(definedMean(figures));
 }
 
 /**

@@ -8,7 +8,7 @@ export type { ComparisonInput } from './bootstrap';
 export { calibrationCurve } from './calibration';
 export type { CalibrationCurve, CalibrationOptions } from './calibration';
 export type { ConfidenceOptions } from './check';
-export { computeMetrics, macroAuc, meanAccuracy } from './compute';
+export { computeMetrics, macroAuc, macroAveragePrecision, meanAccuracy } from './compute';
 export type { MetricsInput } from './compute';
 export { precisionRecallCurve, rocCurve } from './curves';
 export type { CurveOptions, PrecisionRecallCurve, RocCurve } from './curves';

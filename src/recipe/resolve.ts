@@ -38,7 +38,7 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   }
   const given = Object.fromEntries(Object.entries(input).filter(([, value]) => value !== undefined));
   const parsed = schema.safeParse(given);
-  if (parsed.success) return withFiniteRates(parsed.data);
+  if (parsed.success) return checkedTogether(parsed.data);
   const found: string[] = [];
   const needed: string[] = [];
   const next: string[] = [];
@@ -66,9 +66,24 @@ export function resolveOptions(input: unknown): ResolvedOptions {
   });
 }
 
-/** Each number may be sound, and their product infinite some epochs later. */
-function withFiniteRates(options: ResolvedOptions): ResolvedOptions {
-  const last = lastLearningRate(options);
+/** Each option may be sound, and two of them together not. */
+function checkedTogether(options: ResolvedOptions): ResolvedOptions {
+  const { warmup, epochs, loss, focus } = options;
+  if (warmup >= epochs && warmup > 0) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `--warmup is ${warmup}, --epochs is ${epochs}`,
+      needed: 'a warm-up that ends before the run does',
+      next: 'use a shorter --warmup or more --epochs',
+    });
+  }
+  if (focus !== null && loss === 'bce') {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `--focus is ${focus}, --loss is bce`,
+      needed: 'a loss that has an exponent: focal or asl',
+      next: 'leave --focus out, or pass --loss focal',
+    });
+  }
+  const last = options.schedule === 'step' ? lastLearningRate(options) : 0;
   if (Number.isFinite(last)) return options;
   throw new ChestMnistError('ERR_CONFIG', {
     found: `the learning rate of epoch ${options.epochs} is ${last}: lr is ${options.lr}, gamma is ${options.gamma}`,
@@ -77,18 +92,12 @@ function withFiniteRates(options: ResolvedOptions): ResolvedOptions {
   });
 }
 
-/** Options of earlier versions that are no longer in the table, with the one value that changes nothing today. */
-const RETIRED: Readonly<Record<string, unknown>> = { loss: 'bce' };
+/** What options meant before they could be set; where it differs from their default. */
+const FORMERLY = { decayNorms: true } as const;
 
-/** Options from a file, without retired ones that change nothing. */
-export const withoutRetired = (saved: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(saved).filter(([name, value]) => !(Object.hasOwn(RETIRED, name) && RETIRED[name] === value)),
-  );
-
-/** Options saved by this version or an earlier one; missing ones get their default. Throws as resolveOptions does. */
+/** Options saved by this version or an earlier one; missing ones get their former meaning. Throws as resolveOptions does. */
 export const savedOptions = (saved: Readonly<Record<string, unknown>>): ResolvedOptions =>
-  resolveOptions(withoutRetired(saved));
+  resolveOptions({ ...FORMERLY, ...saved });
 
 /**
  * A flag's text as the option's value: text where the option accepts it, otherwise a number. Anything else stays text,

@@ -1,6 +1,6 @@
 /**
- * The learning rate of an epoch, as a pure function: a resumed run continues with the same rates. It follows
- * torch.optim.lr_scheduler.MultiStepLR.
+ * The learning rate of every step, as a pure function: a resumed run continues with the same rates. The rate of an epoch
+ * follows torch.optim.lr_scheduler.MultiStepLR.
  */
 
 export interface Schedule {
@@ -32,4 +32,34 @@ export function learningRate(schedule: Schedule, epoch: number): number {
     if (passed > 0) lr *= schedule.gamma ** passed;
   }
   return lr;
+}
+
+/** The optimizer steps of an epoch: batches, of which a last one of a single image joins the one before it. */
+export function stepsOf(images: number, batchSize: number): number {
+  const whole = Math.ceil(images / batchSize);
+  return whole > 1 && images % batchSize === 1 ? whole - 1 : whole;
+}
+
+export interface StepSchedule extends Schedule {
+  /** `step` follows the milestones, `cosine` falls to 0 over the steps after the warm-up. */
+  schedule: 'step' | 'cosine';
+  /** In epochs. */
+  warmup: number;
+}
+
+/**
+ * The learning rate of each of an epoch's `steps` (`epoch` 0 is the first). With k the step's number in the run, W the
+ * steps of the warm-up and T all steps: the first W are multiplied by (k + 1) / W, and the cosine is
+ * lr (1 + cos(pi (k - W) / (T - W))) / 2.
+ */
+export function learningRates(schedule: StepSchedule, epoch: number, steps: number): Float64Array {
+  const warm = schedule.warmup * steps;
+  const all = schedule.epochs * steps;
+  const ofEpoch = schedule.schedule === 'step' ? learningRate(schedule, epoch) : schedule.lr;
+  return Float64Array.from({ length: steps }, (_, i) => {
+    const k = epoch * steps + i;
+    const fall =
+      schedule.schedule === 'cosine' ? (1 + Math.cos((Math.PI * Math.max(0, k - warm)) / (all - warm))) / 2 : 1;
+    return ofEpoch * fall * (k < warm ? Math.min(1, (k + 1) / warm) : 1);
+  });
 }

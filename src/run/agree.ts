@@ -21,7 +21,7 @@ import { readRunFile, type RunFile } from './record';
 
 /** Whether all epochs are trained, or patience ended. */
 export const isComplete = ({ history, options }: Pick<CheckpointFacts, 'history' | 'options'>): boolean =>
-  history.length >= options.epochs || outOfPatience(history, options.patience);
+  history.length >= options.epochs || outOfPatience(history, options);
 
 /** Whether a finished run still has what it wrote: what is missing is written again by resuming it. */
 export async function isWhole(directory: string): Promise<boolean> {

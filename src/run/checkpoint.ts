@@ -84,7 +84,9 @@ export const advance = (before: Position, part: Pick<EpochProgress, 'samples' | 
 export interface Checkpoint extends CheckpointFacts {
   model: StateDict;
   optimizer: StateDict;
-  /** Weights of the best epoch; undefined before one is finished, the same object as `model` right after it. */
+  /** The moving average of the weights, of a run that keeps one. */
+  average?: StateDict;
+  /** Weights of the best epoch; undefined before one is finished, the same object as `model` or `average` right after it. */
   best: StateDict | undefined;
   /** It was read from the place of the previous checkpoint: the newest is damaged or missing. */
   isPrevious?: true;
@@ -106,12 +108,13 @@ const unprefixed = (prefix: string, state: StateDict): StateDict =>
 
 /** Replaces the checkpoint of a run; the current one becomes the previous one. */
 export async function saveCheckpoint(directory: string, checkpoint: Checkpoint): Promise<void> {
-  const { model, optimizer, best, ...facts } = checkpoint;
+  const { model, optimizer, average, best, ...facts } = checkpoint;
   const pieces = encodeSafetensors(
     [
       ...prefixed('model.', model),
       ...prefixed('optimizer.', optimizer),
-      ...(best && best !== model ? prefixed('best.', best) : []),
+      ...(average ? prefixed('average.', average) : []),
+      ...(best && best !== (average ?? model) ? prefixed('best.', best) : []),
       DIGEST,
     ],
     { kind: KIND, facts: JSON.stringify(facts) },
@@ -218,12 +221,22 @@ async function read(file: string): Promise<Checkpoint> {
     });
   }
   const facts = parseFacts(file, metadata.facts);
-  const [model, optimizer, best] = ['model.', 'optimizer.', 'best.'].map((prefix) => unprefixed(prefix, state));
+  const [model, optimizer, average, best] = ['model.', 'optimizer.', 'average.', 'best.'].map((prefix) =>
+    unprefixed(prefix, state),
+  );
   const shapes = (state: StateDict): string[] =>
     state.map(({ name, dtype, shape }) => `${name} ${dtype} ${shape.join()}`);
   if (best.length > 0 && !isDeepStrictEqual(shapes(best), shapes(model)))
     throw incompatible(file, 'its best weights are of another network than its last');
-  return { ...facts, model, optimizer, best: best.length > 0 ? best : facts.history.length > 0 ? model : undefined };
+  const keepsAverage = facts.options.ema > 0;
+  if (keepsAverage && !isDeepStrictEqual(shapes(average), shapes(model)))
+    throw incompatible(file, 'its average is of another network than its weights');
+  const newest = keepsAverage ? average : model;
+  return {
+    ...{ ...facts, model, optimizer },
+    ...(keepsAverage && { average }),
+    best: best.length > 0 ? best : facts.history.length > 0 ? newest : undefined,
+  };
 }
 
 const incompatible = (file: string, what: string, cause?: unknown): ChestMnistError =>

@@ -20,6 +20,8 @@ export const runFiles = (directory: string) => {
     metrics: at('metrics.json'),
     best: at('weights', 'best.safetensors'),
     last: at('weights', 'last.safetensors'),
+    /** The moving average at the end of the last epoch, of a run that keeps one. */
+    average: at('weights', 'average.safetensors'),
     checkpoint: at('checkpoint', 'state.safetensors'),
     /** The previous checkpoint. */
     previous: at('checkpoint', 'previous.safetensors'),

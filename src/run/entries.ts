@@ -19,7 +19,7 @@ import { damaged } from './directory';
 const NAMES = {
   '.': /^((config|run|metrics)\.json|history\.csv|report\.html)$/,
   checkpoint: /^(state|previous)\.safetensors$/,
-  weights: /^(best|last)\.safetensors$/,
+  weights: /^(best|last|average)\.safetensors$/,
   predictions: /^((val|test)\.npz|examples\.json|.*_(val|test)_\[AUC\].*\.csv)$/,
   plots: /^(loss|auc|roc|pr|reliability|confusion(-[a-z0-9-]+)?)\.(svg|png)$/,
 } as const;

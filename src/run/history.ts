@@ -1,6 +1,7 @@
 /** The epochs of a run: history.csv, and what depends only on it, the best epoch and the end of patience. */
 import { z } from 'zod';
 import { readText, writeAtomically } from '../base/atomic';
+import type { ResolvedOptions } from '../recipe/options';
 import { damaged, runFiles } from './directory';
 import { isThere } from './entries';
 
@@ -8,11 +9,14 @@ import { isThere } from './entries';
 export interface EpochRow {
   /** From 1. */
   epoch: number;
+  /** Learning rate of the epoch's last step. */
   lr: number;
   trainLoss: number;
   valLoss: number;
   /** Macro AUC; null when no label has both values in the validation split. */
   valAuc: number | null;
+  /** Macro average precision, likewise; null too where an earlier version did not record it. */
+  valAp: number | null;
   /** Mean over labels of the accuracy at 0.5. */
   valAcc: number;
   /** Training and validation. */
@@ -28,6 +32,7 @@ export const epochSchema = z.object({
   trainLoss: z.number(),
   valLoss: z.number(),
   valAuc: z.number().min(0).max(1).nullable(),
+  valAp: z.number().min(0).max(1).nullable().default(null),
   valAcc: z.number().min(0).max(1),
   seconds: z.number().min(0),
   imagesPerSecond: z.number().min(0),
@@ -43,6 +48,7 @@ const COLUMNS = {
   val_acc: 'valAcc',
   seconds: 'seconds',
   images_per_second: 'imagesPerSecond',
+  val_ap: 'valAp',
 } as const satisfies Record<string, keyof EpochRow>;
 
 /**
@@ -73,15 +79,17 @@ function parse(csv: string, directory: string, file: string): EpochRow[] {
   if (header.trim() === '') return [];
   const names = header.split(',');
   const columns = Object.entries(COLUMNS);
-  const missing = columns.filter(([column]) => !names.includes(column)).map(([column]) => column);
+  // Earlier versions did not write val_ap.
+  const missing = columns.filter(([column]) => column !== 'val_ap' && !names.includes(column)).map(([column]) => column);
   if (missing.length > 0) throw damaged(directory, file, `has no column ${missing.join(', ')}`);
   // The text after the last line feed is empty or an unfinished row.
   const rows = lines.slice(0, -1).filter((line) => line !== '');
   return rows.map((line, i) => {
     const cells = line.split(',');
     const values = columns.map(([column, key]): [string, number | null] => {
+      if (key === 'valAp' && !names.includes(column)) return [key, null];
       const cell = cells[names.indexOf(column)]?.trim() ?? 'nothing';
-      if (key === 'valAuc' && (cell === '' || cell.toLowerCase() === 'nan')) return [key, null];
+      if ((key === 'valAuc' || key === 'valAp') && (cell === '' || cell.toLowerCase() === 'nan')) return [key, null];
       const value = cell === '' ? NaN : Number(cell);
       if (!Number.isFinite(value))
         throw damaged(directory, file, `has ${JSON.stringify(cell.slice(0, 60))} as ${column} in row ${i + 1}`);
@@ -91,21 +99,28 @@ function parse(csv: string, directory: string, file: string): EpochRow[] {
   });
 }
 
-/** The first epoch with the highest validation AUC; where the AUC is undefined, with the lowest validation loss. */
-export function bestOf(history: readonly EpochRow[]): EpochRow | undefined {
+/** What the best epoch is chosen by. */
+export type Selection = ResolvedOptions['select'];
+
+/**
+ * The first epoch with the highest validation AUC or average precision, or the lowest loss; by the loss too where the
+ * figure is undefined.
+ */
+export function bestOf(history: readonly EpochRow[], select: Selection): EpochRow | undefined {
+  const figureOf = (row: EpochRow): number | null =>
+    select === 'auc' ? row.valAuc : select === 'ap' ? row.valAp : null;
   let best: EpochRow | undefined;
   for (const row of history) {
-    if (
-      !best ||
-      (row.valAuc !== null && best.valAuc !== null ? row.valAuc > best.valAuc : row.valLoss < best.valLoss)
-    ) {
-      best = row;
-    }
+    const [figure, most] = [figureOf(row), best ? figureOf(best) : null];
+    if (!best || (figure !== null && most !== null ? figure > most : row.valLoss < best.valLoss)) best = row;
   }
   return best;
 }
 
 /** Whether none of the last `patience` epochs was a new best. */
-export function outOfPatience(history: readonly EpochRow[], patience: number | null): boolean {
-  return patience !== null && history.length > 0 && history.length - bestOf(history)!.epoch >= patience;
+export function outOfPatience(
+  history: readonly EpochRow[],
+  { patience, select }: Pick<ResolvedOptions, 'patience' | 'select'>,
+): boolean {
+  return patience !== null && history.length > 0 && history.length - bestOf(history, select)!.epoch >= patience;
 }

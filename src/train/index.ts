@@ -14,9 +14,11 @@ import { atExit } from '../base/exit';
 import type { StillHeld } from '../base/lock';
 import { scoreRun, scoreSplit } from '../judge/score';
 import type { ResolvedOptions, TrainOptions } from '../recipe/options';
-import { order } from '../recipe/order';
+import { augmentationOf, type Augmentation } from '../recipe/augment';
+import { balancedOrder, order } from '../recipe/order';
 import { threadsOf } from '../recipe/resolve';
-import { learningRate } from '../recipe/schedule';
+import { withRecipe } from '../recipe/presets';
+import { learningRates, stepsOf } from '../recipe/schedule';
 import { advance, type Position } from '../run/checkpoint';
 import { createRunDirectory } from '../run/create';
 import { resumeCommand, runFiles, withRunLock, writeErrorOf, type ScoredSplit } from '../run/directory';
@@ -51,7 +53,7 @@ export function train(options: TrainOptions = {}, control: TrainControl = {}): T
 }
 
 async function start(options: TrainOptions, emit: Session['emit'], wishes: Wishes): Promise<TrainResult> {
-  const asked = ask(options);
+  const asked = ask(await withRecipe(options));
   const found = await findRun(asked);
   const go = async (held?: StillHeld): Promise<TrainResult> => {
     const planned = await plan(asked, found);
@@ -83,19 +85,20 @@ async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<
 
 /** The end of a run that was stopped while its data were loaded: a new one has no directory yet. */
 function stoppedBefore(resumed: Resumed | undefined, emit: Session['emit']): TrainResult {
-  const { position = { epoch: 1, samples: 0 }, history = [] } = resumed?.checkpoint ?? {};
-  return stopped(resumed?.directory ?? null, position, history, emit);
+  const { position = { epoch: 1, samples: 0 }, history = [], options } = resumed?.checkpoint ?? {};
+  const bestEpoch = options ? (bestOf(history, options.select)?.epoch ?? null) : null;
+  return stopped(resumed?.directory ?? null, position, history, bestEpoch, emit);
 }
 
 function stopped(
   directory: string | null,
   { epoch, samples }: Pick<Position, 'epoch' | 'samples'>,
   history: EpochRow[],
+  bestEpoch: number | null,
   emit: Session['emit'],
 ): TrainResult {
   const resume = directory === null ? null : asInstalled(resumeCommand(directory));
   emit({ type: 'stop', runDirectory: directory, epoch, samples, resume });
-  const bestEpoch = bestOf(history)?.epoch ?? null;
   return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
 }
 
@@ -147,7 +150,7 @@ async function runInDirectory(
       : undefined;
     if (!metrics || bestEpoch === null) {
       await run.write(run.ending('stopped', progress));
-      return stopped(directory, journal.position, history, emit);
+      return stopped(directory, journal.position, history, bestEpoch, emit);
     }
     // Frees the network's memory before the report is drawn.
     await trainer.dispose();
@@ -190,28 +193,28 @@ async function trainEpochs(session: Session, journal: Journal, run: RunRecord): 
   const { signal } = session.wishes;
   const { history } = journal;
   const { TensorBoardWriter } = await import('../run/tensorboard.js');
+  const how = { batchSize: options.batchSize, averaged: options.ema > 0 };
   const board = options.tensorboard ? new TensorBoardWriter(directory) : undefined;
   // An interrupted process may have logged epochs that are now trained again.
   if (history.length > 0) board?.restart(journal.position.epoch);
   try {
-    while (!signal.aborted && journal.position.epoch <= options.epochs && !outOfPatience(history, options.patience)) {
+    while (!signal.aborted && journal.position.epoch <= options.epochs && !outOfPatience(history, options)) {
       const { epoch } = journal.position;
-      const lr = learningRate(options, epoch - 1);
-      trainer.setLearningRate(lr);
       await trainEpoch(session, journal, run);
       const began = performance.now();
       const val = signal.aborted
         ? undefined
-        : await scoreSplit(trainer, 'val', dataset.task, dataset.splits.val, options.batchSize, (done) =>
+        : await scoreSplit(trainer, 'val', dataset.task, dataset.splits.val, how, (done) =>
             emit(progressOf(session, 'val', epoch, done)),
           );
       if (!val) break;
       checkFinite('the validation loss', val.loss, epoch, options);
+      const lr = ratesOf(session, epoch).at(-1)!;
       const row = rowOf(journal.position, lr, val, (performance.now() - began) / 1000);
       const best = await journal.finishEpoch(row, run);
       emit({ type: 'epoch', best, ...row });
-      if (row.valAuc === null && history.length === 1) emit({ type: 'note', text: NO_AUC });
-      if (outOfPatience(history, options.patience))
+      if (row.valAuc === null && options.select !== 'loss' && history.length === 1) emit({ type: 'note', text: NO_AUC });
+      if (outOfPatience(history, options))
         emit({ type: 'note', text: `no better epoch in the last ${options.patience}: training stops` });
       board?.epoch(row);
     }
@@ -244,14 +247,23 @@ async function trainEpoch(session: Session, journal: Journal, run: RunRecord): P
   const { options, dataset, trainer } = session;
   const { signal, requests } = session.wishes;
   const { epoch } = journal.position;
-  const whole = order(options.seed, epoch, dataset.splits.train.count);
+  const { count, truth, labelCount } = dataset.splits.train;
+  const whole =
+    options.sampling === 'balanced'
+      ? balancedOrder(options.seed, epoch, truth, labelCount)
+      : order(options.seed, epoch, count);
+  const side = options.resize ?? dataset.size;
+  const inputs = {
+    learningRates: ratesOf(session, epoch),
+    augmentation: augmentationOf(options, { seed: options.seed, epoch, count, side }),
+  };
   const cancel = (): void => trainer.cancel();
   while (journal.position.samples < whole.length && !signal.aborted) {
     if (journal.isAsked) await journal.save(run);
     const due = setTimeout(cancel, options.checkpointEvery * 60_000);
     requests.on('checkpoint', cancel);
     const part = whole.subarray(journal.position.samples);
-    journal.position = await trainPart(session, journal.position, part).finally(() => {
+    journal.position = await trainPart(session, journal.position, part, inputs).finally(() => {
       clearTimeout(due);
       requests.off('checkpoint', cancel);
     });
@@ -260,11 +272,23 @@ async function trainEpoch(session: Session, journal: Journal, run: RunRecord): P
   }
 }
 
+/** The learning rates of an epoch, from 1. */
+const ratesOf = ({ options, dataset }: Session, epoch: number): Float64Array =>
+  learningRates(options, epoch - 1, stepsOf(dataset.splits.train.count, options.batchSize));
+
 /** Trains on `part`, until it is cancelled. */
-async function trainPart(session: Session, position: Position, part: Int32Array): Promise<Position> {
+async function trainPart(
+  session: Session,
+  position: Position,
+  part: Int32Array,
+  { learningRates, augmentation }: { learningRates: Float64Array; augmentation?: Augmentation },
+): Promise<Position> {
   const { options, dataset, trainer, emit } = session;
+  const { batchSize } = options;
   const total = dataset.splits.train.count;
-  const result = await trainer.trainEpoch({ order: part, batchSize: options.batchSize }, (done) => {
+  const rates = learningRates.subarray(position.samples / batchSize);
+  const args = { order: part, batchSize, learningRates: rates, ...(augmentation && { augmentation }) };
+  const result = await trainer.trainEpoch(args, (done) => {
     if (!Number.isFinite(done.lossSum)) trainer.cancel();
     const { epoch, samples, lossSum } = advance(position, done);
     const imagesPerSecond = done.samples / done.seconds;

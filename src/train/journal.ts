@@ -10,7 +10,7 @@ import type { StillHeld } from '../base/lock';
 import type { Dataset } from '../data/dataset';
 import { factsOf } from '../data/inputs';
 import type { StateDict, Trainer } from '../engine/contract';
-import { macroAuc, meanAccuracy } from '../metrics';
+import { macroAuc, macroAveragePrecision, meanAccuracy } from '../metrics';
 import type { Scored } from '../judge/score';
 import type { ResolvedOptions } from '../recipe/options';
 import { sameOptions } from '../recipe/resolve';
@@ -68,7 +68,7 @@ export class Journal {
 
   /** The fields of run.json: as the other files, it never knows more than the checkpoint. */
   get progress(): Pick<RunFile, 'id' | 'best_epoch' | 'epochs' | 'best_sha256'> {
-    const best_epoch = bestOf(this.history.slice(0, this.#finished))?.epoch ?? null;
+    const best_epoch = bestOf(this.history.slice(0, this.#finished), this.#session.options.select)?.epoch ?? null;
     return { id: this.#id, best_epoch, epochs: this.#finished, best_sha256: this.#bestSha256 };
   }
 
@@ -80,8 +80,14 @@ export class Journal {
     await this.#write();
   }
 
+  /** The averaged weights; undefined in a run that keeps none. */
+  async #average(): Promise<StateDict | undefined> {
+    const { options, trainer } = this.#session;
+    return options.ema > 0 ? trainer.stateDict({ averaged: true }) : undefined;
+  }
+
   /** Saves a checkpoint. Rewrites the other files too when the run directory was removed meanwhile. */
-  async save(run: RunRecord, model?: StateDict): Promise<void> {
+  async save(run: RunRecord, now?: { model: StateDict; average?: StateDict }): Promise<void> {
     const { directory, held, options, dataset, trainer, emit } = this.#session;
     if (!held()) throw busy(directory, 'another run, which has taken it over');
     if (!(await exists(runFiles(directory).config))) {
@@ -90,6 +96,7 @@ export class Journal {
       await this.#write();
     }
     const isChanged = !sameOptions(this.#saved, options);
+    const average = now ? now.average : await this.#average();
     await saveCheckpoint(directory, {
       run: this.#id,
       options,
@@ -99,8 +106,9 @@ export class Journal {
       data: factsOf(dataset),
       position: this.position,
       history: this.history,
-      model: model ?? (await trainer.stateDict()),
+      model: now?.model ?? (await trainer.stateDict()),
       optimizer: await trainer.optimizerState(),
+      ...(average && { average }),
       best: this.best,
     });
     this.#saved = options;
@@ -114,14 +122,16 @@ export class Journal {
 
   /** Adds a finished epoch and saves it; true when it is the best so far. */
   async finishEpoch(row: EpochRow, run: RunRecord): Promise<boolean> {
-    const { directory, trainer } = this.#session;
+    const { directory, options, trainer } = this.#session;
     this.history.push(row);
     this.position = { epoch: row.epoch + 1, ...UNTRAINED };
     const model = await trainer.stateDict();
-    const isBest = bestOf(this.history) === row;
-    if (isBest) this.best = model;
-    await this.save(run, model);
-    if (isBest) await this.#writeBest(model);
+    const isBest = bestOf(this.history, options.select) === row;
+    const average = await this.#average();
+    const scored = average ?? model;
+    if (isBest) this.best = scored;
+    await this.save(run, { model, average });
+    if (isBest) await this.#writeBest(scored);
     await writeHistory(directory, this.history);
     return isBest;
   }
@@ -130,6 +140,8 @@ export class Journal {
   async writeLast(): Promise<void> {
     const { directory, trainer } = this.#session;
     await this.#writeWeights(runFiles(directory).last, await trainer.stateDict());
+    const average = await this.#average();
+    if (average) await this.#writeWeights(runFiles(directory).average, average);
   }
 
   async #write(): Promise<void> {
@@ -165,6 +177,7 @@ export function rowOf(trained: Position, lr: number, val: Scored, valSeconds: nu
     trainLoss: rounded(trained.lossSum / trained.samples, 12),
     valLoss: rounded(val.loss, 12),
     valAuc: macroAuc(val),
+    valAp: macroAveragePrecision(val),
     valAcc: meanAccuracy(val),
     seconds: rounded(trained.seconds + valSeconds, 6),
     imagesPerSecond: rounded(trained.samples / trained.seconds, 6),

@@ -79,7 +79,7 @@ export async function plan(asked: Asked, directory: string | undefined): Promise
   const { options: kept, history } = checkpoint;
   const options = merge(asked, checkpoint, directory);
   const extended = options.epochs !== kept.epochs;
-  const isOver = options.epochs <= history.length || outOfPatience(history, kept.patience);
+  const isOver = options.epochs <= history.length || outOfPatience(history, kept);
   if (record?.status === 'finished' && isOver && (await isWhole(directory))) throw finished(directory, checkpoint);
   if (extended) notes.push(extensionNote(kept, options));
   const changed = !sameOptions(kept, options);
@@ -111,6 +111,13 @@ function merge(
       next: 'leave --epochs out, or start a new run without --resume',
     });
   }
+  if (options.schedule === 'cosine') {
+    throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
+      found: `epochs is ${options.epochs}, schedule is cosine`,
+      needed: `${kept.epochs} epochs: the learning rate of ${directory} falls to 0 at their end`,
+      next: `leave --epochs out, or start a new run: --weights ${shellWord(runFiles(directory).last)}`,
+    });
+  }
   return { ...options, milestones: milestoneEpochs(kept) };
 }
 
@@ -140,11 +147,13 @@ export function checkSameData(found: DataFacts, { directory, checkpoint: { data 
  */
 export async function restore(
   trainer: Trainer,
-  { model, optimizer }: Pick<Checkpoint, 'model' | 'optimizer'>,
+  { model, optimizer, average }: Pick<Checkpoint, 'model' | 'optimizer' | 'average'>,
 ): Promise<void> {
-  await trainer.loadStateDict(model).catch((error: unknown) => {
+  const refuse = (error: unknown): never => {
     throw checkpointError(error);
-  });
+  };
+  await trainer.loadStateDict(model).catch(refuse);
+  if (average) await trainer.loadStateDict(average, { averaged: true }).catch(refuse);
   await trainer.loadOptimizerState(optimizer).catch((cause: unknown) => {
     throw new ChestMnistError(
       'ERR_CHECKPOINT_INCOMPATIBLE',
@@ -228,7 +237,7 @@ async function endOf(directory: string): Promise<{ facts?: CheckpointFacts } | u
 }
 
 function finished(directory: string, facts?: CheckpointFacts): ChestMnistError {
-  const patience = facts && outOfPatience(facts.history, facts.options.patience) ? facts.options.patience : null;
+  const patience = facts && outOfPatience(facts.history, facts.options) ? facts.options.patience : null;
   const isOver = patience !== null;
   const done = facts?.history.length ?? 0;
   return new ChestMnistError('ERR_NOTHING_TO_RESUME', {

@@ -5,11 +5,14 @@
 import type { Dataset } from '../data/dataset';
 import { checkBatch, constantParts, factsOf, loadData, sourceOf } from '../data/inputs';
 import { areUnnamed } from '../data/labels';
+import { ChestMnistError } from '../base/errors';
 import { threadsNotes } from '../base/processors';
+import { isExclusive } from '../base/task';
 import { native } from '../engine/addon';
 import type { Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
 import { trainerOf } from '../engine/trainer';
+import { labelWeights } from '../recipe/loss';
 import type { ResolvedOptions } from '../recipe/options';
 import { checkOutput } from '../run/create';
 import { resumeCommand } from '../run/directory';
@@ -55,9 +58,15 @@ export async function prepare(
   notes.push(...constantParts(dataset));
   checkBatch(dataset, wanted.batchSize);
   if (resumed) checkSameData(factsOf(dataset), resumed);
-  const options = { ...wanted, size: dataset.size, task: dataset.task, data: sourceOf(dataset, wanted.data) };
+  const weights = await weightsOf(wanted, dataset);
+  const options = {
+    ...wanted,
+    ...{ size: dataset.size, task: dataset.task, data: sourceOf(dataset, wanted.data) },
+    // The file may change later: its weights are recorded.
+    ...(!isRule(wanted.posWeight) && { posWeight: weights }),
+  };
 
-  const trainer = trainerOf(options, dataset, device);
+  const trainer = trainerOf(options, dataset, device, weights);
   try {
     if (resumed) {
       const rounding = roundingNote(resumed, device, options, trainer.execution);
@@ -73,6 +82,22 @@ export async function prepare(
     await trainer.dispose();
     throw error;
   }
+}
+
+const isRule = (posWeight: ResolvedOptions['posWeight']): boolean =>
+  posWeight === 'none' || posWeight === 'sqrt' || posWeight === 'balanced';
+
+/** The weights of the labels. Throws ERR_CONFIG, also for a loss that the task does not have. */
+async function weightsOf({ loss, posWeight }: ResolvedOptions, { task, labels, splits }: Dataset): Promise<number[]> {
+  const exclusive = isExclusive(task);
+  if (loss === 'asl' && exclusive) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `--loss asl, and each image has exactly one label (${task})`,
+      needed: 'labels that do not exclude one another: asl treats positives and negatives of a label unequally',
+      next: 'use --loss focal or --loss bce',
+    });
+  }
+  return labelWeights(posWeight, { labels, truth: splits.train.truth, isExclusive: exclusive });
 }
 
 /** Loads `--weights` (a file, or imagenet) into a fresh trainer; returns what the user should know of them. */

@@ -24,7 +24,8 @@ const many = Int32Array.from({ length: 2000 * COUNT }, (_, i) => i % COUNT);
 /** What a worker hands to the addon itself. */
 const CONFIG: TrainerConfig = {
   ...nativeFields(resolveOptions({ threads: 1 })),
-  ...{ labelCount: 14, criterion: 'binary-cross-entropy', channels: 1 },
+  ...{ labelCount: 14, criterion: 'binary-cross-entropy', labelWeights: new Float32Array(0), channels: 1 },
+  ...{ positiveFocus: 0, negativeFocus: 0, margin: 0, clipNorm: 0 },
   ...{ imageSize: SIZE, inputSize: SIZE, device: 'cpu' },
 };
 
@@ -53,7 +54,6 @@ test('a call while another runs is ERR_BUSY; cancel() ends the first at a batch 
   const trainer = await loaded();
   const running = trainer.trainEpoch({ order: many, batchSize: 13 }, () => trainer.cancel());
   await expect(async () => trainer.stateDict()).rejects.toMatchObject({ code: 'ERR_BUSY' });
-  expect(() => trainer.setLearningRate(1)).toThrow(expect.objectContaining({ code: 'ERR_BUSY' }));
   const result = await running;
   expect(result.cancelled).toBe(true);
   expect(result.samples).toBeGreaterThan(0);

@@ -44,7 +44,7 @@ print(json.dumps({
 describeWithPython('TensorBoard', () => {
   testWith('tensorboard')('shows an epoch that was trained again once, as it was last', async () => {
     const run = await makeRun();
-    const row = { lr: 1e-3, valLoss: 0.25, valAuc: 0.7, valAcc: 0.9, seconds: 1, imagesPerSecond: 100 };
+    const row = { lr: 1e-3, valLoss: 0.25, valAuc: 0.7, valAp: null, valAcc: 0.9, seconds: 1, imagesPerSecond: 100 };
     for (const [first, trainLoss] of [
       [1, 0.5],
       [2, 0.25],
@@ -66,7 +66,7 @@ describeWithPython('TensorBoard', () => {
   testWith('tensorboard')('reads the scalars, pictures and precision-recall curves of a run', async () => {
     const run = await makeRun();
     const writer = new TensorBoardWriter(run);
-    const row = { lr: 1e-3, valLoss: 0.25, valAuc: 0.7, valAcc: 0.9, seconds: 1, imagesPerSecond: 100 };
+    const row = { lr: 1e-3, valLoss: 0.25, valAuc: 0.7, valAp: null, valAcc: 0.9, seconds: 1, imagesPerSecond: 100 };
     for (const epoch of [1, 2, 3]) writer.epoch({ ...row, epoch, trainLoss: 1 / epoch }, 1700000000 + epoch);
     await writer.close();
     const dataset = datasetOf();

@@ -18,7 +18,7 @@ export function checkpointAt(epochs: number, options: TrainOptions = {}): Checkp
     data: { name: 'x', size: 28, md5: 'ab', counts: { train: 4, val: 2, test: 2 } },
     position: { epoch: epochs + 1, ...UNTRAINED },
     history: Array.from({ length: epochs }, (_, i) => ({
-      ...{ epoch: i + 1, lr: 0.1, trainLoss: 0.1 + 0.2, valLoss: 1 / 3, valAuc: i === 0 ? 0.9 : null },
+      ...{ epoch: i + 1, lr: 0.1, trainLoss: 0.1 + 0.2, valLoss: 1 / 3, valAuc: i === 0 ? 0.9 : null, valAp: null },
       ...{ valAcc: 0.5, seconds: 1, imagesPerSecond: 4 },
     })),
     model,

@@ -30,6 +30,8 @@ struct AdamStep {
   float learning_rate, weight_decay;
   bool decoupled;
   float bias_correction1, bias_correction2_sqrt;
+  float gradient_scale;  // 1, or less where gradients are clipped
+  float average_weight;  // how far the averages move to the new weights
 };
 
 // Arguments are blocks of B x P floats (`rows` = B) or have P values, one per channel.
@@ -61,8 +63,8 @@ struct Kernels {
   // 4x4, from 3x3 to 4x4, from 4x4 to 3x3. `accumulate` adds to the output.
   using Transform = void(const float* const* from, float* const* to, int64_t count, bool accumulate);
   Transform *winograd_input, *winograd_output, *winograd_output_gradient, *winograd_weight, *winograd_weight_gradient;
-  // One Adam or AdamW update of `count` parameters (torch.optim.Adam, fused).
-  void (*adam)(float* w, const float* g, float* m, float* v, int64_t count, const AdamStep& step);
+  // One Adam or AdamW update of `count` parameters (torch.optim.Adam, fused), and of their averages unless null.
+  void (*adam)(float* w, const float* g, float* m, float* v, float* average, int64_t count, const AdamStep& step);
   // to[c, r] = from[r, c] for a P x P block, both dense.
   void (*transpose)(const float* from, float* to);
 };

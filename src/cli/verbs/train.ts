@@ -5,7 +5,6 @@ import path from 'node:path';
 import { OPTION_NAMES, type TrainOptions } from '../../recipe/options';
 import { shellWord } from '../../base/shell';
 import { cliOf } from '../context';
-import { withoutRetired } from '../../recipe/resolve';
 import { addFlags, readFlags } from '../flags';
 import { onSignals } from '../signals';
 import { unbroken } from '../terminal/width';
@@ -33,16 +32,18 @@ export function register(program: Command): void {
     .option('--config <file>', 'options from a JSON file, such as the config.json of a run; flags win')
     .addHelpText('after', EXAMPLES)
     .action(async (_options: unknown, self: Command) => {
-      const [{ train }, { showProgress }, { renderSummary }] = await Promise.all([
+      const [{ train }, { withRecipe }, { showProgress }, { renderSummary }] = await Promise.all([
         import('../../train/index.js'),
+        import('../../recipe/presets.js'),
         import('../terminal/progress.js'),
         import('../terminal/summary.js'),
       ]);
       const cli = cliOf(self);
       const { config } = self.opts<{ config?: string }>();
+      // A recipe that is a flag wins over the file, and other flags win over the recipe.
       const options: TrainOptions = {
-        ...(config !== undefined && withoutRetired(await readConfig(config))),
-        ...readFlags(self, OPTION_NAMES),
+        ...(config !== undefined && (await withRecipe(await readConfig(config)))),
+        ...(await withRecipe(readFlags(self, OPTION_NAMES))),
       };
       const run = train(options);
       const progress = showProgress(cli);

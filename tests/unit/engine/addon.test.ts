@@ -5,7 +5,7 @@ import { CONTRACT, type NativeAddon } from '../../../src/engine/contract';
 const nothing = (): void => undefined;
 const members = (names: readonly string[]): object => Object.fromEntries(names.map((name) => [name, nothing]));
 const MEMBERS = [
-  ...['loadSplit', 'setLearningRate', 'trainEpoch', 'predict', 'stateDict', 'loadStateDict', 'optimizerState'],
+  ...['loadSplit', 'trainEpoch', 'predict', 'stateDict', 'loadStateDict', 'optimizerState'],
   ...['loadOptimizerState', 'gradients', 'cancel', 'dispose', 'device', 'execution'],
 ];
 

@@ -28,6 +28,7 @@ const history = [1, 2, 3].map((epoch) => ({
   trainLoss: 0.4 / epoch,
   valLoss: 0.5 - epoch / 10,
   valAuc: epoch === 3 ? null : 0.6 + epoch / 100,
+  valAp: null,
   valAcc: 0.9,
   seconds: 1,
   imagesPerSecond: 9,

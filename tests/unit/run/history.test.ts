@@ -11,27 +11,28 @@ const row = (epoch: number, valAuc: number | null, valLoss = 1): EpochRow => ({
   trainLoss: 0.5,
   valLoss,
   valAuc,
+  valAp: null,
   valAcc: 0.9,
   seconds: 2,
   imagesPerSecond: 100,
 });
 
 test('the best epoch is the first with the highest AUC', () => {
-  expect(bestOf([row(1, 0.5), row(2, 0.7), row(3, 0.7), row(4, 0.6)])?.epoch).toBe(2);
-  expect(bestOf([])).toBeUndefined();
+  expect(bestOf([row(1, 0.5), row(2, 0.7), row(3, 0.7), row(4, 0.6)], 'auc')?.epoch).toBe(2);
+  expect(bestOf([], 'auc')).toBeUndefined();
 });
 
 test('without an AUC the lowest validation loss decides', () => {
-  expect(bestOf([row(1, null, 0.3), row(2, null, 0.2), row(3, null, 0.25)])?.epoch).toBe(2);
+  expect(bestOf([row(1, null, 0.3), row(2, null, 0.2), row(3, null, 0.25)], 'auc')?.epoch).toBe(2);
 });
 
 test('patience counts epochs since the best', () => {
   const history = [row(1, 0.5), row(2, 0.7), row(3, 0.6)];
-  expect(outOfPatience(history, 2)).toBe(false);
-  expect(outOfPatience([...history, row(4, 0.6)], 2)).toBe(true);
-  expect(outOfPatience([...history, row(4, 0.8)], 2)).toBe(false);
-  expect(outOfPatience(history, null)).toBe(false);
-  expect(outOfPatience([], 1)).toBe(false);
+  expect(outOfPatience(history, { patience: 2, select: 'auc' })).toBe(false);
+  expect(outOfPatience([...history, row(4, 0.6)], { patience: 2, select: 'auc' })).toBe(true);
+  expect(outOfPatience([...history, row(4, 0.8)], { patience: 2, select: 'auc' })).toBe(false);
+  expect(outOfPatience(history, { patience: null, select: 'auc' })).toBe(false);
+  expect(outOfPatience([], { patience: 1, select: 'auc' })).toBe(false);
 });
 
 test('a row says what was trained and what validation says', () => {
@@ -51,6 +52,7 @@ test('a row says what was trained and what validation says', () => {
     trainLoss: 0.25,
     valLoss: 0.4,
     valAuc: 1,
+    valAp: null,
     valAcc: 0.75,
     seconds: 5,
     imagesPerSecond: 25,

@@ -99,6 +99,7 @@ test('an epoch is one event; an undefined AUC is left out', async () => {
     trainLoss: 2,
     valLoss: 4,
     valAuc: 0.75,
+    valAp: null,
     valAcc: 0.25,
     seconds: 1,
     imagesPerSecond: 8,
