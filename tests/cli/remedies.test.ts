@@ -57,14 +57,28 @@ afterEach(async () => {
 });
 
 describe('resuming', () => {
-  test('other options: left out', async () => {
+  test('other options: left out; other data: those of the run; no such run: one that is named', async () => {
     const run = await copyOf(stopped);
     const { code, next } = await failure(resume(run, '--lr', '0.5'));
     expect({ code, next }).toMatchObject({
       code: 'ERR_CHECKPOINT_INCOMPATIBLE',
       next: expect.stringMatching(/^leave these options out/),
     });
-    await works(...resume(run));
+    const other = await npz(folder(), 'other.npz', arrays(64, 8, 8));
+    expect(await failure(resume(run, '--data', other))).toMatchObject({
+      found: expect.stringContaining('MD5'),
+      next: expect.stringMatching(/^pass the data file of that run with --data/),
+    });
+    for (const args of [
+      ['--resume', at('none')],
+      ['--resume', '--out', at('none')],
+    ])
+      expect(await failure(['train', ...args])).toMatchObject({
+        code: 'ERR_NOTHING_TO_RESUME',
+        next: 'name a run: --resume RUN, or start a new one',
+      });
+    // All three lead to one command.
+    await works(...resume(run, '--data', data));
     expect(await readFile(path.join(run, 'run.json'), 'utf8')).toContain('"status": "finished"');
   });
 
@@ -73,17 +87,6 @@ describe('resuming', () => {
     await works(...resume(run, '--epochs', '2'));
     expect((await failure(resume(run, '--epochs', '1'))).next).toMatch(/^leave --epochs out, or start a new run/);
     await works(...resume(run, '--epochs', '3'));
-  });
-
-  test('other data: those of the run', async () => {
-    const run = await copyOf(stopped);
-    const other = await npz(folder(), 'other.npz', arrays(64, 8, 8));
-    const { found, next } = await failure(resume(run, '--data', other));
-    expect({ found, next }).toMatchObject({
-      found: expect.stringContaining('MD5'),
-      next: expect.stringMatching(/^pass the data file of that run with --data/),
-    });
-    await works(...resume(run, '--data', data));
   });
 
   test('data that have moved: where they are now', async () => {
@@ -135,19 +138,6 @@ describe('resuming', () => {
     const { found, next } = await failure(resume(impatient, '--epochs', '50'));
     expect(found).toContain('patience 1 ended it');
     await runPrinted(next, '--epochs', '1', '--out', at('my runs'), '--name', 'patient');
-  });
-
-  test('no run of that name, no run at all: one that is named, or a new one', async () => {
-    const run = await copyOf(stopped);
-    for (const args of [
-      ['--resume', at('none')],
-      ['--resume', '--out', at('none')],
-    ])
-      expect(await failure(['train', ...args])).toMatchObject({
-        code: 'ERR_NOTHING_TO_RESUME',
-        next: 'name a run: --resume RUN, or start a new one',
-      });
-    await works(...resume(run));
   });
 
   test('both checkpoints damaged: the printed weights start a new run', async () => {

@@ -96,11 +96,11 @@ test('a run that was killed is resumed from its last epoch; --resume alone finds
 const begun = (event: Json): boolean =>
   event.type === 'epoch' || (event.type === 'progress' && event.phase === 'train');
 
-test.each([[['--precision', 'bf16']], [['--resize', '32']], [['--stem', 'cifar', '--optimizer', 'adamw']]])(
+test.each([[['--precision', 'bf16', '--resize', '32']], [['--stem', 'cifar', '--optimizer', 'adamw']]])(
   '%j is resumed as exactly',
   async (flags) => {
     const name = flags.join('-').slice(2);
-    const args = [...TINY, ...flags, '--limit-train', '64'];
+    const args = [...TINY, ...flags, '--limit-train', '64', '--limit-val', '8', '--limit-test', '8'];
     expect(await train('--name', `${name}-whole`, ...args)).toMatchObject({ code: 0 });
     const stopped = await interrupt(name, 'SIGINT', begun, args);
     expect(stopped.code).toBe(130);
@@ -164,7 +164,7 @@ test('--epochs with --resume extends a finished run; the milestones stay, and th
 
 test('a second Ctrl-C after a second leaves at once, and run.json says so', async () => {
   // The one step of an epoch takes long: whoever waited for its end would save what it made, and say goodbye.
-  const slow = ['--limit-train', '4096', '--batch-size', '4096', '--size', '64'];
+  const slow = ['--limit-train', '2048', '--batch-size', '2048', '--size', '64'];
   const twice = path.join(folder(), 'twice');
   const inTheStep = async (pid: number): Promise<void> => {
     while (!existsSync(path.join(twice, 'checkpoint', 'state.safetensors'))) await sleep(50);

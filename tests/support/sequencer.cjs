@@ -5,7 +5,8 @@
 'use strict';
 const { default: Sequencer } = require('@jest/test-sequencer');
 
-const LONG = /native\/execution|parity\/resnet|parity\/foreign|cli\/(train-resume|remedies)|tests\/(endurance|fuzz)\//;
+const LONG =
+  /native\/execution|parity\/resnet|parity\/foreign|cli\/(train-|remedies|documents)|tests\/(endurance|fuzz)\//;
 const isLong = ({ path }) => LONG.test(path.replaceAll('\\', '/'));
 
 module.exports = class extends Sequencer {
