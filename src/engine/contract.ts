@@ -144,7 +144,11 @@ export interface Trainer {
   /** Equally strict; rejects with ERR_CHECKPOINT_INCOMPATIBLE, since only a checkpoint holds this state. */
   loadOptimizerState(state: StateDict): Promise<void>;
   /** Gradients of one batch in training mode, by parameter name; nothing is updated. For parity tests. */
-  gradients(args: { order: Int32Array; split?: string; augmentation?: Augmentation }): Promise<{ loss: number; gradients: StateDict }>;
+  gradients(args: {
+    order: Int32Array;
+    split?: string;
+    augmentation?: Augmentation;
+  }): Promise<{ loss: number; gradients: StateDict }>;
   /** Ends the running trainEpoch or predict at the next batch boundary. No effect when idle. */
   cancel(): void;
   /** Cancels, waits for the thread, frees all memory. Idempotent. */

@@ -23,8 +23,8 @@ export interface Augmentation {
   shares?: Float32Array;
 }
 
-const NAMES = ['shift', 'scale', 'rotate', 'crop', 'flip', 'brightness', 'contrast', 'erase', 'mixup'] as const;
-type Ranges = Pick<ResolvedOptions, (typeof NAMES)[number]>;
+type Names = 'shift' | 'scale' | 'rotate' | 'crop' | 'flip' | 'brightness' | 'contrast' | 'erase' | 'mixup';
+type Ranges = Pick<ResolvedOptions, Names>;
 
 /** Of an erased rectangle: its part of the area, and the height over the width (torchvision's RandomErasing has .02 to .33). */
 const ERASED_AREA = [0.02, 0.2] as const;

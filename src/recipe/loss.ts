@@ -60,7 +60,8 @@ async function weightsIn(file: string, labels: readonly string[]): Promise<numbe
       'ERR_CONFIG',
       {
         found: `--pos-weight ${shellWord(file)}, which ${what}`,
-        needed: 'none, sqrt, balanced or a JSON file: an array with a weight per label, or an object of weights by label',
+        needed:
+          'none, sqrt, balanced or a JSON file: an array with a weight per label, or an object of weights by label',
         next: `write for example ${JSON.stringify({ [labels[0]]: 2 })}`,
       },
       { cause },

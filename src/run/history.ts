@@ -80,7 +80,9 @@ function parse(csv: string, directory: string, file: string): EpochRow[] {
   const names = header.split(',');
   const columns = Object.entries(COLUMNS);
   // Earlier versions did not write val_ap.
-  const missing = columns.filter(([column]) => column !== 'val_ap' && !names.includes(column)).map(([column]) => column);
+  const missing = columns
+    .filter(([column]) => column !== 'val_ap' && !names.includes(column))
+    .map(([column]) => column);
   if (missing.length > 0) throw damaged(directory, file, `has no column ${missing.join(', ')}`);
   // The text after the last line feed is empty or an unfinished row.
   const rows = lines.slice(0, -1).filter((line) => line !== '');

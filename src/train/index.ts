@@ -213,7 +213,8 @@ async function trainEpochs(session: Session, journal: Journal, run: RunRecord): 
       const row = rowOf(journal.position, lr, val, (performance.now() - began) / 1000);
       const best = await journal.finishEpoch(row, run);
       emit({ type: 'epoch', best, ...row });
-      if (row.valAuc === null && options.select !== 'loss' && history.length === 1) emit({ type: 'note', text: NO_AUC });
+      if (row.valAuc === null && options.select !== 'loss' && history.length === 1)
+        emit({ type: 'note', text: NO_AUC });
       if (outOfPatience(history, options))
         emit({ type: 'note', text: `no better epoch in the last ${options.patience}: training stops` });
       board?.epoch(row);

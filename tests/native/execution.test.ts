@@ -157,7 +157,7 @@ async function compareSteps(config: Case, seed: number): Promise<Distances> {
 }
 
 const cases: Case[] = [
-  { ...base, steps: 9 },
+  { ...base, steps: 50 },
   { ...base, size: 16, batch: 65, labels: 1 },
   { ...base, batch: 4, labels: 5 },
   { ...base, weightDecay: 0.05 },
