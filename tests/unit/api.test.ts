@@ -62,6 +62,7 @@ const CALLS: Record<string, unknown[]> = {
   computeMetrics: [{ ...predictions, threshold, confidence, loss: 0.3 }],
   decide: [scores, 2, threshold],
   macroAuc: [predictions],
+  macroAveragePrecision: [predictions],
   meanAccuracy: [predictions, threshold],
   parseThresholdRule: ['val-f1'],
   parseThresholds: ['0.5'],

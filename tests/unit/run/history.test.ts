@@ -52,7 +52,7 @@ test('a row says what was trained and what validation says', () => {
     trainLoss: 0.25,
     valLoss: 0.4,
     valAuc: 1,
-    valAp: null,
+    valAp: 1,
     valAcc: 0.75,
     seconds: 5,
     imagesPerSecond: 25,
@@ -64,8 +64,8 @@ test('history.csv has the columns of the contract; an undefined AUC is an empty 
   try {
     await writeHistory(directory, [row(1, 0.5), row(2, null)]);
     expect(await readFile(path.join(directory, 'history.csv'), 'utf8')).toBe(
-      'epoch,lr,train_loss,val_loss,val_auc,val_acc,seconds,images_per_second\n' +
-        '1,0.001,0.5,1,0.5,0.9,2,100\n2,0.001,0.5,1,,0.9,2,100\n',
+      'epoch,lr,train_loss,val_loss,val_auc,val_acc,seconds,images_per_second,val_ap\n' +
+        '1,0.001,0.5,1,0.5,0.9,2,100,\n2,0.001,0.5,1,,0.9,2,100,\n',
     );
   } finally {
     await rm(directory, { recursive: true });
