@@ -75,8 +75,6 @@ const results = existsSync(file)
       .split('\n')
       .map((line) => JSON.parse(line))
   : [];
-if (verb === 'run') await run(path.resolve(rest[0]));
-else await table();
 
 async function run(data) {
   mkdirSync(out, { recursive: true });
@@ -191,3 +189,6 @@ async function ensemble(members) {
   });
   return [auc.macro, ap.macro, ...(isTuned ? [recall.macro, f1.macro] : [])].map((value) => value.toFixed(3));
 }
+
+if (verb === 'run') await run(path.resolve(rest[0]));
+else await table();

@@ -14,6 +14,7 @@ import { resolveDevice } from '../engine/device';
 import { trainerOf } from '../engine/trainer';
 import { labelWeights } from '../recipe/loss';
 import type { ResolvedOptions } from '../recipe/options';
+import { recipeNote } from '../recipe/presets';
 import { checkOutput } from '../run/create';
 import { resumeCommand } from '../run/directory';
 import { fitHead, imagenetWeights, openWeights } from '../weights';
@@ -54,6 +55,8 @@ export async function prepare(
     signal,
   });
   notes.push(...(resumed?.notes ?? []), ...(note === undefined ? [] : [note]), ...threadsNotes(wanted.threads));
+  const recipe = resumed ? undefined : await recipeNote(wanted);
+  if (recipe !== undefined) notes.push(recipe);
   if (areUnnamed(dataset.labels)) notes.push(unnamedNote(dataset));
   notes.push(...constantParts(dataset));
   checkBatch(dataset, wanted.batchSize);

@@ -57,6 +57,8 @@ const RULES: Rule[] = [
   [/ --device cuda(:\d)?( |$)/, (reader, command) => onDevice(reader, command)],
   [/ train .*--resume runs\/\S+$/, (reader, command) => resumes(reader, command)],
   [/ train .*--resume runs\/\S+ --epochs \d+$/, (reader, command) => succeeds(reader, `${command} --epochs 2`)],
+  // A recipe may warm up for one epoch.
+  [/^npx chestmnist train .*--recipe /, (reader, command) => succeeds(reader, `${command} ${SMALL} --epochs 2`)],
   [
     /^(\w+=\S+ )?(npx|exec node_modules\/\.bin\/)\s?chestmnist train /,
     (reader, command) => succeeds(reader, `${command} ${SMALL}`),

@@ -166,7 +166,7 @@ const cases: Case[] = [
   { ...base, size: 64, batch: 2 },
   { ...base, size: 64, batch: 1 },
   { ...base, stem: 'cifar', batch: 2, steps: 9 },
-  { ...base, stem: 'cifar', size: 32, batch: 1, labels: 2, weightDecay: 0.01 },
+  { ...base, stem: 'cifar', size: 32, batch: 1, weightDecay: 0.01 },
   { ...base, criterion: 'cross-entropy', labels: 11 },
   { ...base, criterion: 'cross-entropy', channels: 3, labels: 5, batch: 7 },
   { ...base, channels: 3, size: 64, batch: 2, labels: 1 },

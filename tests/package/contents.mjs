@@ -35,11 +35,12 @@ const NEEDED = [
     'CMakeLists.txt',
     'binding.gyp',
     'scripts/install.js',
+    'examples/recipes/strong.json',
   ],
   ...['README.md', 'LICENSE', `prebuilds/${process.platform}-${process.arch}/chestmnist.json`],
 ];
 const ALLOWED =
-  /^(dist|native|(cuda\/)?prebuilds\/[a-z\d]+-[a-z\d]+)\/|^(README\.md|LICENSE|package\.json|CMakeLists\.txt|binding\.gyp|scripts\/install\.js)$/;
+  /^(dist|native|examples\/recipes|(cuda\/)?prebuilds\/[a-z\d]+-[a-z\d]+)\/|^(README\.md|LICENSE|package\.json|CMakeLists\.txt|binding\.gyp|scripts\/install\.js)$/;
 const OWN_BINARY =
   /^(cuda\/)?prebuilds\/[^/]+\/chestmnist(\.glibc)?\.node$|^cuda\/prebuilds\/[^/]+\/chestmnist_cuda\.so$/;
 const LARGEST = 1.5e6;

@@ -54,6 +54,7 @@ export class Reader {
   static async ready(env: NodeJS.ProcessEnv = {}): Promise<Reader> {
     const reader = new Reader(packageSetUp(), { ...nothing(), ...cachedEnvironment, ...env });
     await npz(reader.project, 'my.npz', arrays(64, 32, 32));
+    writeFileSync(reader.at('my-recipe.json'), '{ "ema": 0.9 }\n');
     writeFileSync(path.join(reader.project, 'xray.png'), picture(40, 7));
     mkdirSync(reader.at('scans'));
     cpSync(path.join(REPOSITORY, 'tests/fixtures/dicom/explicit.dcm'), reader.at('scans/chest.dcm'));

@@ -46,7 +46,7 @@ export function epochsSection(data: RunData): string {
   ];
   const rows = data.history.map((row) => {
     const cells = [
-      String(row.lr),
+      String(Number(row.lr.toPrecision(4))),
       figureText(row.trainLoss, 4),
       figureText(row.valLoss, 4),
       figureText(row.valAuc, 4),
