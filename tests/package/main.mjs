@@ -129,7 +129,17 @@ function tryCuda({ go, add, exec }) {
  * the short form runs beside them.
  */
 function copyOfRepository(folder) {
-  const names = ['package.json', 'README.md', 'LICENSE', 'CMakeLists.txt', 'binding.gyp', 'src', 'native', 'scripts', 'examples'];
+  const names = [
+    'package.json',
+    'README.md',
+    'LICENSE',
+    'CMakeLists.txt',
+    'binding.gyp',
+    'src',
+    'native',
+    'scripts',
+    'examples',
+  ];
   for (const name of [...names, 'tsconfig.json', 'tsconfig.build.json', 'tests/package/contents.mjs'])
     cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
   symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'), 'junction');
