@@ -10,9 +10,8 @@ namespace chestmnist {
 
 at::Tensor loss_of(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& weights,
                    const LossOptions& options) {
-  const at::Tensor y = options.smoothing == 0
-                           ? targets
-                           : targets.mul(1 - options.smoothing).add_(options.floor(targets.size(1)));
+  const at::Tensor y =
+      options.smoothing == 0 ? targets : targets.mul(1 - options.smoothing).add_(options.floor(targets.size(1)));
   if (options.criterion == Criterion::kCrossEntropy) {
     // Targets in the shape of the logits are class probabilities to cross_entropy_loss.
     if (options.is_cross_entropy()) return at::cross_entropy_loss(logits, y, weights);

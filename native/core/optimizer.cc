@@ -1,9 +1,9 @@
 #include "core/optimizer.h"
 
-#include <ATen/ops/_fused_adam.h>
-#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linalg_vector_norm.h>
@@ -71,8 +71,8 @@ void Adam::step() {
       kernel(parameters, of_group, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps, learning_rate, kBeta1, kBeta2,
              weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, /*found_inf=*/{});
     };
-    using Rate = std::conditional_t<std::is_same_v<std::decay_t<decltype(learning_rate)>, double>, double,
-                                    const at::Tensor&>;
+    using Rate =
+        std::conditional_t<std::is_same_v<std::decay_t<decltype(learning_rate)>, double>, double, const at::Tensor&>;
     using Kernel = void(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
                         Rate, double, double, double, double, bool, bool, const std::optional<at::Tensor>&,
                         const std::optional<at::Tensor>&);

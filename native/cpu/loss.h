@@ -43,7 +43,8 @@ inline double exclusive_loss(const LossOptions& options, const float* logits, co
   double sum = 0;
   for (int64_t l = 0; l < count; ++l) sum += std::exp(logits[l] - most);
   const double log_sum = most + std::log(sum), a = options.positive_focus;
-  // The derivative by z_k of a loss of the probabilities is g_k - p_k (sum of g), with g_c = p_c (its derivative by p_c).
+  // The derivative by z_k of a loss of the probabilities is g_k - p_k (sum of g), with g_c = p_c (its derivative by
+  // p_c).
   double value = 0, total = 0;
   for (int64_t l = 0; l < count; ++l) {
     const double log_p = logits[l] - log_sum, p = std::exp(log_p), y = (weights ? weights[l] : 1.0) * targets[l];

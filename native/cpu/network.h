@@ -24,7 +24,8 @@ class Network {
   // Writes logits [B, L].
   void forward(bool training, int64_t batch, float* logits);
 
-  // From the logits of the last forward(true) and targets [B, L] from 0 to 1: returns the mean loss and sets all gradients.
+  // From the logits of the last forward(true) and targets [B, L] from 0 to 1: returns the mean loss and sets all
+  // gradients.
   double backward(const float* logits, const float* labels, int64_t batch);
 
   // Every BatchNorm with its prefix in the state dict.

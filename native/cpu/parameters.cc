@@ -98,7 +98,8 @@ void Parameters::update(const Kernels& kernels, const AdamOptions& options, int6
   for (size_t i = 0; i < layouts_.size(); ++i) {
     const bool is_last = i + 1 == layouts_.size();
     if (!is_last && layouts_[i + 1].is_vector == layouts_[i].is_vector) continue;
-    const int64_t end = is_last ? layouts_[i].live + layouts_[i].live_taps * layouts_[i].tap_size() : layouts_[i + 1].live;
+    const int64_t end =
+        is_last ? layouts_[i].live + layouts_[i].live_taps * layouts_[i].tap_size() : layouts_[i + 1].live;
     range(begin, end, layouts_[i].is_vector ? of_vectors : adam);
     begin = end;
   }

@@ -10,7 +10,8 @@ namespace chestmnist {
 std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, Averages* averages,
                                           const ExecutionOptions& options) {
   const at::Device device = model.parameters().front().tensor.device();
-  if (options.precision == Precision::kFp64) return std::make_unique<PlainExecution>(model, optimizer, averages, options);
+  if (options.precision == Precision::kFp64)
+    return std::make_unique<PlainExecution>(model, optimizer, averages, options);
   if (device.is_cpu() && options.precision == Precision::kFp32 && !options.exact) {
     if (const cpu::Kernels* kernels = cpu::kernels()) {
       return std::make_unique<cpu::FastExecution>(*kernels, model, optimizer, averages, options);

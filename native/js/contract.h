@@ -27,10 +27,10 @@ constexpr std::array kCriteria{Choice<Criterion>{"binary-cross-entropy", Criteri
 constexpr std::array kDtypes{Choice<at::ScalarType>{"F32", at::kFloat}, Choice<at::ScalarType>{"I64", at::kLong}};
 
 // The fields of a trainer's configuration.
-inline constexpr std::array kConfigFields{"stem",          "labelCount",    "criterion",   "labelWeights",  "positiveFocus",
-                                   "negativeFocus", "margin",        "smoothing",   "channels",      "imageSize",
-                                   "inputSize",     "device",        "precision",   "threads",       "seed",
-                                   "optimizer",     "learningRate",  "weightDecay", "decayNorms",    "clipNorm",
-                                   "averageDecay",  "exact"};
+inline constexpr std::array kConfigFields{
+    "stem",       "labelCount", "criterion",    "labelWeights", "positiveFocus", "negativeFocus",
+    "margin",     "smoothing",  "channels",     "imageSize",    "inputSize",     "device",
+    "precision",  "threads",    "seed",         "optimizer",    "learningRate",  "weightDecay",
+    "decayNorms", "clipNorm",   "averageDecay", "exact"};
 
 }  // namespace chestmnist

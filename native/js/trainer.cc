@@ -42,8 +42,8 @@ Napi::Function Trainer::define(Napi::Env env) {
        InstanceMethod<&Trainer::predict>("predict"), InstanceMethod<&Trainer::gradients>("gradients"),
        InstanceMethod<&Trainer::state_dict>("stateDict"), InstanceMethod<&Trainer::load_state_dict>("loadStateDict"),
        InstanceMethod<&Trainer::optimizer_state>("optimizerState"),
-       InstanceMethod<&Trainer::load_optimizer_state>("loadOptimizerState"),
-       InstanceMethod<&Trainer::cancel>("cancel"), InstanceMethod<&Trainer::dispose>("dispose"), InstanceAccessor<&Trainer::device>("device"),
+       InstanceMethod<&Trainer::load_optimizer_state>("loadOptimizerState"), InstanceMethod<&Trainer::cancel>("cancel"),
+       InstanceMethod<&Trainer::dispose>("dispose"), InstanceAccessor<&Trainer::device>("device"),
        InstanceAccessor<&Trainer::execution>("execution")});
 }
 
@@ -332,8 +332,7 @@ Napi::Value Trainer::write_state(const Napi::CallbackInfo& info, StateOf state_o
 }
 
 Napi::Value Trainer::state_dict(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(),
-                 [&] { return read_state(info, wants_averages(info[0]) ? average_state : model_state); });
+  return guarded(info.Env(), [&] { return read_state(info, wants_averages(info[0]) ? average_state : model_state); });
 }
 
 Napi::Value Trainer::load_state_dict(const Napi::CallbackInfo& info) {
