@@ -66,18 +66,16 @@ void Adam::step() {
   step_.add_(1);
   constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
   const auto update = [&](const Group& group, const std::vector<at::Tensor>& of_group, const auto& learning_rate) {
-    const auto& [weight_decay, parameters, exp_avgs, exp_avg_sqs, steps] = group;
-    const auto step = [&](auto* kernel) {
-      kernel(parameters, of_group, exp_avgs, exp_avg_sqs, /*max_exp_avg_sqs=*/{}, steps, learning_rate, kBeta1, kBeta2,
-             weight_decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{}, /*found_inf=*/{});
+    const auto with = [&](auto step) {
+      step(group.parameters, of_group, group.exp_avgs, group.exp_avg_sqs, /*max_exp_avg_sqs=*/at::TensorList(),
+           group.steps, learning_rate, kBeta1, kBeta2, group.weight_decay, kEpsilon, /*amsgrad=*/false,
+           /*maximize=*/false);
     };
-    using Rate =
-        std::conditional_t<std::is_same_v<std::decay_t<decltype(learning_rate)>, double>, double, const at::Tensor&>;
-    using Kernel = void(at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList, at::TensorList,
-                        Rate, double, double, double, double, bool, bool, const std::optional<at::Tensor>&,
-                        const std::optional<at::Tensor>&);
-    step(options_.decoupled_weight_decay ? static_cast<Kernel*>(at::_fused_adamw_)
-                                         : static_cast<Kernel*>(at::_fused_adam_));
+    if (options_.decoupled_weight_decay) {
+      with([](const auto&... arguments) { at::_fused_adamw_(arguments...); });
+    } else {
+      with([](const auto&... arguments) { at::_fused_adam_(arguments...); });
+    }
   };
   for (size_t i = 0; i < groups_.size(); ++i) {
     if (learning_rate_.defined()) {
