@@ -45,8 +45,17 @@ const MORE = {
 };
 const EPOCHS = { epochs: 20 };
 const all = Object.assign({}, EPOCHS, ...Object.values(ELEMENTS));
+const short = { ...ELEMENTS.schedule, ...ELEMENTS.decay, ...ELEMENTS.ema, warmup: 0.5 };
+const augmented = { ...short, ...ELEMENTS.geometry, ...ELEMENTS.shades };
 const ARMS = {
   protocol: EPOCHS,
+  'protocol, 100 epochs': { epochs: 100 },
+  ...Object.fromEntries(
+    [5, 10].flatMap((epochs) => [
+      [`fast, ${epochs} epochs`, { ...short, epochs }],
+      [`fast augmented, ${epochs} epochs`, { ...augmented, epochs }],
+    ]),
+  ),
   strong: all,
   ...Object.fromEntries(Object.entries(ELEMENTS).map(([name, one]) => [`protocol + ${name}`, { ...EPOCHS, ...one }])),
   ...Object.fromEntries(

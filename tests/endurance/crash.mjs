@@ -77,7 +77,7 @@ function moment(directory) {
 const hasCheckpoint = (directory) =>
   ['state', 'previous'].some((name) => existsSync(path.join(directory, 'checkpoint', `${name}.safetensors`)));
 const history = (directory) =>
-  readFileSync(path.join(directory, 'history.csv'), 'utf8').replace(/,[^,\n]*,[^,\n]*$/gm, '');
+  readFileSync(path.join(directory, 'history.csv'), 'utf8').replace(/^((?:[^,\n]*,){6})[^,\n]*,[^,\n]*,/gm, '$1');
 
 /** Killed between its last write and its end, a run is finished: there is nothing to resume. */
 function isFinished(directory) {

@@ -142,7 +142,9 @@ describeWithPython('ResNet-18 equals torchvision', () => {
       async function trainerFor(changes: Partial<TrainerConfig>): Promise<Trainer> {
         const { stem, labels, size, inputSize, seed, optimizer, weightDecay, channels, exclusive } = config;
         const trainer = makeTrainer({
-          ...{ stem, labelCount: labels, imageSize: size, inputSize, threads: THREADS, seed, weightDecay },
+          ...{ stem, labelCount: labels, imageSize: size, inputSize, threads: THREADS, seed },
+          // torch decays all parameters of a group.
+          ...{ weightDecay, decayNorms: true },
           optimizer: optimizer === 'Adam' ? 'adam' : 'adamw',
           ...{ channels, criterion: exclusive ? 'cross-entropy' : 'binary-cross-entropy' },
           ...changes,
