@@ -118,7 +118,7 @@ describe('a run', () => {
 
   test('history.csv has a row an epoch; both percentages of two epochs fall on the first', async () => {
     const [header, ...rows] = (await readFile(path.join(run, 'history.csv'), 'utf8')).trimEnd().split('\n');
-    expect(header).toBe('epoch,lr,train_loss,val_loss,val_auc,val_acc,seconds,images_per_second');
+    expect(header).toBe('epoch,lr,train_loss,val_loss,val_auc,val_acc,seconds,images_per_second,val_ap');
     const columns = rows.map((row) => row.split(',').map(Number));
     expect(columns.map((row) => row[0])).toEqual([1, 2]);
     expect(columns[0][1]).toBe(2e-3);
