@@ -359,6 +359,27 @@ export const TRAIN_OPTIONS = {
     help: 'seed of the initial weights and of the image order',
     native: 'seed',
   }),
+  /**
+   * Seeds of an ensemble, two or more: one member for each, a run of its own in one directory; null for a single run. They
+   * take the place of `seed`.
+   */
+  seeds: option({
+    flag: '--seeds <list>',
+    schema: orNull(z.array(z.int().min(0)).min(2)),
+    needed: 'two or more different whole numbers from 0, such as 0,1,2,3,4',
+    help: 'train an ensemble, one member for each of these seeds, in one directory',
+    list: true,
+    runOnly: true,
+  }),
+  /** Members of an ensemble that are trained at a time; they share `threads`; default 1. */
+  jobs: option({
+    flag: '--jobs <n>',
+    schema: z.int().min(1).max(MOST_THREADS).default(1),
+    needed: `a whole number from 1 to ${MOST_THREADS}`,
+    help: 'members of an ensemble that are trained at a time; they share --threads',
+    free: true,
+    runOnly: true,
+  }),
   /** Folder that holds the runs; default runs. */
   out: option({
     flag: '--out <folder>',
