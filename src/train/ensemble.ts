@@ -265,7 +265,7 @@ class Training {
     if (event.type === 'stop') this.#stop = { epoch: event.epoch, samples: event.samples };
     // A member is continued with its ensemble.
     const resume = event.type === 'stop' && { resume: asInstalled(resumeCommand(this.#directory)) };
-    this.#around.emit({ ...event, ...resume, member: seed } as TrainEvent);
+    this.#around.emit({ ...event, ...resume, member: seed });
   }
 
   async #score(): Promise<MetricsFile> {

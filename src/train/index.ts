@@ -57,7 +57,7 @@ export function train(options: TrainOptions = {}, control: TrainControl = {}): T
 async function start(options: TrainOptions, emit: Session['emit'], wishes: Wishes): Promise<TrainResult> {
   const asked = ask(await withRecipe(options));
   const found = await findRun(asked);
-  if (asked.options.seeds !== null ? found === undefined : found !== undefined && (await isEnsemble(found)))
+  if (found === undefined ? asked.options.seeds !== null : await isEnsemble(found))
     return trainEnsemble(asked, found, { emit, wishes, run: runInDirectory });
   if (asked.options.jobs > 1) throw noMembers(asked.options.jobs);
   const go = async (held?: StillHeld): Promise<TrainResult> => {
