@@ -108,11 +108,13 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
       const { truth, count } = dataset.splits[name];
       await trainer.loadSplit(name, viewOf(dataset.splits[name]), truth);
       signal.throwIfAborted();
-      const each = await eachLogits(trainer, model, target, (member) =>
-        trainer.predict({ split: name, batchSize }, ({ samples }) =>
+      // The members take turns in one trainer, which has the images.
+      const each = await eachLogits(model, target, async (member, state) => {
+        if (model.seeds) await trainer.loadStateDict(state);
+        return trainer.predict({ split: name, batchSize }, ({ samples }) =>
           onProgress?.(Math.floor((member * count + samples) / model.states.length), count),
-        ),
-      );
+        );
+      });
       if (!each) signal.throwIfAborted();
       const { labelCount } = dataset.splits[name];
       return predictionsOf(task, { truth, logits: meanLogits(task, each!, labelCount), labelCount });

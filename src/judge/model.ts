@@ -269,7 +269,7 @@ const isFile = (target: string): Promise<boolean> =>
     () => false,
   );
 
-/** A trainer with the model in it, for prediction of such images. */
+/** A trainer with the model in it, or with the first member of an ensemble, for prediction of such images. */
 export async function hold(
   model: Model,
   { size: imageSize, channels }: Pick<Dataset, 'size' | 'channels'>,
@@ -293,20 +293,15 @@ export async function hold(
   }
 }
 
-/**
- * The logits of each network of a model in turn, whose trainer `predict` asks; undefined when it was cancelled. Throws
- * ERR_WEIGHTS for a logit that is not finite.
- */
+/** The logits of each network of a model; undefined when it was cancelled. Throws ERR_WEIGHTS for one that is not finite. */
 export async function eachLogits(
-  trainer: Trainer,
   { states, seeds, labels }: Model,
   target: string,
-  predict: (member: number) => Promise<PredictResult>,
+  predict: (member: number, state: StateDict) => Promise<PredictResult>,
 ): Promise<Float32Array[] | undefined> {
   const all: Float32Array[] = [];
   for (const [member, state] of states.entries()) {
-    if (seeds) await trainer.loadStateDict(state);
-    const { logits, cancelled } = await predict(member);
+    const { logits, cancelled } = await predict(member, state);
     if (cancelled) return undefined;
     checkLogits(logits, labels, seeds ? `member seed-${seeds[member]} of ${target}` : target);
     all.push(logits);

@@ -193,17 +193,18 @@ export async function* predictRows(
       else skipped.push({ image: one.file, error: one.error });
     }
   }
-  let trainer: Trainer | undefined;
-  const cancel = (): void => trainer?.cancel();
+  // One for each member: loading weights takes longer than a batch.
+  const trainers: Trainer[] = [];
+  const cancel = (): void => trainers.forEach((trainer) => trainer.cancel());
   signal.addEventListener('abort', cancel);
   try {
     let count = 0;
     for await (const { names, pixels } of batchesOf(pictures(), batchSize, side * side * channels)) {
-      trainer ??= await hold(model, { size: side, channels }, { device, threads });
+      for (const state of model.states.slice(trainers.length))
+        trainers.push(await hold({ ...model, states: [state] }, { size: side, channels }, { device, threads }));
       signal.throwIfAborted();
       const view = viewOf({ images: pixels, count: names.length, size: side, channels });
-      const held = trainer;
-      const each = await eachLogits(held, model, target, () => held.predict({ images: view, batchSize }));
+      const each = await eachLogits(model, target, (member) => trainers[member].predict({ images: view, batchSize }));
       if (!each) signal.throwIfAborted();
       const scores = scoresOf(task, meanLogits(task, each!, labelCount), labelCount);
       const spread = model.seeds ? spreadOf(each!.map((logits) => scoresOf(task, logits, labelCount))) : null;
@@ -219,7 +220,7 @@ export async function* predictRows(
     return { skipped, notes };
   } finally {
     signal.removeEventListener('abort', cancel);
-    await trainer?.dispose();
+    await Promise.all(trainers.map((trainer) => trainer.dispose()));
   }
 }
 

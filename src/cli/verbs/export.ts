@@ -28,7 +28,7 @@ export function register(program: Command): void {
   const command = program
     .command('export')
     .description('write the best weights of a run, or a file of weights, for other tools')
-    .argument('<run|weights>', 'a run directory, or a .safetensors or .pth file')
+    .argument('<run|weights>', 'a run directory, that of an ensemble, or a .safetensors or .pth file')
     .addOption(
       new Option('--format <format>', "torchvision's state dict (safetensors, pth) or the evaluation graph (onnx)")
         .choices(FORMATS)
