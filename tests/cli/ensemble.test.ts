@@ -145,6 +145,11 @@ describe('continued', () => {
         /member seed-2: [^]*npx chestmnist train --resume \S+lost trains this member again/,
       ),
     });
+    await chestmnist(['data', 'synthesize', '-o', at('other.npz'), '--counts', '128,64,64', '--seed', '9']);
+    expect(await resume('lost', '--data', at('other.npz'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/member seed-2: data other with MD5[^]*the data of \S+lost: synthetic with MD5/),
+    });
     // A folder that a killed process left before its first checkpoint.
     await mkdir(at('lost', 'seed-2', 'weights'), { recursive: true });
     expect(await resume('lost')).toMatchObject({ code: 0 });

@@ -3,7 +3,7 @@ import { scoresOf } from '../../../src/metrics/loss';
 import { deviation, meanLogits, spreadOf } from '../../../src/metrics/mean';
 import { Random } from '../../../src/base/random';
 
-const random = new Random(1);
+const random = new Random(1, 0, 0);
 const models = [0, 1, 2].map(() => Float32Array.from({ length: 60 }, () => random.between(-6, 6)));
 
 test.each(['multi-label', 'multi-class'] as const)('%s: the probabilities of the logits are the mean', (task) => {
