@@ -15,13 +15,15 @@ import { ChestMnistError } from '../base/errors';
 import { isExclusive, type Task } from '../base/task';
 import { computeMetrics, tuneThresholds } from '../metrics';
 import { thresholdsFor } from '../metrics/check';
+import { predictionsOf } from '../metrics/loss';
+import { meanLogits } from '../metrics/mean';
 import type { Metrics, ThresholdRule } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import { resolveOptions } from '../recipe/resolve';
 import { changesOf } from '../run/agree';
 import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
-import { assumptions, hold, openModel, type Model, type ModelOptions } from './model';
-import { checkLogits, scoreSplit, type Scored } from './score';
+import { assumptions, eachLogits, hold, openModel, type Model, type ModelOptions } from './model';
+import type { Scored } from './score';
 import { storedThresholds, THRESHOLDS, thresholdsOf, type GivenThresholds } from './thresholds';
 import { shellWord } from '../base/shell';
 
@@ -84,7 +86,7 @@ export interface Evaluation extends Scored {
 }
 
 /**
- * Scores `target`, a run directory (its best weights) or a .safetensors or .pth file. Writes nothing. Throws
+ * Scores `target`, a run directory (its best weights), that of an ensemble (the mean of its members' probabilities), or a .safetensors or .pth file. Writes nothing. Throws
  * ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those of loading the addon.
  */
 export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation> {
@@ -106,11 +108,16 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
       const { truth, count } = dataset.splits[name];
       await trainer.loadSplit(name, viewOf(dataset.splits[name]), truth);
       signal.throwIfAborted();
-      const report = ({ samples }: { samples: number }): void => onProgress?.(samples, count);
-      const scored = await scoreSplit(trainer, name, task, dataset.splits[name], { batchSize }, report);
-      signal.throwIfAborted();
-      checkLogits(scored!.logits, model.labels, target);
-      return scored!;
+      // The members take turns in one trainer, which has the images.
+      const each = await eachLogits(model, target, async (member, state) => {
+        if (model.seeds) await trainer.loadStateDict(state);
+        return trainer.predict({ split: name, batchSize }, ({ samples }) =>
+          onProgress?.(Math.floor((member * count + samples) / model.states.length), count),
+        );
+      });
+      if (!each) signal.throwIfAborted();
+      const { labelCount } = dataset.splits[name];
+      return predictionsOf(task, { truth, logits: meanLogits(task, each!, labelCount), labelCount });
     };
     const threshold = typeof rule === 'string' ? await tuned(rule, model, score) : rule;
     const scored = await score(split);

@@ -10,7 +10,7 @@ import { expandHome } from '../base/folders';
 import type { Task } from '../base/task';
 import { areUnnamed, namesFor, unnamed } from '../data/labels';
 import type { Dataset } from '../data/dataset';
-import type { Stem, StateDict, Trainer } from '../engine/contract';
+import type { PredictResult, Stem, StateDict, Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
 import { criterionOf, makeTrainer } from '../engine/trainer';
 import type { MetricsFile } from '../metrics/types';
@@ -19,9 +19,11 @@ import { resolveOptions, threadsOf } from '../recipe/resolve';
 import { changesOf } from '../run/agree';
 import { readConfig } from '../run/config';
 import { hasCheckpoint, resumeCommand, runFiles } from '../run/directory';
+import { checkMember, isEnsemble, ofMember, readEnsemble, unfinished } from '../run/ensemble';
 import { readMetrics } from '../run/metrics-file';
 import { readRunFile, type RunFile } from '../run/record';
 import { openWeights, recognise } from '../weights';
+import { checkLogits } from './score';
 import { factsIn, type ModelFacts } from '../weights/metadata';
 import { shellWord } from '../base/shell';
 
@@ -49,7 +51,10 @@ interface Run {
 }
 
 export interface Model {
-  state: StateDict;
+  /** One, or one for each member of an ensemble: its probabilities are the mean of theirs. */
+  states: readonly StateDict[];
+  /** The seeds of the members, in the same order; only of an ensemble. */
+  seeds?: readonly number[];
   stem: Stem;
   /** `label_0`, `label_1`, ... when neither the file nor the user names them. */
   labels: readonly string[];
@@ -60,19 +65,55 @@ export interface Model {
   /** Side of the images it was trained on, and of what the network saw, in pixels; null when not recorded. */
   imageSize: number | null;
   inputSize: number | null;
-  /** Only for a run directory. */
+  /** Only for a run directory, or that of an ensemble. */
   run?: Run;
   /** What users should know of it, in sentences. */
   notes: string[];
 }
 
 /**
- * Opens a run directory (its best weights) or a .safetensors or .pth file. Throws ERR_CONFIG when it is neither,
- * ERR_WEIGHTS when the weights are not a resnet18's, ERR_DATA_CORRUPT for a damaged file of the run.
+ * Opens a run directory (its best weights), that of an ensemble, or a .safetensors or .pth file. Throws ERR_CONFIG when it
+ * is neither, ERR_WEIGHTS when the weights are not a resnet18's, ERR_DATA_CORRUPT for a damaged file of the run,
+ * ERR_CHECKPOINT_INCOMPATIBLE for a member that is not of its ensemble.
  */
 export async function openModel(named: string, given: ModelOptions = {}): Promise<Model> {
   const options = checked(given);
   const target = expandHome(named);
+  return (await isEnsemble(target)) ? openMembers(path.resolve(target), options) : openOne(target, options);
+}
+
+async function openMembers(directory: string, options: ModelOptions): Promise<Model> {
+  const ensemble = (await readEnsemble(directory))!;
+  const { members, metrics_sha256 } = ensemble;
+  if (ensemble.status !== 'finished') throw unfinished(directory, ensemble);
+  if (options.weightsKey !== undefined) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `--weights-key is ${options.weightsKey}, ${directory} is an ensemble`,
+      needed: 'none: the weights of each member are its best',
+      next: 'leave --weights-key out',
+    });
+  }
+  const models: Model[] = [];
+  for (const { seed } of members) {
+    const place = runFiles(directory).member(seed);
+    const model = await ofMember(directory, seed, () => openOne(place, options));
+    checkMember(directory, seed, ensemble, model.run!);
+    models.push(model);
+  }
+  const [first] = models;
+  const own = first.run!.record;
+  const metrics = await readMetrics(directory);
+  const record = own && { ...own, best_sha256: undefined, metrics_sha256 };
+  return {
+    ...first,
+    states: models.flatMap(({ states }) => states),
+    seeds: members.map(({ seed }) => seed),
+    run: { directory, config: ensemble.options, metrics, record, changes: await changesOf(directory, record) },
+    notes: [...new Set(models.flatMap(({ notes, run }) => [...notes, ...run!.changes]))],
+  };
+}
+
+async function openOne(target: string, options: ModelOptions): Promise<Model> {
   const directory = path.resolve(target);
   const others = await weightsIn(directory);
   const config = others.length > 0 ? undefined : await readConfig(directory);
@@ -121,7 +162,7 @@ export async function openModel(named: string, given: ModelOptions = {}): Promis
   if (resize !== undefined && stated.inputSize !== null && resize !== stated.inputSize)
     notes.push(`${target} was trained on an input of ${stated.inputSize} px; ${resize} are used, as asked`);
   return {
-    ...{ state, stem, imageSize: stated.imageSize ?? size ?? null },
+    ...{ states: [state], stem, imageSize: stated.imageSize ?? size ?? null },
     inputSize: resize ?? stated.inputSize ?? null,
     ...{ task: task ?? stated.task, channels: stated.channels },
     labels: labelNames ? namesFor(labelNames, labelCount) : (stated.labels ?? unnamed(labelCount)),
@@ -228,7 +269,7 @@ const isFile = (target: string): Promise<boolean> =>
     () => false,
   );
 
-/** A trainer with the model in it, for prediction of such images. */
+/** A trainer with the model in it, or with the first member of an ensemble, for prediction of such images. */
 export async function hold(
   model: Model,
   { size: imageSize, channels }: Pick<Dataset, 'size' | 'channels'>,
@@ -244,10 +285,26 @@ export async function hold(
     threads: threadsOf(options),
   });
   try {
-    await trainer.loadStateDict(model.state);
+    await trainer.loadStateDict(model.states[0]);
     return trainer;
   } catch (error) {
     await trainer.dispose();
     throw error;
   }
+}
+
+/** The logits of each network of a model; undefined when it was cancelled. Throws ERR_WEIGHTS for one that is not finite. */
+export async function eachLogits(
+  { states, seeds, labels }: Model,
+  target: string,
+  predict: (member: number, state: StateDict) => Promise<PredictResult>,
+): Promise<Float32Array[] | undefined> {
+  const all: Float32Array[] = [];
+  for (const [member, state] of states.entries()) {
+    const { logits, cancelled } = await predict(member, state);
+    if (cancelled) return undefined;
+    checkLogits(logits, labels, seeds ? `member seed-${seeds[member]} of ${target}` : target);
+    all.push(logits);
+  }
+  return all;
 }

@@ -60,7 +60,7 @@ const JSON_TEXT: Text = {
     const ofLabels = thresholds === null ? '' : `  "thresholds": ${jsonText(thresholds)},\n`;
     return `{\n${ofTask}  "labels": ${jsonText(labels)},\n${ofLabels}  "predictions": [`;
   },
-  row: ({ labels, images, scores, decisions, thresholds }, i, isFirst) => {
+  row: ({ labels, images, scores, spread, decisions, thresholds }, i, isFirst) => {
     const range = [i * labels.length, (i + 1) * labels.length] as const;
     const decided = decisions.subarray(...range);
     const row = {
@@ -68,6 +68,7 @@ const JSON_TEXT: Text = {
       // Exclusive labels have no thresholds, and one decision.
       ...(thresholds === null && { decision: labels[decided.indexOf(1)] }),
       probabilities: [...scores.subarray(...range)],
+      ...(spread && { spread: [...spread.subarray(...range)] }),
       decisions: [...decided],
     };
     return `${isFirst ? '' : ','}\n    ${jsonText(row)}`;
@@ -79,22 +80,29 @@ const JSON_TEXT: Text = {
 };
 
 const CSV_TEXT: Text = {
-  begin: ({ labels, thresholds }) => {
+  begin: ({ labels, thresholds, spread }) => {
     // Two columns must not have one name, whatever the labels are called.
-    let [image, decision, suffix] = ['image', 'decision', '_decision'];
+    let [image, decision] = ['image', 'decision'];
     while (labels.includes(image)) image += '_';
     while (labels.includes(decision)) decision += '_';
-    if (thresholds === null) return lineOf([image, decision, ...labels]);
-    while (labels.some((label) => labels.includes(`${label}${suffix}`))) suffix += '_';
-    return lineOf([image, ...labels.flatMap((label) => [label, `${label}${suffix}`])]);
+    const named = (suffix: string): string[] => {
+      while (labels.some((label) => labels.includes(`${label}${suffix}`))) suffix += '_';
+      return labels.map((label) => `${label}${suffix}`);
+    };
+    const spreads = spread ? named('_spread') : undefined;
+    const ofLabel = (i: number): string[] => [labels[i], ...(spreads ? [spreads[i]] : [])];
+    if (thresholds === null) return lineOf([image, decision, ...labels.flatMap((_, i) => ofLabel(i))]);
+    const decisions = named('_decision');
+    return lineOf([image, ...labels.flatMap((_, i) => [...ofLabel(i), decisions[i]])]);
   },
-  row: ({ labels, images, scores, decisions, thresholds }, i) => {
+  row: ({ labels, images, scores, spread, decisions, thresholds }, i) => {
     const at = i * labels.length;
-    const of = (label: number): string => scores[at + label].toFixed(6);
+    const of = (label: number): string[] =>
+      [scores, ...(spread ? [spread] : [])].map((all) => all[at + label].toFixed(6));
     if (thresholds !== null)
-      return lineOf([images[i], ...labels.flatMap((_, label) => [of(label), decisions[at + label]])]);
+      return lineOf([images[i], ...labels.flatMap((_, label) => [...of(label), decisions[at + label]])]);
     const decided = decisions.subarray(at, at + labels.length).indexOf(1);
-    return lineOf([images[i], labels[decided], ...labels.map((_, label) => of(label))]);
+    return lineOf([images[i], labels[decided], ...labels.flatMap((_, label) => of(label))]);
   },
   end: () => '',
 };
@@ -104,20 +112,25 @@ const lineOf = (cells: readonly (string | number)[]): string => `${cells.map(csv
 /** An array begins with its length, so this format alone is gathered first. */
 async function writeArrays(file: string, rows: Rows): Promise<PredictedAll & { images: number }> {
   const names: string[] = [];
-  const [scores, decisions]: [Float64Array[], Uint8Array[]] = [[], []];
+  const [scores, spread, decisions]: [Float64Array[], Float64Array[], Uint8Array[]] = [[], [], []];
   let labels: readonly string[] = [];
   let next = await rows.next();
   for (; !next.done; next = await rows.next()) {
     names.push(...next.value.images);
     scores.push(next.value.scores);
+    if (next.value.spread) spread.push(next.value.spread);
     decisions.push(next.value.decisions);
     ({ labels } = next.value);
   }
   const shape = [names.length, labels.length];
-  const all = new Float64Array(names.length * labels.length);
-  scores.reduce((at, part) => (all.set(part, at), at + part.length), 0);
+  const joined = (parts: Float64Array[]): { shape: number[]; data: Float64Array } => {
+    const data = new Float64Array(names.length * labels.length);
+    parts.reduce((at, part) => (data.set(part, at), at + part.length), 0);
+    return { shape, data };
+  };
   await writeNpz(file, {
-    scores: { shape, data: all },
+    scores: joined(scores),
+    ...(spread.length > 0 && { spread: joined(spread) }),
     decisions: { shape, data: Buffer.concat(decisions) },
     images: { shape: [names.length], data: names },
     labels: { shape: [labels.length], data: labels },

@@ -17,9 +17,9 @@ import { isExclusive, type Task } from '../base/task';
 import { decide } from '../metrics';
 import { thresholdsFor } from '../metrics/check';
 import { scoresOf } from '../metrics/loss';
+import { meanLogits, spreadOf } from '../metrics/mean';
 import type { Trainer } from '../engine/contract';
-import { assumptions, hold, openModel, type ModelOptions } from './model';
-import { checkLogits } from './score';
+import { assumptions, eachLogits, hold, openModel, type ModelOptions } from './model';
 import { storedThresholds, thresholdsOf } from './thresholds';
 
 export interface PredictOptions extends Pick<
@@ -43,6 +43,11 @@ export interface Prediction {
   images: string[];
   /** Probabilities, [images.length, L] row-major, 0 to 1. */
   scores: Float64Array;
+  /**
+   * Of an ensemble, the standard deviation (n - 1) of its members' probabilities, whose mean `scores` has; the same shape.
+   * null of a single model.
+   */
+  spread: Float64Array | null;
   /** What is asked; multi-label where the model does not say. */
   task: Task;
   /** score > threshold, or the most probable of exclusive labels: 0 or 1, [images.length, L] row-major. */
@@ -83,7 +88,7 @@ const OPTIONS: Readonly<Record<keyof PredictOptions, Rule>> = {
 };
 
 /**
- * Predicts pictures with `target`, a run directory or a file of weights. `inputs` are PNG, JPEG, TIFF, WebP and DICOM
+ * Predicts pictures with `target`, a run directory, that of an ensemble, or a file of weights. `inputs` are PNG, JPEG, TIFF, WebP and DICOM
  * files, .npy and .npz files (arrays `images` or `*_images`), folders of these, and patterns such as `scans/*.dcm`. For a
  * model of gray images colour becomes gray; the picture is made square by `fit` and resized to the model's size as by
  * Pillow's bicubic. A rule such as `val-f1` uses the thresholds stored in the run. A file that cannot be read is left out
@@ -101,14 +106,25 @@ export async function predict(
   for (; !next.done; next = await source.next()) rows.push(next.value);
   const { labels, task, thresholds } = rows[0];
   const scores = new Float64Array(rows.reduce((sum, { scores }) => sum + scores.length, 0));
+  const spread = rows[0].spread && new Float64Array(scores.length);
   const decisions = new Uint8Array(scores.length);
   let at = 0;
   for (const part of rows) {
     scores.set(part.scores, at);
+    if (part.spread) spread?.set(part.spread, at);
     decisions.set(part.decisions, at);
     at += part.scores.length;
   }
-  return { labels, task, thresholds, images: rows.flatMap(({ images }) => images), scores, decisions, ...next.value };
+  return {
+    labels,
+    task,
+    thresholds,
+    images: rows.flatMap(({ images }) => images),
+    scores,
+    spread,
+    decisions,
+    ...next.value,
+  };
 }
 
 /**
@@ -177,22 +193,24 @@ export async function* predictRows(
       else skipped.push({ image: one.file, error: one.error });
     }
   }
-  let trainer: Trainer | undefined;
-  const cancel = (): void => trainer?.cancel();
+  // One for each member: loading weights takes longer than a batch.
+  const trainers: Trainer[] = [];
+  const cancel = (): void => trainers.forEach((trainer) => trainer.cancel());
   signal.addEventListener('abort', cancel);
   try {
     let count = 0;
     for await (const { names, pixels } of batchesOf(pictures(), batchSize, side * side * channels)) {
-      trainer ??= await hold(model, { size: side, channels }, { device, threads });
+      for (const state of model.states.slice(trainers.length))
+        trainers.push(await hold({ ...model, states: [state] }, { size: side, channels }, { device, threads }));
       signal.throwIfAborted();
       const view = viewOf({ images: pixels, count: names.length, size: side, channels });
-      const { logits, cancelled } = await trainer.predict({ images: view, batchSize });
-      if (cancelled) signal.throwIfAborted();
-      checkLogits(logits, model.labels, target);
-      const scores = scoresOf(task, logits, labelCount);
+      const each = await eachLogits(model, target, (member) => trainers[member].predict({ images: view, batchSize }));
+      if (!each) signal.throwIfAborted();
+      const scores = scoresOf(task, meanLogits(task, each!, labelCount), labelCount);
+      const spread = model.seeds ? spreadOf(each!.map((logits) => scoresOf(task, logits, labelCount))) : null;
       const decisions = decide(scores, labelCount, exclusive ? undefined : thresholds, task);
       count += names.length;
-      const rows = { labels: model.labels, images: names, task, scores, decisions };
+      const rows = { labels: model.labels, images: names, task, scores, spread, decisions };
       yield { ...rows, thresholds: exclusive ? null : thresholds };
     }
     if (count === 0) throw noneOf(skipped);
@@ -202,7 +220,7 @@ export async function* predictRows(
     return { skipped, notes };
   } finally {
     signal.removeEventListener('abort', cancel);
-    await trainer?.dispose();
+    await Promise.all(trainers.map((trainer) => trainer.dispose()));
   }
 }
 

@@ -17,7 +17,7 @@ import { writePredictions } from '../run/predictions';
 /** Rules whose thresholds every run stores, tuned on the validation split. Exclusive labels have no thresholds. */
 const RULES = ['val-f1', 'val-youden', 'val-sensitivity=0.9'] as const;
 /** Seed and level of the intervals in metrics.json. */
-const CONFIDENCE = { seed: 0, level: 0.95 };
+export const CONFIDENCE = { seed: 0, level: 0.95 };
 
 /** A model's predictions of a split, with the truth. */
 export type Scored = Predictions & { logits: Float32Array; loss: number };
@@ -71,7 +71,17 @@ export async function scoreRun(run: RunToScore): Promise<MetricsFile | undefined
   const val = await score('val');
   const test = val && (await score('test'));
   if (!val || !test) return undefined;
+  return writeScored(directory, dataset, { val, test }, { resamples, more: { best_epoch: best.epoch } });
+}
 
+/** Writes metrics.json and predictions/ of a run, or of an ensemble. */
+export async function writeScored(
+  directory: string,
+  dataset: Pick<Dataset, 'name' | 'size' | 'task' | 'labels'>,
+  scored: Record<ScoredSplit, Scored>,
+  { resamples, more }: { resamples: number; more: Pick<MetricsFile, 'best_epoch' | 'ensemble'> },
+): Promise<MetricsFile> {
+  const { val, test } = scored;
   const confidence = resamples > 0 ? { ...CONFIDENCE, resamples } : undefined;
   const rules = isExclusive(dataset.task) ? [] : RULES;
   const tuned = rules.map((rule) => {
@@ -83,14 +93,14 @@ export async function scoreRun(run: RunToScore): Promise<MetricsFile | undefined
     dataset: dataset.name,
     ...(dataset.task !== 'multi-label' && { task: dataset.task }),
     labels: [...dataset.labels],
-    best_epoch: best.epoch,
+    ...more,
     splits: { val: computeMetrics(val), test: computeMetrics({ ...test, confidence }) },
     ...(rules.length > 0 && { tuned: Object.fromEntries(tuned) }),
   };
   await writeMetrics(directory, metrics);
   for (const split of SCORED_SPLITS) {
     const { auc, accuracy } = metrics.splits[split];
-    await writePredictions(directory, split === 'val' ? val : test, {
+    await writePredictions(directory, scored[split], {
       flag: dataset.name,
       size: dataset.size,
       split,

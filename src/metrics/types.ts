@@ -191,14 +191,29 @@ export interface Metrics {
 /** Rules by which thresholds are tuned, on validation scores only. */
 export type ThresholdRule = 'val-f1' | 'val-youden' | `val-sensitivity=${number}`;
 
-/** metrics.json of a run directory. */
+/** The ranks of one model, or of several: mean and standard deviation (n - 1), null where one is undefined. */
+export type RankSummary<T> = Record<'auc_macro' | 'average_precision_macro', T>;
+
+/** The members of an ensemble, and the ensemble (a) beside the best of them (b). */
+export interface EnsembleFigures {
+  members: { seed: number; best_epoch: number; val: RankSummary<Figure>; test: RankSummary<Figure> }[];
+  mean: Record<'val' | 'test', RankSummary<{ mean: Figure; sd: Figure }>>;
+  /** Seed of the member that is the best on validation, by the figure that chose its epoch. */
+  best: number;
+  /** On the test split; absent where no intervals were asked for. */
+  comparison?: Comparison;
+}
+
+/** metrics.json of a run directory or of an ensemble's, whose figures are those of its members' mean probabilities. */
 export interface MetricsFile {
   dataset: string;
   /** Absent for multi-label. */
   task?: Task;
   labels: string[];
-  best_epoch: number;
+  /** null of an ensemble: each of its members has its own. */
+  best_epoch: number | null;
   splits: { val: Metrics; test: Metrics };
+  ensemble?: EnsembleFigures;
   /** The same splits at thresholds tuned on validation, by rule. */
   tuned?: Record<
     string,

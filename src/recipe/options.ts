@@ -200,8 +200,8 @@ export const TRAIN_OPTIONS = {
   }),
   /**
    * Weight of each label's positive term: `none`; `balanced`, negatives over positives in the training split, at most 100;
-   * `sqrt`, its square root; the path of a JSON file of weights by label; or the weights in the order of the labels. Default
-   * none. Exclusive labels: the class's weight, `balanced` images over classes times the class's images.
+   * `sqrt`, its square root; the path of a JSON file of weights by label; or the weights in the order of the labels; default
+   * none. Of exclusive labels it is the class's weight, and `balanced` is images over classes times the class's images.
    */
   posWeight: option({
     flag: '--pos-weight <rule|file>',
@@ -358,6 +358,27 @@ export const TRAIN_OPTIONS = {
     needed: 'a whole number from 0',
     help: 'seed of the initial weights and of the image order',
     native: 'seed',
+  }),
+  /**
+   * Seeds of an ensemble, two or more: one member for each, a run of its own in one directory; null for a single run. They
+   * take the place of `seed`.
+   */
+  seeds: option({
+    flag: '--seeds <list>',
+    schema: orNull(z.array(z.int().min(0)).min(2)),
+    needed: 'two or more different whole numbers from 0, such as 0,1,2,3,4',
+    help: 'train an ensemble, one member for each of these seeds, in one directory',
+    list: true,
+    runOnly: true,
+  }),
+  /** Members of an ensemble that are trained at a time; they share `threads`; default 1. */
+  jobs: option({
+    flag: '--jobs <n>',
+    schema: z.int().min(1).max(MOST_THREADS).default(1),
+    needed: `a whole number from 1 to ${MOST_THREADS}`,
+    help: 'members of an ensemble that are trained at a time; they share --threads',
+    free: true,
+    runOnly: true,
   }),
   /** Folder that holds the runs; default runs. */
   out: option({

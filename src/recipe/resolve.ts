@@ -68,7 +68,15 @@ export function resolveOptions(input: unknown): ResolvedOptions {
 
 /** Each option may be sound, and two of them together not. */
 function checkedTogether(options: ResolvedOptions): ResolvedOptions {
-  const { warmup, epochs, loss, focus } = options;
+  const { warmup, epochs, loss, focus, seeds } = options;
+  const twice = seeds?.find((seed, i) => seeds.indexOf(seed) !== i);
+  if (twice !== undefined) {
+    throw new ChestMnistError('ERR_CONFIG', {
+      found: `--seeds has ${twice} twice`,
+      needed: 'different seeds: two members of one seed are the same network',
+      next: `leave one ${twice} out`,
+    });
+  }
   if (warmup >= epochs && warmup > 0) {
     throw new ChestMnistError('ERR_CONFIG', {
       found: `--warmup is ${warmup}, --epochs is ${epochs}`,

@@ -22,7 +22,7 @@ export async function logToTensorBoard(
   await writing(directory, async () => {
     for (const name of events) if (/\.\d+\.\d+\.\d+\.report$/.test(name)) await rm(path.join(directory, name));
   });
-  const step = metrics.best_epoch;
+  const step = metrics.best_epoch ?? 0;
   const writer = new TensorBoardWriter(directory, SUFFIX);
   try {
     for (const { name, png } of pictures) {

@@ -33,7 +33,8 @@ const positionSchema = z.object({
 });
 export type Position = z.infer<typeof positionSchema>;
 
-const optionsSchema = z.record(z.string(), z.unknown()).transform((saved, context) => {
+/** Options as this version or an earlier one saved them. */
+export const optionsSchema = z.record(z.string(), z.unknown()).transform((saved, context) => {
   try {
     return savedOptions(saved);
   } catch (error) {

@@ -8,10 +8,14 @@ import path from 'node:path';
 import { writeError, writing } from '../base/disk';
 import { fits, isAbsent, kindOf } from '../base/entry';
 import { ChestMnistError } from '../base/errors';
-import { hasCheckpoint, resumeCommand } from './directory';
+import { hasCheckpoint, resumeCommand, runFiles } from './directory';
+import { readEnsemble } from './ensemble';
+import { checkEntries } from './entries';
 import { readRunFile } from './record';
 
 const ELSEWHERE = { instead: 'choose another --out' };
+
+const RUN_FOLDERS = ['weights', 'checkpoint'] as const;
 
 /** As long as the longest path in a run directory, once names in it are shortened: a picture of a label. */
 const LONGEST_ENTRY = path.join('plots', 'x'.repeat(90));
@@ -71,6 +75,7 @@ export async function createRunDirectory(
   name: string | null,
   dataName: string,
   now = new Date(),
+  folders: readonly string[] = RUN_FOLDERS,
 ): Promise<string> {
   const folder = path.resolve(out);
   const make = async (): Promise<string> => {
@@ -86,8 +91,7 @@ export async function createRunDirectory(
         continue;
       }
       try {
-        await mkdir(path.join(directory, 'weights'));
-        await mkdir(path.join(directory, 'checkpoint'));
+        for (const folder of folders) await mkdir(path.join(directory, folder));
       } catch (error) {
         await rm(directory, { recursive: true, force: true });
         throw error;
@@ -96,6 +100,19 @@ export async function createRunDirectory(
     }
   };
   return writing(path.join(folder, name ?? ''), make, ELSEWHERE);
+}
+
+/**
+ * Creates the run directory of a member in that of its ensemble. One whose process was killed before its first checkpoint
+ * is used again. Throws ERR_OUTPUT or ERR_DISK.
+ */
+export async function createMemberDirectory(ensemble: string, seed: number): Promise<string> {
+  const directory = runFiles(ensemble).member(seed);
+  await checkEntries(directory, resumeCommand(ensemble));
+  return writing(directory, async () => {
+    for (const folder of RUN_FOLDERS) await mkdir(path.join(directory, folder), { recursive: true });
+    return directory;
+  });
 }
 
 /** `<time>-<data>`, with as many characters of the data's name as fit in `folder`, and room for a number after it. */
@@ -122,7 +139,10 @@ function timestamp(now: Date): string {
 /** A run is continued only where it can be: with a checkpoint, and before its end. */
 async function taken(directory: string): Promise<ChestMnistError> {
   const record = await readRunFile(directory).catch(() => undefined);
-  const canGoOn = record?.status !== 'finished' && (await hasCheckpoint(directory));
+  const ensemble = await readEnsemble(directory).catch(() => undefined);
+  const canGoOn = ensemble
+    ? ensemble.status !== 'finished'
+    : record?.status !== 'finished' && (await hasCheckpoint(directory));
   return new ChestMnistError('ERR_OUTPUT', {
     found: `${directory} already exists`,
     needed: 'a new run name: runs are never overwritten',

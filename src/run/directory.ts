@@ -16,6 +16,9 @@ export const runFiles = (directory: string) => {
   return {
     config: at('config.json'),
     run: at('run.json'),
+    /** Only of an ensemble, whose members are run directories in this one. */
+    ensemble: at('ensemble.json'),
+    member: (seed: number): string => at(`seed-${seed}`),
     history: at('history.csv'),
     metrics: at('metrics.json'),
     best: at('weights', 'best.safetensors'),
@@ -87,7 +90,8 @@ export async function writeErrorOf(error: unknown, directory: string): Promise<u
 
 /** What to do once a run directory can be written again. */
 async function goingOn(directory: string): Promise<NextStep> {
-  if (await hasCheckpoint(directory)) return { then: resumeCommand(directory) };
+  if ((await hasCheckpoint(directory)) || (await exists(runFiles(directory).ensemble)))
+    return { then: resumeCommand(directory) };
   const there = await exists(directory);
   return { then: there ? `remove ${shellWord(directory)} and start the run again` : 'start the run again' };
 }

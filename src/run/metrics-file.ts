@@ -74,6 +74,25 @@ function metricsOf(labelCount: number) {
   });
 }
 
+const rankSummary = <S extends z.ZodType>(schema: S) =>
+  z.looseObject({ auc_macro: schema, average_precision_macro: schema });
+const spread = rankSummary(z.looseObject({ mean: figure, sd: figure }));
+const compared = z.looseObject({
+  a: figure,
+  b: figure,
+  difference: figure,
+  interval: z.tuple([figure, figure]),
+  a_better: figure,
+});
+const ensembleFigures = z.looseObject({
+  members: z
+    .array(z.looseObject({ seed: whole, best_epoch: whole, val: rankSummary(figure), test: rankSummary(figure) }))
+    .min(2),
+  mean: z.looseObject({ val: spread, test: spread }),
+  best: whole,
+  comparison: rankSummary(compared).optional(),
+});
+
 /** The checked content of metrics.json, or a description of what is wrong with it. */
 function parse(value: unknown): MetricsFile | string {
   const named = z.looseObject({ labels: z.array(z.string()).min(1) }).safeParse(value);
@@ -86,7 +105,8 @@ function parse(value: unknown): MetricsFile | string {
       dataset: z.string(),
       task: z.enum(TASKS).optional(),
       labels: z.array(z.string()),
-      best_epoch: whole,
+      best_epoch: whole.nullable(),
+      ensemble: ensembleFigures.optional(),
       splits: z.looseObject({ val: metrics, test: metrics }),
       tuned: z.record(z.string(), z.looseObject({ thresholds, val: metrics, test: metrics })).optional(),
     })

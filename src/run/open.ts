@@ -11,6 +11,7 @@ import type { Metrics, MetricsFile } from '../metrics/types';
 import type { ResolvedOptions } from '../recipe/options';
 import { readConfig } from './config';
 import { SCORED_SPLITS, type ScoredSplit } from './directory';
+import { readEnsemble, unfinished, type Ensemble } from './ensemble';
 import { readHistory, type EpochRow } from './history';
 import { readMetrics } from './metrics-file';
 import { readScored } from './predictions';
@@ -19,6 +20,8 @@ import { readRunFile, type RunFile } from './record';
 export interface RunData {
   directory: string;
   name: string;
+  /** From ensemble.json, of an ensemble: it has the options of its members, and neither epochs nor a run.json. */
+  ensemble?: Ensemble;
   /** From config.json. */
   options?: ResolvedOptions;
   /** From run.json. */
@@ -35,18 +38,20 @@ export const chosenEpoch = ({ metrics, record }: RunData): number | null =>
   metrics?.best_epoch ?? record?.best_epoch ?? null;
 
 /**
- * Reads a run directory. Throws ERR_CONFIG when it is not one, ERR_DATA_CORRUPT or ERR_DATA_SHAPE when a file is
+ * Reads a run directory, or that of an ensemble. Throws ERR_CONFIG when it is neither, or an ensemble without figures yet, ERR_DATA_CORRUPT or ERR_DATA_SHAPE when a file is
  * damaged.
  */
 export async function readRun(directory: string): Promise<RunData> {
-  const options = await readConfig(directory);
+  const ensemble = await readEnsemble(directory);
+  const options = ensemble?.options ?? (await readConfig(directory));
   const record = await readRunFile(directory);
   const rows = await readHistory(directory);
   const metrics = await readMetrics(directory);
   if (!options && !record && !rows && !metrics) throw await notARun(directory);
+  if (ensemble && !metrics) throw unfinished(directory, ensemble);
   const notes: string[] = [];
   const history = rows ?? [];
-  if (history.length === 0)
+  if (!ensemble && history.length === 0)
     notes.push('No epoch has finished yet (history.csv is missing or empty): there are no loss and AUC curves.');
   if (!metrics)
     notes.push(
@@ -62,6 +67,7 @@ export async function readRun(directory: string): Promise<RunData> {
   return {
     directory,
     name: path.basename(path.resolve(directory)),
+    ensemble,
     options,
     record,
     history,

@@ -8,10 +8,18 @@ import type { ResolvedOptions } from '../recipe/options';
 import type { EpochRow } from '../run/history';
 
 /**
- * Order: `progress` of phase `data`, `start`, then `note`, `progress` and `epoch`, finally `finish` or `stop`. A run that
+ * Order of a single run: `progress` of phase `data`, `start`, then `note`, `progress` and `epoch`, finally `finish` or `stop`. A run that
  * is stopped before its `start` has the `stop` alone.
+ *
+ * An ensemble has `progress` of phase `data`, `ensemble`, then the events of each member, which have its seed in `member`,
+ * finally its own `finish` or `stop`. With several `jobs` those of different members come in any order.
  */
-export type TrainEvent =
+export type TrainEvent = RunEvent & {
+  /** The seed of the member that the event is of; only of an ensemble. */
+  member?: number;
+};
+
+type RunEvent =
   | {
       type: 'start';
       /** Absolute path. */
@@ -24,6 +32,13 @@ export type TrainEvent =
       resumed: boolean;
       data: DataFacts;
       options: ResolvedOptions;
+    }
+  | {
+      type: 'ensemble';
+      /** Absolute path of the ensemble; those of its members are inside it. */
+      runDirectory: string;
+      seeds: number[];
+      resumed: boolean;
     }
   | { type: 'note'; text: string }
   | {
@@ -52,8 +67,9 @@ export type TrainEvent =
   | { type: 'finish'; runDirectory: string; seconds: number; metrics: MetricsFile };
 
 interface ResultBase {
+  /** Empty of an ensemble. */
   history: EpochRow[];
-  /** From 1; null when no epoch has finished. */
+  /** From 1; null when no epoch has finished, and of an ensemble: each of its members has its own. */
   bestEpoch: number | null;
 }
 /**
@@ -61,5 +77,5 @@ interface ResultBase {
  * `train({ resume: runDirectory })` continues it; null, when it was stopped before it had a run directory.
  */
 export type TrainResult =
-  | (ResultBase & { status: 'finished'; runDirectory: string; bestEpoch: number; metrics: MetricsFile })
+  | (ResultBase & { status: 'finished'; runDirectory: string; metrics: MetricsFile })
   | (ResultBase & { status: 'stopped'; runDirectory: string | null; metrics: null });

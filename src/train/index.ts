@@ -20,10 +20,12 @@ import { threadsOf } from '../recipe/resolve';
 import { withRecipe } from '../recipe/presets';
 import { learningRates, stepsOf } from '../recipe/schedule';
 import { advance, type Position } from '../run/checkpoint';
-import { createRunDirectory } from '../run/create';
+import { checkOutput, createRunDirectory } from '../run/create';
 import { resumeCommand, runFiles, withRunLock, writeErrorOf, type ScoredSplit } from '../run/directory';
+import { isEnsemble } from '../run/ensemble';
 import { bestOf, outOfPatience, type EpochRow } from '../run/history';
 import { startRunFile, type RunFile, type RunRecord } from '../run/record';
+import { trainEnsemble } from './ensemble';
 import type { TrainEvent, TrainResult } from './events';
 import { Journal, rowOf, type Session } from './journal';
 import { ask, findRun, plan, type Resumed } from './plan';
@@ -37,7 +39,7 @@ export interface TrainControl {
 }
 
 /**
- * Trains ResNet-18 and writes a run directory. Returns at once: await the run for its result, iterate it for its
+ * Trains ResNet-18, or with `seeds` an ensemble of them, and writes a run directory. Returns at once: await the run for its result, iterate it for its
  * events, stop() it for a checkpoint to resume from. Aborting `signal` stops it in the same way and rejects with the
  * signal's reason; an AbortError or a TimeoutError of the platform then also has the `runDirectory`. Several runs may be
  * active at once. Rejects with a ChestMnistError; bad options or data create nothing.
@@ -55,9 +57,13 @@ export function train(options: TrainOptions = {}, control: TrainControl = {}): T
 async function start(options: TrainOptions, emit: Session['emit'], wishes: Wishes): Promise<TrainResult> {
   const asked = ask(await withRecipe(options));
   const found = await findRun(asked);
+  if (found === undefined ? asked.options.seeds !== null : await isEnsemble(found))
+    return trainEnsemble(asked, found, { emit, wishes, run: runInDirectory });
+  if (asked.options.jobs > 1) throw noMembers(asked.options.jobs);
   const go = async (held?: StillHeld): Promise<TrainResult> => {
     const planned = await plan(asked, found);
-    const prepared = await unlessStopped(prepare(planned, emit, wishes.signal), wishes.signal);
+    if (found === undefined) await checkOutput(planned.options.out, planned.options.name);
+    const prepared = await prepare(planned, { emit, signal: wishes.signal });
     if (prepared === undefined) return stoppedBefore(planned.resumed, emit);
     const { options, dataset, trainer, notes } = prepared;
     const run = (directory: string, held: StillHeld): Promise<TrainResult> =>
@@ -73,15 +79,12 @@ async function start(options: TrainOptions, emit: Session['emit'], wishes: Wishe
   return found === undefined ? go() : withRunLock(found, go);
 }
 
-/** What `work` gives; undefined when it was aborted. */
-async function unlessStopped<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (signal.aborted && (error === signal.reason || (error as Error).name === 'AbortError')) return undefined;
-    throw error;
-  }
-}
+const noMembers = (jobs: number): ChestMnistError =>
+  new ChestMnistError('ERR_CONFIG', {
+    found: `--jobs is ${jobs}, and one network is trained`,
+    needed: 'an ensemble, whose members can be trained at a time',
+    next: 'leave --jobs out, or name the seeds of an ensemble: --seeds 0,1,2,3,4',
+  });
 
 /** The end of a run that was stopped while its data were loaded: a new one has no directory yet. */
 function stoppedBefore(resumed: Resumed | undefined, emit: Session['emit']): TrainResult {

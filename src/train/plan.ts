@@ -18,6 +18,7 @@ import { checkAgreement, contradictionOf, isWhole } from '../run/agree';
 import { checkpointError, loadCheckpoint, peekFacts, type Checkpoint, type CheckpointFacts } from '../run/checkpoint';
 import { checkDepth } from '../run/create';
 import { hasCheckpoint, resumeCommand, runFiles } from '../run/directory';
+import { isEnsemble, readEnsemble } from '../run/ensemble';
 import { checkEntries } from '../run/entries';
 import { outOfPatience } from '../run/history';
 import { readRunFile } from '../run/record';
@@ -58,7 +59,7 @@ export function ask(options: TrainOptions): Asked {
 
 /**
  * The directory of the run to resume, absolute: `resume` itself, or for true the newest unfinished run in `out`;
- * undefined when nothing is to be resumed. Throws ERR_NOTHING_TO_RESUME.
+ * undefined when nothing is to be resumed. It may be that of an ensemble. Throws ERR_NOTHING_TO_RESUME.
  */
 export async function findRun({ options: { resume, out }, given }: Asked): Promise<string | undefined> {
   if (resume === false) return undefined;
@@ -92,16 +93,8 @@ function merge(
   { options: kept, position }: Checkpoint,
   directory: string,
 ): ResolvedOptions {
-  const others = given.filter((name) => !isFree(name) && !isDeepStrictEqual(asked[name], kept[name]));
-  if (others.length > 0) {
-    throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
-      found: others.map((name) => `${name} is ${show(asked[name])}`).join('; '),
-      needed: `the options of ${directory}: ${others.map((name) => `${name} ${show(kept[name])}`).join('; ')}`,
-      next: 'leave these options out to resume, or start a new run without --resume',
-    });
-  }
-  const free = given.filter(isFree).map((name) => [name, asked[name]]);
-  const options = { ...kept, ...(Object.fromEntries(free) as Partial<ResolvedOptions>) };
+  checkOthers({ options: asked, given: given.filter((name) => !isFree(name)) }, kept, directory);
+  const options = { ...kept, ...pick(asked, given.filter(isFree)) };
   if (options.epochs === kept.epochs) return options;
   const begun = position.epoch - (position.samples > 0 ? 0 : 1);
   if (options.epochs < begun) {
@@ -121,6 +114,20 @@ function merge(
   return { ...options, milestones: milestoneEpochs(kept) };
 }
 
+/** Refuses options other than those that are kept in `directory`. */
+export function checkOthers({ options: asked, given }: Asked, kept: ResolvedOptions, directory: string): void {
+  const others = given.filter((name) => !isDeepStrictEqual(asked[name], kept[name]));
+  if (others.length === 0) return;
+  throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
+    found: others.map((name) => `${name} is ${show(asked[name])}`).join('; '),
+    needed: `the options of ${directory}: ${others.map((name) => `${name} ${show(kept[name])}`).join('; ')}`,
+    next: 'leave these options out to resume, or start a new run without --resume',
+  });
+}
+
+export const pick = (options: ResolvedOptions, names: readonly OptionName[]): Partial<ResolvedOptions> =>
+  Object.fromEntries(names.map((name) => [name, options[name]]));
+
 /** The finished epochs used the old schedule, so its milestones stay, with percentages as numbers. */
 function extensionNote(kept: ResolvedOptions, options: ResolvedOptions): string {
   const milestones = options.milestones.length === 0 ? 'none' : options.milestones.join(', ');
@@ -131,8 +138,14 @@ function extensionNote(kept: ResolvedOptions, options: ResolvedOptions): string 
   return `epochs ${kept.epochs} -> ${options.epochs}; the milestones stay where they were: ${milestones}${was}, so the last epoch has learning rate ${last}`;
 }
 
+/** The data of the run, or of the ensemble, in a directory. */
+export interface OfData {
+  directory: string;
+  data: DataFacts;
+}
+
 /** Refuses data other than the run's. */
-export function checkSameData(found: DataFacts, { directory, checkpoint: { data } }: Resumed): void {
+export function checkSameData(found: DataFacts, { directory, data }: OfData): void {
   if (isDeepStrictEqual(found, { ...data, name: found.name })) return;
   throw new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
     found: `data ${found.name} with MD5 ${found.md5} and ${Object.values(found.counts).join('/')} images of ${found.size} px`,
@@ -187,6 +200,7 @@ export function roundingNote(
 async function namedRun(resume: string, out: string, extend: boolean): Promise<string> {
   const candidates = [path.resolve(resume), path.resolve(out, resume)];
   for (const directory of candidates) {
+    if (await isEnsemble(directory)) return directory;
     if (!(await hasCheckpoint(directory))) continue;
     const end = extend || !(await isWhole(directory)) ? undefined : await endOf(directory);
     if (!end) return directory;
@@ -207,6 +221,16 @@ async function newestRun(out: string): Promise<string> {
   for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
     if (!entry.isDirectory()) continue;
     const directory = path.join(folder, entry.name);
+    const ensemble = await readEnsemble(directory).catch(() => undefined);
+    if (ensemble) {
+      if (ensemble.status === 'finished') continue;
+      const times = await Promise.all(
+        ensemble.members.map(({ seed }) => checkpointTime(runFiles(directory).member(seed))),
+      );
+      const begun = new Date(ensemble.started).getTime();
+      found.push({ directory, time: Math.max(begun, ...times.filter((time) => time !== undefined)) });
+      continue;
+    }
     const time = await checkpointTime(directory);
     if (time !== undefined && !(await endOf(directory))) found.push({ directory, time });
   }

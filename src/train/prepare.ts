@@ -15,12 +15,11 @@ import { trainerOf } from '../engine/trainer';
 import { labelWeights } from '../recipe/loss';
 import type { ResolvedOptions } from '../recipe/options';
 import { recipeNote } from '../recipe/presets';
-import { checkOutput } from '../run/create';
 import { resumeCommand } from '../run/directory';
 import { fitHead, imagenetWeights, openWeights } from '../weights';
 import { factsIn } from '../weights/metadata';
 import type { TrainEvent } from './events';
-import { checkSameData, restore, roundingNote, type Plan, type Resumed } from './plan';
+import { checkSameData, restore, roundingNote, type OfData, type Plan, type Resumed } from './plan';
 
 export interface Prepared {
   options: ResolvedOptions;
@@ -32,13 +31,31 @@ export interface Prepared {
   notes: string[];
 }
 
-/** Prepares a plan. Throws the first error found; aborting `signal` rejects with its reason. */
+/**
+ * Prepares a plan, whose data must be those of `of`. Throws the first error found; undefined when `signal` was aborted
+ * before it was done.
+ */
 export async function prepare(
+  plan: Plan,
+  { emit, signal, of }: { emit: (event: TrainEvent) => void; signal: AbortSignal; of?: OfData },
+): Promise<Prepared | undefined> {
+  try {
+    return await prepareAll(plan, emit, signal, of ?? ofRun(plan));
+  } catch (error) {
+    if (signal.aborted && (error === signal.reason || (error as Error).name === 'AbortError')) return undefined;
+    throw error;
+  }
+}
+
+const ofRun = ({ resumed }: Plan): OfData | undefined =>
+  resumed && { directory: resumed.directory, data: resumed.checkpoint.data };
+
+async function prepareAll(
   { options: wanted, resumed }: Plan,
   emit: (event: TrainEvent) => void,
   signal: AbortSignal,
+  of: OfData | undefined,
 ): Promise<Prepared> {
-  if (!resumed) await checkOutput(wanted.out, wanted.name);
   if (wanted.report) await (await import('../report/index.js')).checkDrawing();
   const { device, note } = resolveDevice(wanted.device);
   const onProgress = (done: number, total?: number): void =>
@@ -50,7 +67,7 @@ export async function prepare(
     labelNames: wanted.labelNames,
     limits: { train: wanted.limitTrain, val: wanted.limitVal, test: wanted.limitTest },
     // The file that a resumed run has recorded may have been moved.
-    ifMissing: resumed && `if it was moved: ${resumeCommand(resumed.directory)} --data FILE`,
+    ifMissing: of && `if it was moved: ${resumeCommand(of.directory)} --data FILE`,
     onProgress,
     signal,
   });
@@ -60,7 +77,7 @@ export async function prepare(
   if (areUnnamed(dataset.labels)) notes.push(unnamedNote(dataset));
   notes.push(...constantParts(dataset));
   checkBatch(dataset, wanted.batchSize);
-  if (resumed) checkSameData(factsOf(dataset), resumed);
+  if (of) checkSameData(factsOf(dataset), of);
   const weights = await weightsOf(wanted, dataset);
   const options = {
     ...wanted,

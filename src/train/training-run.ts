@@ -52,7 +52,7 @@ export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<Trai
       });
   }
 
-  /** The run directory, an absolute path; null before the event `start`. */
+  /** The run directory, an absolute path; null before the event `start`, or `ensemble`. */
   get runDirectory(): string | null {
     return this.#runDirectory;
   }
@@ -118,7 +118,8 @@ export class TrainingRun implements PromiseLike<TrainResult>, AsyncIterable<Trai
   }
 
   #push(event: TrainEvent): void {
-    if (event.type === 'start') this.#runDirectory = event.runDirectory;
+    if (event.type === 'ensemble' || (event.type === 'start' && event.member === undefined))
+      this.#runDirectory = event.runDirectory;
     if (event.type === 'progress' && this.#events.at(-1)?.type === 'progress') this.#events.pop();
     this.#events.push(event);
     this.#wake();

@@ -3,7 +3,7 @@
  * `ts` block is type-checked and run, and a line without a rule fails. Trainings get smaller numbers by flags that come
  * later. A command that needs a network runs until it asks for its host, one that needs a GPU until it is refused.
  */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { ChestMnistError, exitCodeOf, type ErrorCode } from '../../src/base/errors';
 import { commandsIn, refusalOf } from '../support/commands';
@@ -90,7 +90,8 @@ function onDevice(reader: Reader, command: string): void {
 
 /** Resumes a run that was killed after its last epoch. */
 function resumes(reader: Reader, command: string): void {
-  const file = `runs/${/--resume runs\/(\S+)/.exec(command)![1]}/run.json`;
+  const folder = `runs/${/--resume runs\/(\S+)/.exec(command)![1]}`;
+  const file = `${folder}/${existsSync(reader.at(`${folder}/run.json`)) ? 'run' : 'ensemble'}.json`;
   writeFileSync(reader.at(file), JSON.stringify({ ...reader.readJson(file), status: 'running' }));
   succeeds(reader, command);
   expect(reader.readJson(file)).toMatchObject({ status: 'finished', resumed: [expect.any(String)] });

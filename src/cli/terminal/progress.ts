@@ -18,26 +18,33 @@ export interface Progress {
 }
 
 /** Where the events go is decided by --json, --quiet and whether stderr is a terminal. */
-export function showProgress(cli: Cli): Progress {
+export function showProgress(cli: Cli, { several }: { several: boolean }): Progress {
   if (cli.json) return ndjson(cli);
-  const watch = canDraw() && !cli.quiet ? bars() : lines(cli);
+  // The bars are those of one run.
+  const watch = canDraw() && !cli.quiet && !several ? bars() : lines(cli);
   let epochs = 0;
   return {
     ...watch,
     on: (event) => {
+      const { member } = event;
+      const note = (text: string): void => watch.note(member === undefined ? text : `seed ${member}: ${text}`);
       watch.on(event);
+      if (event.type === 'ensemble') {
+        process.stdout.write(`${oneLine(event.runDirectory)}\n`);
+        watch.note(`an ensemble of ${event.seeds.length} members, seeds ${event.seeds.join(', ')}`);
+      }
       if (event.type === 'start') {
         epochs = event.epochs;
-        process.stdout.write(`${oneLine(event.runDirectory)}\n`);
+        if (member === undefined) process.stdout.write(`${oneLine(event.runDirectory)}\n`);
         const { train, val, test } = event.data.counts;
-        watch.note(
+        note(
           `${event.data.name}, ${event.data.size} px, ${train}/${val}/${test} images; ${event.device}, ${event.threads} threads`,
         );
-        if (event.resumed) watch.note(`resumed in epoch ${event.epoch} of ${event.epochs}`);
+        if (event.resumed) note(`resumed in epoch ${event.epoch} of ${event.epochs}`);
       }
-      if (event.type === 'note') watch.note(event.text);
-      if (event.type === 'epoch') watch.note(epochLine(event, epochs));
-      if (event.type === 'stop') {
+      if (event.type === 'note') note(event.text);
+      if (event.type === 'epoch') note(epochLine(event, epochs));
+      if (event.type === 'stop' && member === undefined) {
         watch.end();
         watch.note(
           event.resume === null
@@ -58,11 +65,12 @@ function ndjson(cli: Cli): Progress {
   let pass = '';
   return {
     on: (event) => {
-      started ||= event.type === 'start';
+      started ||= event.type === 'start' || event.type === 'ensemble';
       if (event.type === 'progress') {
-        const same = pass === `${event.phase} ${event.epoch}`;
+        const name = `${event.member} ${event.phase} ${event.epoch}`;
+        const same = pass === name;
         if (!started || (same && performance.now() - last < 1000)) return;
-        pass = `${event.phase} ${event.epoch}`;
+        pass = name;
         last = performance.now();
       }
       cli.emit(event);

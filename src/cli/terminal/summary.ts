@@ -11,6 +11,8 @@ import { isExclusive } from '../../base/task';
 import { listed } from '../../base/text';
 import { baselineOf } from '../../metrics/baselines';
 import type {
+  EnsembleFigures,
+  RankSummary,
   Comparison,
   ComparedFigure,
   Confidence,
@@ -185,7 +187,6 @@ export function renderComparison(
   b: string,
   width: number,
 ): string {
-  const signed = (value: Figure): string => (value === null || value < 0 ? fixed(value, 4) : `+${fixed(value, 4)}`);
   const { auc_per_label, average_precision_per_label, level, resamples, seed, ...summary } = comparison;
   const rows: [name: string, figure: ComparedFigure][] = [
     ...Object.entries(summary).map(([name, figure]): [string, ComparedFigure] => [name.replaceAll('_', ' '), figure]),
@@ -226,3 +227,41 @@ export function renderComparison(
     ...missing(figures),
   ].join('\n');
 }
+
+/** The members of an ensemble for people, and the ensemble beside the best of them. */
+export function renderMembers({ members, mean, best, comparison }: EnsembleFigures, width: number): string {
+  const rows = [...members, undefined];
+  const column = (title: string, split: 'val' | 'test', name: keyof RankSummary<Figure>, goes?: number): Column => {
+    const { mean: middle, sd } = mean[split][name];
+    return {
+      title,
+      cells: rows.map((of) => (of ? fixed(of[split][name], 4) : `${fixed(middle, 4)} ± ${fixed(sd, 4)}`)),
+      goes,
+    };
+  };
+  const figures = table(
+    [
+      { title: 'member', cells: rows.map((of) => (of ? `seed ${of.seed}` : 'mean ± sd')) },
+      { title: 'best epoch', cells: rows.map((of) => (of ? String(of.best_epoch) : '')), goes: 1 },
+      column('val AUC', 'val', 'auc_macro', 3),
+      column('val AP', 'val', 'average_precision_macro', 2),
+      column('test AUC', 'test', 'auc_macro'),
+      column('test AP', 'test', 'average_precision_macro', 4),
+    ],
+    width,
+  );
+  const gain = (name: string, { difference, interval: [low, high] }: ComparedFigure): string =>
+    `${name} ${signed(difference)} (${low === null ? UNDEFINED : `${signed(low)} to ${signed(high)}`})`;
+  return [
+    figures.text,
+    ...(comparison
+      ? [
+          '',
+          `The ensemble against seed ${best}, the best member on validation: ${gain('AUC', comparison.auc_macro)}, ${gain('AP', comparison.average_precision_macro)}.`,
+        ]
+      : []),
+    ...missing(figures),
+  ].join('\n');
+}
+
+const signed = (value: Figure): string => (value === null || value < 0 ? fixed(value, 4) : `+${fixed(value, 4)}`);

@@ -22,7 +22,7 @@ export function register(program: Command): void {
   const command = program
     .command('evaluate')
     .description('Scores a split with the best weights of a run, or with a file of weights.')
-    .argument('<run|weights>', 'a run directory, or a .safetensors or .pth file')
+    .argument('<run|weights>', 'a run directory, that of an ensemble, or a .safetensors or .pth file')
     .addOption(new Option('--split <name>', 'which split').choices(['val', 'test']).default('test'))
     .option('--thresholds <rule>', '0.5, val-f1, val-youden, val-sensitivity=S or a JSON file', '0.5')
     .option('--limit <n>', 'only the first n images', numberOf)
@@ -31,12 +31,14 @@ export function register(program: Command): void {
   addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
     .action(async (target: string, _options: unknown, self: Command) => {
-      const [{ evaluate }, { renderSummary }, { checkNotRead, outputAt }, { readConfig }] = await Promise.all([
-        import('../../judge/evaluate.js'),
-        import('../terminal/summary.js'),
-        import('../../base/output.js'),
-        import('../../run/config.js'),
-      ]);
+      const [{ evaluate }, { renderSummary }, { checkNotRead, outputAt }, { readConfig }, { readEnsemble }] =
+        await Promise.all([
+          import('../../judge/evaluate.js'),
+          import('../terminal/summary.js'),
+          import('../../base/output.js'),
+          import('../../run/config.js'),
+          import('../../run/ensemble.js'),
+        ]);
       const cli = cliOf(self);
       const { output, ...own } = self.opts<{
         split: 'val' | 'test';
@@ -50,7 +52,8 @@ export function register(program: Command): void {
         output === undefined ? undefined : await outputAt(output, ['.json', '.npz'], (text) => cli.say(text));
       const shared = readFlags(self, SHARED);
       if (place?.isFile) {
-        const ofRun = await readConfig(expandHome(target));
+        const named = expandHome(target);
+        const ofRun = (await readEnsemble(named))?.options ?? (await readConfig(named));
         await checkNotRead(place, [target, thresholds, shared.data ?? ofRun?.data], target);
       }
       const evaluation = await evaluate(target, { ...shared, split, thresholds, limit, resamples });

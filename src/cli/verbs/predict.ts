@@ -21,6 +21,7 @@ Inputs: PNG, JPEG, TIFF, WebP and DICOM files, .npy and .npz files, folders with
 CSV: image, then for each label its probability and its decision (1 when above the threshold); of exclusive classes the
 image, the name of the most probable class, then the probability of each. A name that a spreadsheet would run as a formula
 has an apostrophe before it; --json and .json have names as they are. .npz: scores, decisions, images, labels.
+Of an ensemble: the mean of its members' probabilities, and their standard deviation (LABEL_spread, the array spread).
 A picture becomes gray for a model of gray images, a square (--fit) and as large as the model's. A file that cannot be read
 is named and left out; the exit code is then 3.`;
 
@@ -28,7 +29,7 @@ export function register(program: Command): void {
   const command = program
     .command('predict')
     .description('Probabilities and decisions for images. Research software, not a medical device.')
-    .argument('<run|weights>', 'a run directory, or a .safetensors or .pth file')
+    .argument('<run|weights>', 'a run directory, that of an ensemble, or a .safetensors or .pth file')
     .argument('<input...>', 'pictures (PNG, JPEG, TIFF, WebP, DICOM), .npy, .npz, folders, patterns')
     .option('--thresholds <rule>', '0.5, val-f1, val-youden or a JSON file', '0.5')
     .option('-o, --output <file>', 'write to a file instead of stdout: .csv, .json or .npz')

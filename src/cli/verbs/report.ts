@@ -14,7 +14,7 @@ export function register(program: Command): void {
   const report = program
     .command('report')
     .description('draw the plots and report.html of a run again, from the files of the run')
-    .argument('<run>', 'a run directory')
+    .argument('<run>', 'a run directory, or that of an ensemble')
     .option(
       '--data <name|file>',
       'the data set of the run, to show images (default: those that an earlier drawing stored)',

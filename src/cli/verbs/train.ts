@@ -18,6 +18,8 @@ Examples:
   chestmnist train --resume runs/first                     continue where it stopped, with the same result
   chestmnist train --resume runs/first --epochs 150        more epochs for a finished run
   chestmnist train --config runs/first/config.json --seed 1
+  chestmnist train --seeds 0,1,2,3,4 --name five           an ensemble of five members
+  chestmnist train --resume runs/five                      the members that are not finished
 
 The run directory is the first and the last line on stdout. Ctrl-C stops at the next batch and keeps a checkpoint.
 SIGUSR1 writes a checkpoint and goes on. In a container or a batch job: exec node_modules/.bin/chestmnist train`;
@@ -32,7 +34,7 @@ export function register(program: Command): void {
     .option('--config <file>', 'options from a JSON file, such as the config.json of a run; flags win')
     .addHelpText('after', EXAMPLES)
     .action(async (_options: unknown, self: Command) => {
-      const [{ train }, { withRecipe }, { showProgress }, { renderSummary }] = await Promise.all([
+      const [{ train }, { withRecipe }, { showProgress }, { renderMembers, renderSummary }] = await Promise.all([
         import('../../train/index.js'),
         import('../../recipe/presets.js'),
         import('../terminal/progress.js'),
@@ -46,7 +48,7 @@ export function register(program: Command): void {
         ...(await withRecipe(readFlags(self, OPTION_NAMES))),
       };
       const run = train(options);
-      const progress = showProgress(cli);
+      const progress = showProgress(cli, { several: (options.jobs ?? 1) > 1 });
       const unlisten = onSignals({
         stop: () => {
           run.stop();
@@ -62,7 +64,11 @@ export function register(program: Command): void {
         const result = await run;
         progress.end();
         if (result.status === 'stopped') process.exitCode = 130;
-        else cli.print((columns) => renderSummary(result.metrics.splits.test, result.metrics.labels, columns));
+        else {
+          const { splits, labels, ensemble } = result.metrics;
+          cli.print((columns) => renderSummary(splits.test, labels, columns));
+          if (ensemble) cli.print((columns) => `\n${renderMembers(ensemble, columns)}`);
+        }
         const { runDirectory } = result;
         if (runDirectory !== null) cli.print(() => unbroken(runDirectory));
       } finally {

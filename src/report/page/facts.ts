@@ -10,6 +10,7 @@ function flatten(value: Record<string, unknown>, prefix = ''): [name: string, te
     if (typeof item === 'object' && item !== null && !Array.isArray(item)) {
       return flatten(item as Record<string, unknown>, `${name}.`);
     }
+    if (item === undefined) return [];
     if (item === null) return [[name, 'not set']];
     if (Array.isArray(item))
       return [[name, item.map((part) => (typeof part === 'string' ? part : JSON.stringify(part))).join(' ')]];
@@ -26,9 +27,13 @@ function facts(title: string, value: Record<string, unknown> = {}): string {
     : `<div><h3>${title}</h3><table class="facts"><tbody>${rows.join('\n')}</tbody></table></div>`;
 }
 
-export const environmentSection = ({ options, record }: RunData): string => `<section aria-labelledby="environment">
+export const environmentSection = ({
+  ensemble,
+  options,
+  record,
+}: RunData): string => `<section aria-labelledby="environment">
 <h2 id="environment">Configuration and environment</h2>
-<div class="columns">${facts('Configuration (config.json)', options && configOf(options))}${facts('Run (run.json)', record)}</div>
+<div class="columns">${facts(ensemble ? 'Configuration of the members' : 'Configuration (config.json)', options && configOf(options))}${ensemble ? facts('Ensemble (ensemble.json)', { ...ensemble, options: undefined, members: ensemble.members.map(({ seed }) => `seed ${seed}`) }) : facts('Run (run.json)', record)}</div>
 </section>`;
 
 export function epochsSection(data: RunData): string {

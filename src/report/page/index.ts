@@ -8,6 +8,7 @@ import { curveSection, matrixSection, scoreSections } from './charts';
 import { exampleSection } from './examples';
 import { environmentSection, epochsSection } from './facts';
 import { labelTable } from './labels';
+import { membersSection } from './members';
 import { SCRIPT } from './script';
 import { STYLE } from './style';
 import type { Examples } from '../examples';
@@ -22,6 +23,7 @@ export function renderPage(data: RunData, pictures: Pictures, examples: Examples
   const { name, metrics, notes } = data;
   const sections = [
     metrics && headline(metrics),
+    metrics?.ensemble && membersSection(metrics.ensemble),
     curveSection(pictures, isExclusive(metrics?.task ?? data.options?.task ?? undefined)),
     metrics && labelTable(metrics),
     metrics && matrixSection(metrics, pictures),
@@ -61,14 +63,16 @@ ${sections.join('\n')}
 `;
 }
 
-function subtitle({ record, metrics, history }: RunData): string {
+function subtitle({ ensemble, record, metrics, history }: RunData): string {
   return [
     metrics?.dataset ?? record?.data.name,
     record && `run ${record.status}`,
     history.length > 0 && plural(history.length, 'epoch'),
-    metrics && `scored with the weights of epoch ${metrics.best_epoch}`,
+    ensemble
+      ? `mean of the probabilities of ${ensemble.members.length} members`
+      : metrics && `scored with the weights of epoch ${metrics.best_epoch}`,
     metrics && `${plural(metrics.splits.test.n, 'test image')}`,
-    record?.started.slice(0, 10),
+    (ensemble ?? record)?.started.slice(0, 10),
     record && `chestmnist ${record.versions.chestmnist}`,
   ]
     .filter((part) => typeof part === 'string')

@@ -35,6 +35,8 @@ export function describe(event: TrainEvent): string {
   switch (event.type) {
     case 'start':
       return `${event.runDirectory} ${event.data.counts.train}`;
+    case 'ensemble':
+      return event.seeds.join();
     case 'note':
       return event.text;
     case 'progress':

@@ -97,7 +97,8 @@ onDisk('a file system (root on Linux only)', () => {
     test('is refused before a run', async () => {
       expect(await refusal(() => checkOutput(path.join(folder, 'runs'), null))).toMatchObject({
         code: 'ERR_DISK',
-        next: 'mount it as writable, or choose another --out',
+        // An error names options as the API does.
+        next: 'mount it as writable, or choose another out',
       });
     });
   });
