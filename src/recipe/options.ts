@@ -219,7 +219,7 @@ export const TRAIN_OPTIONS = {
   }),
   /**
    * `shuffled`: every image once an epoch; `balanced`: as many draws, with replacement, in which rare labels come as often
-   * as frequent ones. Default shuffled.
+   * as frequent ones; default shuffled.
    */
   sampling: option({
     flag: '--sampling <name>',

@@ -47,6 +47,8 @@ test('the defaults are the MedMNIST protocol', () => {
     exact: false,
     threads: null, // what the machine allows, in each process anew
     seed: 0,
+    seeds: null,
+    jobs: 1,
     out: 'runs',
     name: null,
     resume: false,
