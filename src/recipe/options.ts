@@ -255,7 +255,7 @@ export const TRAIN_OPTIONS = {
     needed: 'a number above 0, at most 1',
     help: 'augmentation: crop to a square of at least this part of the area',
   }),
-  /** Probability that an image is mirrored left to right, from 0 to 1; default 0: the heart has a side. */
+  /** Probability that an image is mirrored left to right, from 0 to 1; default 0. Off, since the heart has a side. */
   flip: option({
     flag: '--flip <probability>',
     schema: part.default(0),
