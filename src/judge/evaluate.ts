@@ -86,7 +86,8 @@ export interface Evaluation extends Scored {
 }
 
 /**
- * Scores `target`, a run directory (its best weights), that of an ensemble (the mean of its members' probabilities), or a .safetensors or .pth file. Writes nothing. Throws
+ * Scores `target`, a run directory (its best weights), that of an ensemble (the mean of its members' probabilities), or a
+ * .safetensors or .pth file. Writes nothing. Throws
  * ERR_CONFIG, the ERR_DATA_ codes, ERR_WEIGHTS and those of loading the addon.
  */
 export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation> {

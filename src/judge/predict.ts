@@ -88,7 +88,8 @@ const OPTIONS: Readonly<Record<keyof PredictOptions, Rule>> = {
 };
 
 /**
- * Predicts pictures with `target`, a run directory, that of an ensemble, or a file of weights. `inputs` are PNG, JPEG, TIFF, WebP and DICOM
+ * Predicts pictures with `target`, a run directory, that of an ensemble, or a file of weights. `inputs` are PNG, JPEG,
+ * TIFF, WebP and DICOM
  * files, .npy and .npz files (arrays `images` or `*_images`), folders of these, and patterns such as `scans/*.dcm`. For a
  * model of gray images colour becomes gray; the picture is made square by `fit` and resized to the model's size as by
  * Pillow's bicubic. A rule such as `val-f1` uses the thresholds stored in the run. A file that cannot be read is left out

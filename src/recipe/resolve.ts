@@ -8,14 +8,8 @@ import { show } from '../base/arguments';
 import { ChestMnistError } from '../base/errors';
 import { nearest } from '../base/nearest';
 import { defaultThreads } from '../base/processors';
-import {
-  OPTION_NAMES,
-  TRAIN_OPTIONS,
-  type OptionName,
-  type OptionSpec,
-  type OptionTable,
-  type ResolvedOptions,
-} from './options';
+import { OPTION_NAMES, TRAIN_OPTIONS, type OptionName, type OptionTable, type ResolvedOptions } from './options';
+import type { OptionSpec } from './option';
 import { lastLearningRate } from './schedule';
 
 /** A row of the table, including the fields that not every option has. */

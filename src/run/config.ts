@@ -1,10 +1,10 @@
 /** config.json: the options of a run, written and read through the table of options. */
-import { readJson, writeJson } from '../base/json';
+import { writeJson } from '../base/json';
 import { ChestMnistError } from '../base/errors';
 import { OPTION_NAMES, type ResolvedOptions } from '../recipe/options';
 import { configOf, savedOptions } from '../recipe/resolve';
-import { damaged, runFiles } from './directory';
-import { isThere } from './entries';
+import { runFiles } from './directory';
+import { readOwn, unexpected } from './own-json';
 
 export const writeConfig = (directory: string, options: ResolvedOptions): Promise<void> =>
   writeJson(runFiles(directory).config, configOf(options));
@@ -15,14 +15,13 @@ export const writeConfig = (directory: string, options: ResolvedOptions): Promis
  */
 export async function readConfig(directory: string): Promise<ResolvedOptions | undefined> {
   const { config: file } = runFiles(directory);
-  if (!(await isThere(directory, file))) return undefined;
-  const value = await readJson(file, (what, cause) => damaged(directory, file, what, cause));
+  const value = await readOwn(directory, file);
   if (value === undefined) return undefined;
   try {
     return savedOptions(
       Object.fromEntries(OPTION_NAMES.flatMap((name) => (name in value ? [[name, value[name]]] : []))),
     );
   } catch (cause) {
-    throw damaged(directory, file, `is not as expected: ${(cause as ChestMnistError).found}`, cause);
+    throw unexpected(directory, file, (cause as ChestMnistError).found, cause);
   }
 }

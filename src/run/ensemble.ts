@@ -6,14 +6,14 @@ import { z } from 'zod';
 import { show } from '../base/arguments';
 import { exists } from '../base/atomic';
 import { ChestMnistError } from '../base/errors';
-import { readJson, writeJson, writeJsonNow } from '../base/json';
+import { writeJson, writeJsonNow } from '../base/json';
 import { shellWord } from '../base/shell';
 import type { DataFacts } from '../data/dataset';
 import type { ResolvedOptions } from '../recipe/options';
 import { configOf, differingOptions, isFree } from '../recipe/resolve';
 import { optionsSchema } from './checkpoint';
-import { damaged, hasCheckpoint, resumeCommand, runFiles } from './directory';
-import { isThere } from './entries';
+import { hasCheckpoint, resumeCommand, runFiles } from './directory';
+import { readAs } from './own-json';
 import { dataFactsSchema, type RunFile } from './record';
 
 const ended = ['finished', 'stopped', 'failed'] as const;
@@ -48,16 +48,8 @@ export type Ensemble = z.infer<typeof schema>;
 export const isEnsemble = (directory: string): Promise<boolean> => exists(runFiles(directory).ensemble);
 
 /** ensemble.json; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
-export async function readEnsemble(directory: string): Promise<Ensemble | undefined> {
-  const { ensemble: file } = runFiles(directory);
-  if (!(await isThere(directory, file))) return undefined;
-  const value = await readJson(file, (what, cause) => damaged(directory, file, what, cause));
-  if (value === undefined) return undefined;
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const what = z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, 400);
-  throw damaged(directory, file, `is not as expected: ${what}`);
-}
+export const readEnsemble = (directory: string): Promise<Ensemble | undefined> =>
+  readAs(directory, runFiles(directory).ensemble, schema);
 
 const saved = (ensemble: Ensemble) => ({ ...ensemble, options: configOf(ensemble.options) });
 

@@ -3,11 +3,11 @@
  * file gives one clear error instead of a page of NaN. The shape and its meaning: metrics/types.ts.
  */
 import { z } from 'zod';
-import { readJson, writeJson } from '../base/json';
+import { writeJson } from '../base/json';
 import { TASKS } from '../base/task';
 import type { MetricsFile } from '../metrics/types';
-import { damaged, runFiles } from './directory';
-import { isThere } from './entries';
+import { runFiles } from './directory';
+import { readOwn, unexpected } from './own-json';
 
 const figure = z.number().nullable();
 const whole = z.int().min(0);
@@ -120,10 +120,9 @@ export const writeMetrics = (directory: string, metrics: MetricsFile): Promise<v
 /** metrics.json; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
 export async function readMetrics(directory: string): Promise<MetricsFile | undefined> {
   const { metrics: file } = runFiles(directory);
-  if (!(await isThere(directory, file))) return undefined;
-  const value = await readJson(file, (what, cause) => damaged(directory, file, what, cause));
+  const value = await readOwn(directory, file);
   if (value === undefined) return undefined;
   const metrics = parse(value);
   if (typeof metrics !== 'string') return metrics;
-  throw damaged(directory, file, `is not as expected: ${metrics.replaceAll('\n', ' ').slice(0, 400)}`);
+  throw unexpected(directory, file, metrics);
 }

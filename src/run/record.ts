@@ -4,12 +4,12 @@
  */
 import os from 'node:os';
 import { z } from 'zod';
-import { readJson, writeJson, writeJsonNow } from '../base/json';
+import { writeJson, writeJsonNow } from '../base/json';
 import { version } from '../base/version';
 import type { DataFacts } from '../data/dataset';
 import { native } from '../engine/addon';
-import { damaged, runFiles } from './directory';
-import { isThere } from './entries';
+import { runFiles } from './directory';
+import { readAs } from './own-json';
 
 const count = z.int().min(1);
 
@@ -125,16 +125,5 @@ export async function startRunFile(
 }
 
 /** run.json; undefined when it does not exist. Throws ERR_DATA_CORRUPT when it is damaged. */
-export async function readRunFile(directory: string): Promise<RunFile | undefined> {
-  const { run: file } = runFiles(directory);
-  if (!(await isThere(directory, file))) return undefined;
-  const value = await readJson(file, (what, cause) => damaged(directory, file, what, cause));
-  if (value === undefined) return undefined;
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw damaged(
-    directory,
-    file,
-    `is not as expected: ${z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, 400)}`,
-  );
-}
+export const readRunFile = (directory: string): Promise<RunFile | undefined> =>
+  readAs(directory, runFiles(directory).run, schema);

@@ -12,11 +12,16 @@ const SMALL = ['--data', 'synthetic', '--limit-train', '64', '--limit-val', '16'
 const QUICK = [...SMALL, '--batch-size', '16', '--device', 'cpu', '--threads', '1', '--no-report', '--resamples', '0'];
 const train = (...args: string[]) => chestmnist(['train', '--quiet', '--out', folder(), ...QUICK, ...args]);
 const config = async (run: string): Promise<Json> => JSON.parse((await file(run, 'config.json')).toString());
-const refused = async (...args: string[]): Promise<{ found: string; needed: string; next: string }> => {
+interface Refusal {
+  found: string;
+  needed: string;
+  next: string;
+}
+const refused = async (...args: string[]): Promise<Refusal> => {
   const { code, stdout } = await chestmnist(['train', '--json', '--out', folder(), ...QUICK, ...args]);
   const error: Json = JSON.parse(stdout);
   expect({ code, error: error.code }).toEqual({ code: 2, error: 'ERR_CONFIG' });
-  return error as Awaited<ReturnType<typeof refused>>;
+  return error as Refusal;
 };
 
 test('a recipe is told and recorded; flags win', async () => {

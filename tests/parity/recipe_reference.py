@@ -2,8 +2,8 @@
 
 Reads, for each folder named on the command line, config.json, images.bin [N, S, S, C] uint8, labels.bin [N, L] uint8,
 order.bin int32, and those of geometry.bin [N, 6], intensity.bin [N, 2], shares.bin [N] (float32), erased.bin [N, 4] and
-partners.bin [N] (int32) that exist. Writes images_out.bin, the batch that the first step sees (float64), losses.json,
-state.pth, moments.pth and average.pth (after the steps, as float32).
+partners.bin [N] (int32) that exist. Writes losses.json, and state.pth, moments.pth and average.pth (after the steps, as
+float32).
 """
 import json
 import pathlib
@@ -94,8 +94,6 @@ def run(folder):
     losses = []
     for step, index in enumerate(order.split(config["batch"])):
         images, targets = batch(index)
-        if step == 0:
-            images.contiguous().numpy().tofile(folder / "images_out.bin")
         for group in optimizer.param_groups:
             group["lr"] = config["rates"][step]
         optimizer.zero_grad()
