@@ -40,6 +40,10 @@ const inside = path.join('node_modules', path.sep);
 for (const from of packages.filter((place) => path.relative(ROOT, place).split(inside).length === 2)) {
   cpSync(from, path.join(stage, path.relative(ROOT, from)), { recursive: true });
 }
+// In the package, prepack puts the charts' one file into dist.
+for (const name of ['package.json', 'dist/echarts.min.js']) {
+  cpSync(path.join(ROOT, 'node_modules', 'echarts', name), path.join(stage, 'node_modules', 'echarts', name));
+}
 mkdirSync(path.join(stage, 'bin'));
 copyFileSync(process.execPath, path.join(stage, 'bin', 'node'));
 execFileSync('strip', [path.join(stage, 'bin', 'node')]);
