@@ -15,7 +15,7 @@ import { readMetrics } from '../run/metrics-file';
 import { readScored } from '../run/predictions';
 import { readRunFile } from '../run/record';
 import type { Selection } from '../run/history';
-import { CONFIDENCE, writeScored, type Scored } from './score';
+import { beforeOf, CONFIDENCE, writeScored, type Scored } from './score';
 
 interface Member {
   seed: number;
@@ -30,14 +30,27 @@ export async function scoreEnsemble(directory: string, ensemble: Ensemble): Prom
     members.push(await ofMember(directory, seed, () => readMember(directory, seed, ensemble)));
   const [first] = members;
   const { task = 'multi-label', labels } = first.metrics;
-  const together = (split: ScoredSplit): Scored => {
+  const meanOf = (split: ScoredSplit, logitsOf: (member: Member) => Float32Array): Scored => {
     const { truth, labelCount } = first.scored[split];
-    const all = members.map(({ scored }) => scored[split].logits as Float32Array);
-    for (const { seed, scored } of members)
-      if (!Buffer.from(scored[split].truth).equals(truth)) throw otherTruth(directory, seed, split);
-    return predictionsOf(task, { truth, logits: meanLogits(task, all, labelCount), labelCount });
+    const logits = meanLogits(task, members.map(logitsOf), labelCount);
+    return predictionsOf(task, { truth, logits, labelCount });
   };
+  const together = (split: ScoredSplit): Scored => {
+    for (const { seed, scored } of members)
+      if (!Buffer.from(scored[split].truth).equals(first.scored[split].truth)) throw otherTruth(directory, seed, split);
+    return meanOf(split, ({ scored }) => scored[split].logits as Float32Array);
+  };
+  /** As without `--calibrate`. */
+  const uncalibrated = (split: ScoredSplit): Scored =>
+    meanOf(split, ({ metrics: { calibration }, scored }) =>
+      (scored[split].logits as Float32Array).map(
+        (logit, i) => logit * (calibration?.temperatures?.[i % labels.length] ?? 1),
+      ),
+    );
   const scored = { val: together('val'), test: together('test') };
+  const calibration = ensemble.options.calibrate
+    ? { temperatures: null, kept: [], before: beforeOf({ val: uncalibrated('val'), test: uncalibrated('test') }) }
+    : undefined;
   const { resamples, select } = ensemble.options;
   const best = bestOf(members, select);
   const comparison =
@@ -52,7 +65,11 @@ export async function scoreEnsemble(directory: string, ensemble: Ensemble): Prom
   const { name, size } = ensemble.data;
   return writeScored(directory, { name, size, task, labels }, scored, {
     resamples,
-    more: { best_epoch: null, ensemble: { ...figuresOf(members), best: best.seed, ...(comparison && { comparison }) } },
+    more: {
+      best_epoch: null,
+      ensemble: { ...figuresOf(members), best: best.seed, ...(comparison && { comparison }) },
+      ...(calibration && { calibration }),
+    },
   });
 }
 

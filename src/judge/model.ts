@@ -22,7 +22,7 @@ import { hasCheckpoint, resumeCommand, runFiles } from '../run/directory';
 import { checkMember, isEnsemble, ofMember, readEnsemble, unfinished } from '../run/ensemble';
 import { readMetrics } from '../run/metrics-file';
 import { readRunFile, type RunFile } from '../run/record';
-import { openWeights, recognise } from '../weights';
+import { openWeights, recognise, withTemperatures } from '../weights';
 import { checkLogits } from './score';
 import { factsIn, type ModelFacts } from '../weights/metadata';
 import { shellWord } from '../base/shell';
@@ -162,7 +162,7 @@ async function openOne(target: string, options: ModelOptions): Promise<Model> {
   if (resize !== undefined && stated.inputSize !== null && resize !== stated.inputSize)
     notes.push(`${target} was trained on an input of ${stated.inputSize} px; ${resize} are used, as asked`);
   return {
-    ...{ states: [state], stem, imageSize: stated.imageSize ?? size ?? null },
+    ...{ states: [calibrated(state, run)], stem, imageSize: stated.imageSize ?? size ?? null },
     inputSize: resize ?? stated.inputSize ?? null,
     ...{ task: task ?? stated.task, channels: stated.channels },
     labels: labelNames ? namesFor(labelNames, labelCount) : (stated.labels ?? unnamed(labelCount)),
@@ -191,6 +191,12 @@ function checked({ size, resize, task, labelNames, weightsKey }: ModelOptions): 
     labelNames: options.labelNames ?? undefined,
     weightsKey: options.weightsKey ?? undefined,
   };
+}
+
+/** The weights of a run are stored as they were trained; its figures hold the temperatures. */
+function calibrated(state: StateDict, run: Model['run']): StateDict {
+  const temperatures = run?.metrics?.calibration?.temperatures;
+  return temperatures ? withTemperatures(state, temperatures) : state;
 }
 
 /** Weights of a run that were saved again without their facts: the run has them too. */

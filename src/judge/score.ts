@@ -9,10 +9,12 @@ import type { StateDict, Trainer } from '../engine/contract';
 import { isExclusive, type Task } from '../base/task';
 import { computeMetrics, tuneThresholds, untunedLabels } from '../metrics';
 import { predictionsOf } from '../metrics/loss';
-import type { MetricsFile, Predictions } from '../metrics/types';
+import type { Calibration, CalibrationFigures, MetricsFile, Predictions } from '../metrics/types';
+import { fitTemperatures } from '../metrics/temperature';
 import { SCORED_SPLITS, type ScoredSplit } from '../run/directory';
 import { writeMetrics } from '../run/metrics-file';
 import { writePredictions } from '../run/predictions';
+import { withTemperatures } from '../weights';
 
 /** Rules whose thresholds every run stores, tuned on the validation split. Exclusive labels have no thresholds. */
 const RULES = ['val-f1', 'val-youden', 'val-sensitivity=0.9'] as const;
@@ -57,21 +59,44 @@ export interface RunToScore {
   batchSize: number;
   /** Bootstrap resamples of the test split's intervals; 0 for none. */
   resamples: number;
+  /** Whether the weights are scored with temperatures fitted to the validation split. */
+  calibrate: boolean;
   onProgress: (split: ScoredSplit, progress: { samples: number; seconds: number }) => void;
 }
 
 /** Scores val and test with the best weights and writes metrics.json and predictions/. Undefined when it was cancelled. */
 export async function scoreRun(run: RunToScore): Promise<MetricsFile | undefined> {
-  const { directory, dataset, trainer, best, batchSize, resamples } = run;
+  const { directory, dataset, trainer, best, batchSize, resamples, calibrate } = run;
   await trainer.loadStateDict(best.weights);
   const score = (split: ScoredSplit): Promise<Scored | undefined> =>
     scoreSplit(trainer, split, dataset.task, dataset.splits[split], { batchSize }, (progress) =>
       run.onProgress(split, progress),
     );
-  const val = await score('val');
-  const test = val && (await score('test'));
-  if (!val || !test) return undefined;
-  return writeScored(directory, dataset, { val, test }, { resamples, more: { best_epoch: best.epoch } });
+  const both = async (): Promise<Record<ScoredSplit, Scored> | undefined> => {
+    const val = await score('val');
+    const test = val && (await score('test'));
+    return test && { val, test };
+  };
+  const scored = await both();
+  if (!scored) return undefined;
+  const more = { best_epoch: best.epoch };
+  if (!calibrate) return writeScored(directory, dataset, scored, { resamples, more });
+  const { temperatures, kept } = fitTemperatures(scored.val);
+  // Scored again, so that evaluate, which divides the weights too, finds the same figures to the last bit.
+  await trainer.loadStateDict(withTemperatures(best.weights, temperatures));
+  const calibrated = await both();
+  if (!calibrated) return undefined;
+  const calibration = { temperatures, kept, before: beforeOf(scored) };
+  return writeScored(directory, dataset, calibrated, { resamples, more: { ...more, calibration } });
+}
+
+/** What calibration changes, of predictions without it. */
+export function beforeOf(scored: Record<ScoredSplit, Predictions>): Calibration['before'] {
+  const of = (split: ScoredSplit): CalibrationFigures => {
+    const { loss = null, ece, brier } = computeMetrics(scored[split]);
+    return { loss, ece, brier_macro: brier.macro };
+  };
+  return { val: of('val'), test: of('test') };
 }
 
 /** Writes metrics.json and predictions/ of a run, or of an ensemble. */
@@ -79,7 +104,7 @@ export async function writeScored(
   directory: string,
   dataset: Pick<Dataset, 'name' | 'size' | 'task' | 'labels'>,
   scored: Record<ScoredSplit, Scored>,
-  { resamples, more }: { resamples: number; more: Pick<MetricsFile, 'best_epoch' | 'ensemble'> },
+  { resamples, more }: { resamples: number; more: Pick<MetricsFile, 'best_epoch' | 'ensemble' | 'calibration'> },
 ): Promise<MetricsFile> {
   const { val, test } = scored;
   const confidence = resamples > 0 ? { ...CONFIDENCE, resamples } : undefined;

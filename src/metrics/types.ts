@@ -204,6 +204,22 @@ export interface EnsembleFigures {
   comparison?: Comparison;
 }
 
+/** Figures of a split that calibration changes. */
+export interface CalibrationFigures {
+  loss: Figure;
+  ece: LabelFigures & { top_label?: number };
+  brier_macro: Figure;
+}
+
+/** With `--calibrate`: what the logits were divided by, and the figures of those that were not. */
+export interface Calibration {
+  /** [L]; null of an ensemble, whose members each have their own. */
+  temperatures: number[] | null;
+  /** Indices of the labels that keep 1, since validation has one value of them only. */
+  kept: number[];
+  before: Record<'val' | 'test', CalibrationFigures>;
+}
+
 /** metrics.json of a run directory or of an ensemble's, whose figures are those of its members' mean probabilities. */
 export interface MetricsFile {
   dataset: string;
@@ -214,6 +230,8 @@ export interface MetricsFile {
   best_epoch: number | null;
   splits: { val: Metrics; test: Metrics };
   ensemble?: EnsembleFigures;
+  /** Absent without `--calibrate`. */
+  calibration?: Calibration;
   /** The same splits at thresholds tuned on validation, by rule. */
   tuned?: Record<
     string,

@@ -298,6 +298,17 @@ const PROTOCOL = {
     free: true,
   }),
   /**
+   * Calibrate the probabilities of the best epoch: divide the logits of each label by a temperature fitted to the
+   * validation split, before thresholds are tuned; default false.
+   */
+  calibrate: option({
+    flag: '--calibrate',
+    schema: z.boolean().default(false),
+    needed: SWITCH,
+    help: "divide each label's logits by a temperature fitted to the validation split",
+    free: true,
+  }),
+  /**
    * Bootstrap resamples of the confidence intervals of the test split, 0 to 100,000; 0 for no intervals; default 2000.
    */
   resamples: option({

@@ -100,6 +100,11 @@ function parse(value: unknown): MetricsFile | string {
   const labelCount = named.data.labels.length;
   const metrics = metricsOf(labelCount);
   const thresholds = z.array(z.number()).length(labelCount);
+  const uncalibrated = z.looseObject({
+    loss: figure,
+    ece: z.looseObject({ macro: figure, per_label: z.array(figure).length(labelCount) }),
+    brier_macro: figure,
+  });
   const result = z
     .looseObject({
       dataset: z.string(),
@@ -107,6 +112,13 @@ function parse(value: unknown): MetricsFile | string {
       labels: z.array(z.string()),
       best_epoch: whole.nullable(),
       ensemble: ensembleFigures.optional(),
+      calibration: z
+        .looseObject({
+          temperatures: z.array(z.number().positive()).length(labelCount).nullable(),
+          kept: z.array(whole),
+          before: z.looseObject({ val: uncalibrated, test: uncalibrated }),
+        })
+        .optional(),
       splits: z.looseObject({ val: metrics, test: metrics }),
       tuned: z.record(z.string(), z.looseObject({ thresholds, val: metrics, test: metrics })).optional(),
     })

@@ -95,12 +95,17 @@ async function resumed(asked: Asked, directory: string): Promise<Ensemble> {
   // More epochs would be of another schedule in the members that have not begun.
   const fixed = asked.given.filter((name) => !isFree(name) || name === 'epochs');
   checkOthers({ ...asked, given: fixed }, { ...ensemble.options, seeds }, directory);
+  const { given } = asked;
+  const options = given.includes('calibrate')
+    ? { ...ensemble.options, calibrate: asked.options.calibrate }
+    : ensemble.options;
   const { metrics, scored } = runFiles(directory);
   const files = [metrics, ...SCORED_SPLITS.map(scored)];
   const isOver =
     ensemble.status === 'finished' &&
     (await Promise.all(files.map((file) => isThere(directory, file)))).every(Boolean) &&
-    (await Promise.all(seeds.map((seed) => isDone(directory, seed)))).every(Boolean);
+    options.calibrate === ensemble.options.calibrate &&
+    (await Promise.all(seeds.map((seed) => isDone(directory, seed, options)))).every(Boolean);
   if (isOver) {
     throw new ChestMnistError('ERR_NOTHING_TO_RESUME', {
       found: `the ensemble ${directory} is finished: all its ${seeds.length} members are trained and scored`,
@@ -109,12 +114,21 @@ async function resumed(asked: Asked, directory: string): Promise<Ensemble> {
     });
   }
   const now = new Date().toISOString();
-  return { ...ensemble, status: 'running', ended: null, resumed: [...ensemble.resumed, now], error: undefined };
+  return {
+    ...ensemble,
+    options,
+    status: 'running',
+    ended: null,
+    resumed: [...ensemble.resumed, now],
+    error: undefined,
+  };
 }
 
 /** Whether a member is finished, and has all its files as it wrote them. */
-async function isDone(directory: string, seed: number): Promise<boolean> {
+async function isDone(directory: string, seed: number, { calibrate }: ResolvedOptions): Promise<boolean> {
   const place = runFiles(directory).member(seed);
+  const config = await readConfig(place).catch(() => undefined);
+  if (config?.calibrate !== calibrate) return false;
   const record = await readRunFile(place).catch(() => undefined);
   return record?.status === 'finished' && (await isWhole(place)) && (await changesOf(place, record)).length === 0;
 }
@@ -217,7 +231,7 @@ class Training {
   async #trainMember(seed: number): Promise<void> {
     const directory = runFiles(this.#directory).member(seed);
     const member = this.#ensemble.members.find((of) => of.seed === seed)!;
-    if (!(await isDone(this.#directory, seed))) {
+    if (!(await isDone(this.#directory, seed, this.#ensemble.options))) {
       const goesOn = await hasCheckpoint(directory);
       if (!goesOn) await createMemberDirectory(this.#directory, seed);
       member.status = 'running';

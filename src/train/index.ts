@@ -147,7 +147,7 @@ async function runInDirectory(
     const metrics = scored
       ? await scoreRun({
           ...{ directory, dataset, trainer, best: { epoch: bestEpoch, weights: best } },
-          ...{ batchSize: options.batchSize, resamples: options.resamples },
+          ...{ batchSize: options.batchSize, resamples: options.resamples, calibrate: options.calibrate },
           onProgress: (split, done) => emit(progressOf(session, split, bestEpoch, done)),
         })
       : undefined;

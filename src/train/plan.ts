@@ -63,7 +63,9 @@ export function ask(options: TrainOptions): Asked {
  */
 export async function findRun({ options: { resume, out }, given }: Asked): Promise<string | undefined> {
   if (resume === false) return undefined;
-  return resume === true ? newestRun(out) : namedRun(resume, out, given.includes('epochs'));
+  return resume === true
+    ? newestRun(out)
+    : namedRun(resume, out, given.includes('epochs') || given.includes('calibrate'));
 }
 
 /**
@@ -80,7 +82,9 @@ export async function plan(asked: Asked, directory: string | undefined): Promise
   const { options: kept, history } = checkpoint;
   const options = merge(asked, checkpoint, directory);
   const extended = options.epochs !== kept.epochs;
-  const isOver = options.epochs <= history.length || outOfPatience(history, kept);
+  // A finished run may still be calibrated: it is scored again.
+  const isOver =
+    options.calibrate === kept.calibrate && (options.epochs <= history.length || outOfPatience(history, kept));
   if (record?.status === 'finished' && isOver && (await isWhole(directory))) throw finished(directory, checkpoint);
   if (extended) notes.push(extensionNote(kept, options));
   const changed = !sameOptions(kept, options);
@@ -197,12 +201,12 @@ export function roundingNote(
     : `trained on ${before} until now, on ${now} from here: results differ only by rounding`;
 }
 
-async function namedRun(resume: string, out: string, extend: boolean): Promise<string> {
+async function namedRun(resume: string, out: string, goesOn: boolean): Promise<string> {
   const candidates = [path.resolve(resume), path.resolve(out, resume)];
   for (const directory of candidates) {
     if (await isEnsemble(directory)) return directory;
     if (!(await hasCheckpoint(directory))) continue;
-    const end = extend || !(await isWhole(directory)) ? undefined : await endOf(directory);
+    const end = goesOn || !(await isWhole(directory)) ? undefined : await endOf(directory);
     if (!end) return directory;
     if (end.facts) await checkAgreement(directory, end.facts, []);
     throw finished(directory, end.facts);

@@ -9,6 +9,20 @@ import { checkState, stemOf, withCounters } from './state';
 
 const isHead = ({ name }: StateEntry) => name === 'fc.weight' || name === 'fc.bias';
 
+/**
+ * The state whose logits are those of `state` divided by a temperature per label: its head is divided by them. So every
+ * program that has the weights gives calibrated probabilities.
+ */
+export const withTemperatures = (state: StateDict, temperatures: readonly number[]): StateDict =>
+  state.map((entry) => {
+    if (!isHead(entry)) return entry;
+    const width = entry.data.length / temperatures.length;
+    return {
+      ...entry,
+      data: (entry.data as Float32Array).map((value, i) => value / temperatures[Math.floor(i / width)]),
+    };
+  });
+
 function checkStem(state: StateDict, expected: StateDict): void {
   const shape = (of: StateDict) => of.find(({ name }) => name === 'conv1.weight')?.shape ?? [];
   const [found, needed] = [stemOf(shape(state)), stemOf(shape(expected))];

@@ -14,7 +14,7 @@ import { writeSafetensors } from './safetensors';
 import { checkSavable } from './tensor';
 import { checkValues } from './values';
 
-export { fitHead } from './head';
+export { fitHead, withTemperatures } from './head';
 export { imagenetWeights } from './imagenet';
 export { openWeights } from './open';
 export { readSafetensors, writeSafetensors } from './safetensors';

@@ -19,6 +19,7 @@ import type {
   Figure,
   Interval,
   Metrics,
+  MetricsFile,
   SummaryFigure,
 } from '../../metrics/types';
 import { missing, table, type Column, type Table } from './table';
@@ -226,6 +227,14 @@ export function renderComparison(
     describe({ level, resamples, seed }),
     ...missing(figures),
   ].join('\n');
+}
+
+/** What calibration brought on the test split, for people. */
+export function renderCalibration({ splits, labels, calibration }: MetricsFile): string {
+  const { kept, before } = calibration!;
+  const { loss = null, ece } = splits.test;
+  const untouched = kept.length > 0 ? `; left as it was: ${listed(kept.map((label) => labels[label]))}` : '';
+  return `Calibrated on the validation split: macro ECE ${fixed(ece.macro, 4)} (before ${fixed(before.test.ece.macro, 4)}), loss ${fixed(loss, 4)} (${fixed(before.test.loss, 4)})${untouched}.`;
 }
 
 /** The members of an ensemble for people, and the ensemble beside the best of them. */

@@ -34,18 +34,21 @@ export function register(program: Command): void {
     .option('--config <file>', 'options from a JSON file, such as the config.json of a run; flags win')
     .addHelpText('after', EXAMPLES)
     .action(async (_options: unknown, self: Command) => {
-      const [{ train }, { withRecipe }, { showProgress }, { renderMembers, renderSummary }] = await Promise.all([
-        import('../../train/index.js'),
-        import('../../recipe/presets.js'),
-        import('../terminal/progress.js'),
-        import('../terminal/summary.js'),
-      ]);
+      const [{ train }, { withRecipe }, { showProgress }, { renderCalibration, renderMembers, renderSummary }] =
+        await Promise.all([
+          import('../../train/index.js'),
+          import('../../recipe/presets.js'),
+          import('../terminal/progress.js'),
+          import('../terminal/summary.js'),
+        ]);
       const cli = cliOf(self);
       const { config } = self.opts<{ config?: string }>();
       // A recipe that is a flag wins over the file, and other flags win over the recipe.
+      const flags = readFlags(self, OPTION_NAMES);
+      if (flags.seed !== undefined && flags.seeds) throw await twoKinds(flags.seed, flags.seeds);
       const options: TrainOptions = {
         ...(config !== undefined && (await withRecipe(await readConfig(config)))),
-        ...(await withRecipe(readFlags(self, OPTION_NAMES))),
+        ...(await withRecipe(flags)),
       };
       const run = train(options);
       const progress = showProgress(cli, { several: (options.jobs ?? 1) > 1 });
@@ -65,8 +68,10 @@ export function register(program: Command): void {
         progress.end();
         if (result.status === 'stopped') process.exitCode = 130;
         else {
-          const { splits, labels, ensemble } = result.metrics;
+          const { metrics } = result;
+          const { splits, labels, ensemble } = metrics;
           cli.print((columns) => renderSummary(splits.test, labels, columns));
+          if (metrics.calibration) cli.print(() => `\n${renderCalibration(metrics)}`);
           if (ensemble) cli.print((columns) => `\n${renderMembers(ensemble, columns)}`);
         }
         const { runDirectory } = result;
@@ -76,6 +81,16 @@ export function register(program: Command): void {
         unlisten();
       }
     });
+}
+
+/** A seed in a file of options gives way to the seeds of a flag; of two flags neither is meant less. */
+async function twoKinds(seed: number, seeds: readonly number[]): Promise<Error> {
+  const { ChestMnistError } = await import('../../base/errors.js');
+  return new ChestMnistError('ERR_CONFIG', {
+    found: `--seed is ${seed}, and --seeds is ${seeds.join()}`,
+    needed: 'one of them: the members of an ensemble have the seeds of --seeds',
+    next: 'leave --seed out, or --seeds for one network',
+  });
 }
 
 /** Options from a JSON file, such as the config.json of a run. */

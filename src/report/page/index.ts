@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Metrics, MetricsFile } from '../../metrics/types';
+import { calibrationSection } from './calibration';
 import { curveSection, matrixSection, scoreSections } from './charts';
 import { exampleSection } from './examples';
 import { environmentSection, epochsSection } from './facts';
@@ -28,6 +29,7 @@ export function renderPage(data: RunData, pictures: Pictures, examples: Examples
     metrics && labelTable(metrics),
     metrics && matrixSection(metrics, pictures),
     ...(metrics ? scoreSections(metrics, pictures) : []),
+    metrics?.calibration && calibrationSection(metrics, metrics.calibration),
     metrics && exampleSection(data, metrics, examples),
     epochsSection(data),
     environmentSection(data),
