@@ -7,6 +7,7 @@
 /** From the top of the house down. Rooms on one line do not use each other. */
 const FLOORS = [
   ['cli'],
+  ['tune'],
   ['train'],
   ['judge', 'report'],
   ['run'],

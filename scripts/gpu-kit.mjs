@@ -32,7 +32,7 @@ const kit = path.join(ROOT, 'gpu-kit');
 const stage = mkdtempSync(path.join(os.tmpdir(), 'gpu-kit-'));
 const listed = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], { cwd: ROOT, encoding: 'utf8' });
 const packages = listed.split('\n').slice(1).filter(Boolean);
-for (const name of ['dist', 'native', 'bench', 'CMakeLists.txt', 'package.json', 'examples/recipes']) {
+for (const name of ['dist', 'native', 'bench', 'CMakeLists.txt', 'package.json', 'examples']) {
   cpSync(path.join(ROOT, name), path.join(stage, name), { recursive: true });
 }
 // A package inside another comes with it.

@@ -1,5 +1,8 @@
 /** The public API. Importing it loads neither LibTorch nor the addon: the first train, evaluate or predict does. */
 export { train, type TrainControl } from './train';
+export { tune, type TuneControl, type TuneEvent, type TuneOptions, type TuneResult } from './tune';
+export type { SearchSpace } from './recipe/space';
+export type { Rung, Trial, TrialResult } from './run/search';
 export type { TrainEvent, TrainResult } from './train/events';
 export type { TrainingRun } from './train/training-run';
 export type { EpochRow } from './run/history';

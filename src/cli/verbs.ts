@@ -4,6 +4,7 @@ import type { Verbs } from './verb';
 /** By name, in the order of the help. */
 export const VERBS: Verbs = {
   train: { summary: 'train ResNet-18 and write a run directory', load: () => import('./verbs/train.js') },
+  tune: { summary: 'search ranges of options on validation', load: () => import('./verbs/tune.js') },
   evaluate: { summary: 'score a split with a run or a file of weights', load: () => import('./verbs/evaluate.js') },
   metrics: { summary: "the metrics of any model's predictions", load: () => import('./verbs/metrics.js') },
   report: { summary: 'draw the plots and report.html of a run again', load: () => import('./verbs/report.js') },

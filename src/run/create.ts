@@ -8,10 +8,11 @@ import path from 'node:path';
 import { writeError, writing } from '../base/disk';
 import { fits, isAbsent, kindOf } from '../base/entry';
 import { ChestMnistError } from '../base/errors';
-import { hasCheckpoint, resumeCommand, runFiles } from './directory';
+import { hasCheckpoint, resumeCommand } from './directory';
 import { readEnsemble } from './ensemble';
 import { checkEntries } from './entries';
 import { readRunFile } from './record';
+import { readSearch } from './search';
 
 const ELSEWHERE = { instead: 'choose another --out' };
 
@@ -103,15 +104,13 @@ export async function createRunDirectory(
 }
 
 /**
- * Creates the run directory of a member in that of its ensemble. One whose process was killed before its first checkpoint
- * is used again. Throws ERR_OUTPUT or ERR_DISK.
+ * Creates the run directory of one run of several in the directory of all. One whose process was killed before its first
+ * checkpoint is used again. Throws ERR_OUTPUT or ERR_DISK.
  */
-export async function createMemberDirectory(ensemble: string, seed: number): Promise<string> {
-  const directory = runFiles(ensemble).member(seed);
-  await checkEntries(directory, resumeCommand(ensemble));
-  return writing(directory, async () => {
+export async function createPartDirectory(whole: string, directory: string): Promise<void> {
+  await checkEntries(directory, resumeCommand(whole));
+  await writing(directory, async () => {
     for (const folder of RUN_FOLDERS) await mkdir(path.join(directory, folder), { recursive: true });
-    return directory;
   });
 }
 
@@ -139,9 +138,10 @@ function timestamp(now: Date): string {
 /** A run is continued only where it can be: with a checkpoint, and before its end. */
 async function taken(directory: string): Promise<ChestMnistError> {
   const record = await readRunFile(directory).catch(() => undefined);
-  const ensemble = await readEnsemble(directory).catch(() => undefined);
-  const canGoOn = ensemble
-    ? ensemble.status !== 'finished'
+  const several =
+    (await readEnsemble(directory).catch(() => undefined)) ?? (await readSearch(directory).catch(() => undefined));
+  const canGoOn = several
+    ? several.status !== 'finished'
     : record?.status !== 'finished' && (await hasCheckpoint(directory));
   return new ChestMnistError('ERR_OUTPUT', {
     found: `${directory} already exists`,

@@ -19,6 +19,11 @@ export const runFiles = (directory: string) => {
     /** Only of an ensemble, whose members are run directories in this one. */
     ensemble: at('ensemble.json'),
     member: (seed: number): string => at(`seed-${seed}`),
+    /** Only of a search, whose trials are run directories in this one. */
+    search: at('search.json'),
+    /** The options of its best trial. */
+    recipe: at('recipe.json'),
+    trial: (number: number): string => at(`trial-${number}`),
     history: at('history.csv'),
     metrics: at('metrics.json'),
     best: at('weights', 'best.safetensors'),
@@ -90,7 +95,8 @@ export async function writeErrorOf(error: unknown, directory: string): Promise<u
 
 /** What to do once a run directory can be written again. */
 async function goingOn(directory: string): Promise<NextStep> {
-  if ((await hasCheckpoint(directory)) || (await exists(runFiles(directory).ensemble)))
+  const { ensemble, search } = runFiles(directory);
+  if ((await hasCheckpoint(directory)) || (await exists(ensemble)) || (await exists(search)))
     return { then: resumeCommand(directory) };
   const there = await exists(directory);
   return { then: there ? `remove ${shellWord(directory)} and start the run again` : 'start the run again' };
@@ -102,4 +108,8 @@ export async function hasCheckpoint(directory: string): Promise<boolean> {
   return (await exists(checkpoint)) || (await exists(previous));
 }
 
-export const resumeCommand = (directory: string): string => `npx chestmnist train --resume ${shellWord(directory)}`;
+/** The command that continues a run, an ensemble or a search. */
+export function resumeCommand(directory: string): string {
+  const verb = existsSync(runFiles(directory).search) ? 'tune' : 'train';
+  return `npx chestmnist ${verb} --resume ${shellWord(directory)}`;
+}

@@ -69,16 +69,23 @@ export function checkMember(
   { options, data }: Pick<Ensemble, 'options' | 'data'>,
   member: { config?: ResolvedOptions; record?: Pick<RunFile, 'data'> },
 ): void {
-  const at = runFiles(directory).member(seed);
+  checkPart(directory, runFiles(directory).member(seed), { options: { ...options, seed }, data }, member);
+}
+
+/** The same for any run of several, whose options are to be these. */
+export function checkPart(
+  directory: string,
+  at: string,
+  { options: all, data }: Pick<Ensemble, 'options' | 'data'>,
+  { config, record }: { config?: ResolvedOptions; record?: Pick<RunFile, 'data'> },
+): void {
   const refuse = (found: string, needed: string): ChestMnistError =>
     new ChestMnistError('ERR_CHECKPOINT_INCOMPATIBLE', {
       found: `${at} ${found}`,
-      needed: `a member of the ensemble ${directory}: ${needed}`,
+      needed: `a run of ${directory}: ${needed}`,
       next: `put its own folder back; or remove ${shellWord(at)}, then ${resumeCommand(directory)} trains it again`,
     });
-  const { config, record } = member;
   if (config) {
-    const all = { ...options, seed };
     const others = differingOptions(config, all).filter((name) => !isFree(name));
     const list = (values: ResolvedOptions): string => others.map((name) => `${name} ${show(values[name])}`).join(', ');
     if (others.length > 0) throw refuse(`was trained with ${list(config)}`, list(all));
@@ -96,13 +103,17 @@ const textOf = ({ name, md5, size, counts }: DataFacts): string =>
   `${name} with MD5 ${md5} and ${Object.values(counts).join('/')} images of ${size} px`;
 
 /** The error of a member, which names it. */
-export function errorOf(seed: number, cause: unknown, next?: string): unknown {
+export const errorOf = (seed: number, cause: unknown, next?: string): unknown =>
+  errorIn(`member seed-${seed}`, cause, next);
+
+/** The error of one run of several, which names it. */
+export function errorIn(part: string, cause: unknown, next?: string): unknown {
   if (!(cause instanceof ChestMnistError)) return cause;
   const parts = ChestMnistError.inFlags(cause);
   const more = { cause, reason: cause.reason };
   return new ChestMnistError(
     cause.code,
-    { ...parts, found: `member seed-${seed}: ${parts.found}`, next: next ?? parts.next },
+    { ...parts, found: `${part}: ${parts.found}`, next: next ?? parts.next },
     more,
   );
 }

@@ -108,10 +108,12 @@ export type Selection = ResolvedOptions['select'];
  * The first epoch with the highest validation AUC or average precision, or the lowest loss; by the loss too where the
  * figure is undefined.
  */
-export function bestOf(history: readonly EpochRow[], select: Selection): EpochRow | undefined {
-  const figureOf = (row: EpochRow): number | null =>
-    select === 'auc' ? row.valAuc : select === 'ap' ? row.valAp : null;
-  let best: EpochRow | undefined;
+export function bestOf<Row extends Pick<EpochRow, 'valAuc' | 'valAp' | 'valLoss'>>(
+  history: readonly Row[],
+  select: Selection,
+): Row | undefined {
+  const figureOf = (row: Row): number | null => (select === 'auc' ? row.valAuc : select === 'ap' ? row.valAp : null);
+  let best: Row | undefined;
   for (const row of history) {
     const [figure, most] = [figureOf(row), best ? figureOf(best) : null];
     if (!best || (figure !== null && most !== null ? figure > most : row.valLoss < best.valLoss)) best = row;

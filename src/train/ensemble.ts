@@ -2,11 +2,11 @@
  * Trains the members of an ensemble, one after another or several at a time, each an ordinary run in the ensemble's
  * directory, then scores them together. Not here: how a run is trained (index.ts), the figures (judge/ensemble.ts).
  */
-import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import { hashFile } from '../base/checksum';
 import { ChestMnistError } from '../base/errors';
 import { atExit } from '../base/exit';
+import { workThrough } from '../base/jobs';
 import type { StillHeld } from '../base/lock';
 import { asInstalled } from '../base/shell';
 import { factsOf } from '../data/inputs';
@@ -15,23 +15,23 @@ import type { MetricsFile } from '../metrics/types';
 import type { OptionName, ResolvedOptions } from '../recipe/options';
 import { isFree, threadsOf } from '../recipe/resolve';
 import { changesOf, isWhole } from '../run/agree';
-import { checkDepth, checkOutput, createMemberDirectory, createRunDirectory } from '../run/create';
-import { hasCheckpoint, resumeCommand, runFiles, SCORED_SPLITS, withRunLock, writeErrorOf } from '../run/directory';
+import { checkDepth, checkOutput, createRunDirectory } from '../run/create';
+import { resumeCommand, runFiles, SCORED_SPLITS, withRunLock, writeErrorOf } from '../run/directory';
 import { readEnsemble, writeEnsemble, writeEnsembleNow, checkMember, errorOf, type Ensemble } from '../run/ensemble';
 import { checkEntries, isThere } from '../run/entries';
 import { readConfig } from '../run/config';
 import { readRunFile } from '../run/record';
 import type { TrainEvent, TrainResult } from './events';
 import type { Session } from './journal';
-import { checkOthers, pick, plan, type Asked, type Resumed } from './plan';
+import { trainPart, type TrainRun } from './part';
+import { checkOthers, pick, type Asked } from './plan';
 import { prepare, type Prepared } from './prepare';
 import type { Wishes } from './training-run';
 
 interface Around {
   emit: Session['emit'];
   wishes: Wishes;
-  /** Trains one run in its directory. */
-  run: (session: Session, resumed: Resumed | undefined, notes: readonly string[]) => Promise<TrainResult>;
+  run: TrainRun;
 }
 
 /** Members that differ from the ensemble in nothing but their seed, their threads and the place of their data. */
@@ -209,35 +209,23 @@ class Training {
 
   /** Trains what is left, `jobs` members at a time. The first error ends all and is thrown. */
   async #trainAll(): Promise<void> {
-    const queue = [...this.#ensemble.members];
-    const work = async (): Promise<void> => {
-      for (let member = queue.shift(); member && !this.#signal.aborted; member = queue.shift()) {
-        const { seed } = member;
-        await this.#trainMember(seed).catch((error: unknown) => {
-          throw errorOf(seed, error);
-        });
-      }
-    };
-    const jobs = Array.from({ length: this.#now.jobs ?? 1 }, () =>
-      work().catch((error: unknown) => {
-        this.#failed.abort();
-        throw error;
+    const { jobs = 1 } = this.#now;
+    const how = { jobs, signal: this.#signal, abort: () => this.#failed.abort() };
+    await workThrough(this.#ensemble.members, how, ({ seed }) =>
+      this.#trainMember(seed).catch((error: unknown) => {
+        throw errorOf(seed, error);
       }),
     );
-    const failed = (await Promise.allSettled(jobs)).find((job) => job.status === 'rejected');
-    if (failed) throw failed.reason;
   }
 
   async #trainMember(seed: number): Promise<void> {
     const directory = runFiles(this.#directory).member(seed);
     const member = this.#ensemble.members.find((of) => of.seed === seed)!;
     if (!(await isDone(this.#directory, seed, this.#ensemble.options))) {
-      const goesOn = await hasCheckpoint(directory);
-      if (!goesOn) await createMemberDirectory(this.#directory, seed);
       member.status = 'running';
       await this.#write();
       try {
-        member.status = await withRunLock(directory, (held) => this.#run(directory, seed, held, goesOn));
+        member.status = await this.#run(directory, seed);
       } catch (error) {
         member.status = 'failed';
         throw error;
@@ -249,30 +237,18 @@ class Training {
     await this.#write();
   }
 
-  async #run(directory: string, seed: number, held: StillHeld, goesOn: boolean): Promise<'finished' | 'stopped'> {
+  async #run(directory: string, seed: number): Promise<'finished' | 'stopped'> {
     const emit = (event: TrainEvent): void => this.#emit(seed, event);
     const options = memberOptions({ ...this.#ensemble.options, ...this.#now }, seed);
     // The threads are those of now, as many as other members leave.
     const given = [...(Object.keys(this.#now) as OptionName[]), 'threads' as const].filter((name) => name !== 'jobs');
-    const planned = goesOn ? await plan({ options, given }, directory) : { options };
     const of = { directory: this.#directory, data: this.#ensemble.data };
-    const first = this.#first?.options.seed === seed ? this.#first : undefined;
-    if (first) this.#first = undefined;
-    const ready = first ?? (await prepare(planned, { emit, signal: this.#signal, of }));
-    if (!ready) return 'stopped';
-    const requests: Wishes['requests'] = new EventEmitter();
-    const pass = (): boolean => requests.emit('checkpoint');
-    // A listener of its own for each member, which would otherwise stay in memory with it.
-    this.#around.wishes.requests.on('checkpoint', pass);
-    try {
-      const { dataset, trainer, notes } = ready;
-      const session = { directory, held, options: ready.options, dataset, trainer, emit };
-      const wishes = { signal: this.#signal, requests };
-      return (await this.#around.run({ ...session, wishes }, planned.resumed, notes)).status;
-    } finally {
-      this.#around.wishes.requests.off('checkpoint', pass);
-      await ready.trainer.dispose();
-    }
+    const ready = this.#first?.options.seed === seed ? this.#first : undefined;
+    if (ready) this.#first = undefined;
+    const { wishes, run } = this.#around;
+    const part = { directory, asked: { options, given }, of, ready };
+    const result = await trainPart(part, { emit, signal: this.#signal, requests: wishes.requests, run });
+    return result?.status ?? 'stopped';
   }
 
   #emit(seed: number, event: TrainEvent): void {

@@ -105,13 +105,16 @@ function stopped(
   return { status: 'stopped', runDirectory: directory, history, bestEpoch, metrics: null };
 }
 
-/** The run itself; run.json records how it ends. */
-async function runInDirectory(
+/**
+ * The run itself; run.json records how it ends.
+ * @internal
+ */
+export async function runInDirectory(
   session: Session,
   resumed: Resumed | undefined,
   notes: readonly string[],
 ): Promise<TrainResult> {
-  const { directory, held, options, dataset, trainer, emit } = session;
+  const { directory, held, options, dataset, trainer, emit, until } = session;
   const { signal } = session.wishes;
   const journal = new Journal(session, resumed?.checkpoint);
   const { history } = journal;
@@ -135,7 +138,7 @@ async function runInDirectory(
     for (const text of notes) emit({ type: 'note', text: asInstalled(text) });
     // Save at once: a full disk is found now, and a run that is killed early or was just extended can be resumed.
     if (!resumed || resumed.changed) await journal.save(run);
-    for (const name of SPLIT_NAMES) {
+    for (const name of until === undefined ? SPLIT_NAMES : (['train', 'val'] as const)) {
       await trainer.loadSplit(name, viewOf(dataset.splits[name]), dataset.splits[name].truth);
     }
     // The trainer has its own copy, and nothing else reads the training images: free the largest array.
@@ -143,7 +146,7 @@ async function runInDirectory(
     await trainEpochs(session, journal, run);
     const { best, progress } = journal;
     const bestEpoch = progress.best_epoch;
-    const scored = !signal.aborted && best && bestEpoch !== null;
+    const scored = until === undefined && !signal.aborted && best && bestEpoch !== null;
     const metrics = scored
       ? await scoreRun({
           ...{ directory, dataset, trainer, best: { epoch: bestEpoch, weights: best } },
@@ -190,9 +193,10 @@ async function runInDirectory(
   }
 }
 
-/** Trains from the current position to the last epoch, the end of patience or a stop. */
+/** Trains from the current position to the last epoch, or that of a trial, the end of patience or a stop. */
 async function trainEpochs(session: Session, journal: Journal, run: RunRecord): Promise<void> {
   const { directory, options, dataset, trainer, emit } = session;
+  const { until = options.epochs } = session;
   const { signal } = session.wishes;
   const { history } = journal;
   const { TensorBoardWriter } = await import('../run/tensorboard.js');
@@ -201,7 +205,7 @@ async function trainEpochs(session: Session, journal: Journal, run: RunRecord): 
   // An interrupted process may have logged epochs that are now trained again.
   if (history.length > 0) board?.restart(journal.position.epoch);
   try {
-    while (!signal.aborted && journal.position.epoch <= options.epochs && !outOfPatience(history, options)) {
+    while (!signal.aborted && journal.position.epoch <= until && !outOfPatience(history, options)) {
       const { epoch } = journal.position;
       await trainEpoch(session, journal, run);
       const began = performance.now();

@@ -34,6 +34,8 @@ export interface Session {
   readonly trainer: Trainer;
   readonly emit: (event: TrainEvent) => void;
   readonly wishes: Wishes;
+  /** Of a trial: it trains no further than this epoch, and never sees the test split. */
+  readonly until?: number;
 }
 
 export class Journal {

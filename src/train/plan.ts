@@ -22,6 +22,7 @@ import { isEnsemble, readEnsemble } from '../run/ensemble';
 import { checkEntries } from '../run/entries';
 import { outOfPatience } from '../run/history';
 import { readRunFile } from '../run/record';
+import { isSearch } from '../run/search';
 
 /** The options of the caller. */
 export interface Asked {
@@ -205,6 +206,13 @@ async function namedRun(resume: string, out: string, goesOn: boolean): Promise<s
   const candidates = [path.resolve(resume), path.resolve(out, resume)];
   for (const directory of candidates) {
     if (await isEnsemble(directory)) return directory;
+    if (await isSearch(directory)) {
+      throw new ChestMnistError('ERR_NOTHING_TO_RESUME', {
+        found: `${directory} is a search`,
+        needed: 'a run or an ensemble: a search is continued by its own command',
+        next: resumeCommand(directory),
+      });
+    }
     if (!(await hasCheckpoint(directory))) continue;
     const end = goesOn || !(await isWhole(directory)) ? undefined : await endOf(directory);
     if (!end) return directory;

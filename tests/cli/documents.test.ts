@@ -57,8 +57,12 @@ const RULES: Rule[] = [
   [/ --device cuda(:\d)?( |$)/, (reader, command) => onDevice(reader, command)],
   [/ train .*--resume runs\/\S+$/, (reader, command) => resumes(reader, command)],
   [/ train .*--resume runs\/\S+ --epochs \d+$/, (reader, command) => succeeds(reader, `${command} --epochs 2`)],
+  [/^npx chestmnist tune /, searches],
   // A recipe may warm up for one epoch.
-  [/^npx chestmnist train .*--recipe /, (reader, command) => succeeds(reader, `${command} ${SMALL} --epochs 2`)],
+  [
+    /^npx chestmnist train .*(--recipe |recipe\.json)/,
+    (reader, command) => succeeds(reader, `${command} ${SMALL} --epochs 2`),
+  ],
   [
     /^(\w+=\S+ )?(npx|exec node_modules\/\.bin\/)\s?chestmnist train /,
     (reader, command) => succeeds(reader, `${command} ${SMALL}`),
@@ -86,6 +90,20 @@ function onDevice(reader: Reader, command: string): void {
   const { code, output } = reader.run(`${command} ${SMALL}`);
   if (code !== 0)
     expect({ code, output }).toEqual({ code: 4, output: expect.stringContaining('ERR_CUDA_UNAVAILABLE') });
+}
+
+/** Few trials of few epochs; a search to be continued counts as killed after its last trial. */
+function searches(reader: Reader, command: string): void {
+  const [, name] = /--resume (runs\/\S+)/.exec(command) ?? [];
+  if (name === undefined) {
+    writeFileSync(reader.at('ranges.json'), JSON.stringify({ lr: [1e-3, 1e-4], mixup: [0, 0.2] }));
+    const small = SMALL.replace(/--(no-report|resamples \d+)/g, '');
+    return succeeds(reader, `${command.replace(/--trials \d+/, '')} ${small} --epochs 2 --trials 2`);
+  }
+  const file = `${name}/search.json`;
+  writeFileSync(reader.at(file), JSON.stringify({ ...reader.readJson(file), status: 'running' }));
+  succeeds(reader, command);
+  expect(reader.readJson(file)).toMatchObject({ status: 'finished', best: expect.any(Number) });
 }
 
 /** Resumes a run that was killed after its last epoch. */

@@ -89,7 +89,7 @@ describe('the package', () => {
   test('is there for require and import', async () => {
     const names = [
       ...['ChestMnistError', 'evaluate', 'expandToRgb', 'importImages', 'loadDataset', 'loadWeights', 'predict'],
-      ...['saveWeights', 'train'],
+      ...['saveWeights', 'train', 'tune'],
     ];
     const cjs = await start(['-p', `JSON.stringify(Object.keys(require(${quote(PACKAGE)})).sort())`]).done;
     expect(JSON.parse(cjs.stdout)).toEqual(names);

@@ -36,11 +36,12 @@ const NEEDED = [
     'binding.gyp',
     'scripts/install.js',
     'examples/recipes/strong.json',
+    'examples/spaces/strong.json',
   ],
   ...['README.md', 'LICENSE', `prebuilds/${process.platform}-${process.arch}/chestmnist.json`],
 ];
 const ALLOWED =
-  /^(dist|native|examples\/recipes|(cuda\/)?prebuilds\/[a-z\d]+-[a-z\d]+)\/|^(README\.md|LICENSE|package\.json|CMakeLists\.txt|binding\.gyp|scripts\/install\.js)$/;
+  /^(dist|native|examples\/(recipes|spaces)|(cuda\/)?prebuilds\/[a-z\d]+-[a-z\d]+)\/|^(README\.md|LICENSE|package\.json|CMakeLists\.txt|binding\.gyp|scripts\/install\.js)$/;
 const OWN_BINARY =
   /^(cuda\/)?prebuilds\/[^/]+\/chestmnist(\.glibc)?\.node$|^cuda\/prebuilds\/[^/]+\/chestmnist_cuda\.so$/;
 const LARGEST = 1.5e6;

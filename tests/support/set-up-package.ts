@@ -30,7 +30,7 @@ export const fresh = (name: string): string => path.join(folder, `${name}-${coun
 /** The package as npm installs it, with the addon as prebuilt, and nothing set up. */
 export function installed({ prebuilt = true, places = [PREBUILT] } = {}): string {
   const root = fresh('package');
-  for (const name of ['dist', 'native', 'package.json', 'CMakeLists.txt', 'scripts/install.js', 'examples/recipes']) {
+  for (const name of ['dist', 'native', 'package.json', 'CMakeLists.txt', 'scripts/install.js', 'examples']) {
     cpSync(path.join(REPOSITORY, name), path.join(root, name), { recursive: true });
   }
   symlinkSync(path.join(REPOSITORY, 'node_modules'), path.join(root, 'node_modules'), 'junction');

@@ -43,6 +43,10 @@ const CALLS: Record<string, unknown[]> = {
     { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28, resize: 56, strict: true },
   ],
   loadDataset: ['synthetic', { size: 28, seed: 1, counts: { train: 1, val: 1, test: 1 }, onProgress, signal }],
+  tune: [
+    { data: at('none.npz'), out: at('runs'), device: 'cpu', space: { lr: [1e-3, 1e-4] }, trials: 2, threads: 1 },
+    { signal, onEvent: () => {} },
+  ],
   importImages: [
     {
       ...{ folder: at('none'), output: at('none.npz'), table: at('none.csv'), size: 64, labels: ['a'], image: 'b' },

@@ -94,7 +94,7 @@ async function twoKinds(seed: number, seeds: readonly number[]): Promise<Error> 
 }
 
 /** Options from a JSON file, such as the config.json of a run. */
-async function readConfig(file: string): Promise<TrainOptions> {
+export async function readConfig(file: string): Promise<TrainOptions> {
   const [{ readJson }, { ChestMnistError }] = await Promise.all([
     import('../../base/json.js'),
     import('../../base/errors.js'),

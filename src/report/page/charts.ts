@@ -7,7 +7,7 @@ import type { Panels, Pictures } from '../charts/pictures';
 import { withVariables } from '../charts/theme';
 
 /** A drawing in the page: an image with a text alternative, in the colours of the page. */
-const inline = ({ width, height, body, description }: Drawing): string =>
+export const inline = ({ width, height, body, description }: Drawing): string =>
   `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(description)}">${withVariables(body)}</svg>`;
 
 const figure = (caption: string, small: string, drawing: Drawing): string =>
