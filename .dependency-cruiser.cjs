@@ -7,7 +7,7 @@
 /** From the top of the house down. Rooms on one line do not use each other. */
 const FLOORS = [
   ['cli'],
-  ['train'],
+  ['train', 'compare'],
   ['judge', 'report'],
   ['run'],
   ['weights'],

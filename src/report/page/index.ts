@@ -1,16 +1,14 @@
 /**
- * report.html: the whole run on one self-contained page, without a network or other files. This file has the frame, the
- * headline and the notes; the sections are in the other files of this folder.
+ * report.html: the whole run on one self-contained page, without a network or other files. This file has the order of the
+ * sections and the headline; the frame and the other sections are in the other files of this folder.
  */
-import { createHash } from 'node:crypto';
 import type { Metrics, MetricsFile } from '../../metrics/types';
 import { curveSection, matrixSection, scoreSections } from './charts';
 import { exampleSection } from './examples';
 import { environmentSection, epochsSection } from './facts';
+import { frame, type Frame } from './frame';
 import { labelTable } from './labels';
 import { membersSection } from './members';
-import { SCRIPT } from './script';
-import { STYLE } from './style';
 import type { Examples } from '../examples';
 import { escape, figureText, plural } from '../format';
 import type { Pictures } from '../charts/pictures';
@@ -18,8 +16,13 @@ import { isExclusive } from '../../base/task';
 import { baselineOf } from '../../metrics/baselines';
 import type { RunData } from '../../run/open';
 
-/** The page of a run; `examples` is undefined when their images are not available. */
-export function renderPage(data: RunData, pictures: Pictures, examples: Examples | undefined): string {
+/** The page of a run; `examples` is undefined when their images are not available. `live` is what one in progress has. */
+export function renderPage(
+  data: RunData,
+  pictures: Pictures,
+  examples: Examples | undefined,
+  live: Partial<Pick<Frame, 'script' | 'connects' | 'banner'>> = {},
+): string {
   const { name, metrics, notes } = data;
   const sections = [
     metrics && headline(metrics),
@@ -32,35 +35,14 @@ export function renderPage(data: RunData, pictures: Pictures, examples: Examples
     epochsSection(data),
     environmentSection(data),
   ].filter((section) => section !== undefined && section !== '') as string[];
-  const links = sections.flatMap((section) => {
-    const [, id, title] = /<h2 id="([^"]+)">([^<]*)<\/h2>/.exec(section) ?? [];
-    return id === undefined ? [] : [`<li><a href="#${id}">${title}</a></li>`];
+  return frame({
+    title: `${name} – chestmnist report`,
+    heading: name,
+    subtitle: subtitle(data),
+    notes,
+    sections,
+    ...live,
   });
-  const hash = createHash('sha256').update(SCRIPT).digest('base64');
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${hash}'">
-<title>${escape(name)} – chestmnist report</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<header>
-<h1>${escape(name)}</h1>
-<p class="muted">${escape(subtitle(data))}</p>
-<nav aria-label="Sections"><ul>${links.join('')}</ul></nav>
-</header>
-<main>
-${notes.map((note) => `<p class="note">${escape(note)}</p>`).join('\n')}
-${sections.join('\n')}
-</main>
-<footer><p>For research. Not a medical device: nothing on this page may guide the care of a patient.</p></footer>
-<script>${SCRIPT}</script>
-</body>
-</html>
-`;
 }
 
 function subtitle({ ensemble, record, metrics, history }: RunData): string {
