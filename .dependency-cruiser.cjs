@@ -8,7 +8,7 @@
 const FLOORS = [
   ['cli'],
   ['tune'],
-  ['train'],
+  ['train', 'compare'],
   ['judge', 'report'],
   ['run'],
   ['weights'],

@@ -18,6 +18,9 @@ export {
   type Split,
   type SplitName,
 } from './data';
+export { compareRuns, type CompareOptions } from './compare';
+export type { ComparedPair, ComparedSide, RunsComparison } from './compare/types';
+export type { Agreement } from './metrics/agreement';
 export { importImages, type ImportOptions, type ImportResult } from './import';
 export { loadWeights, saveWeights } from './weights';
 export type { StateDict, StateEntry } from './engine/contract';

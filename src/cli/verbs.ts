@@ -8,6 +8,7 @@ export const VERBS: Verbs = {
   evaluate: { summary: 'score a split with a run or a file of weights', load: () => import('./verbs/evaluate.js') },
   metrics: { summary: "the metrics of any model's predictions", load: () => import('./verbs/metrics.js') },
   report: { summary: 'draw the plots and report.html of a run again', load: () => import('./verbs/report.js') },
+  compare: { summary: 'runs and predictions side by side', load: () => import('./verbs/compare.js') },
   predict: { summary: 'probabilities and decisions for images', load: () => import('./verbs/predict.js') },
   export: { summary: 'write weights that other tools load', load: () => import('./verbs/export.js') },
   import: { summary: 'make a data set of pictures and their table', load: () => import('./verbs/import.js') },

@@ -233,16 +233,11 @@ function named<T>(
 }
 
 /** Intervals of checked predictions. */
-export function confidence(
+export const confidence = (
   input: Predictions,
   thresholds: Float64Array | undefined,
   options: ConfidenceOptions,
-): Confidence {
-  const settings = checkConfidence(options);
-  const [results] = resample([binModel(input, thresholds)], settings);
-  const intervals = results.map((values) => interval(values, settings.level));
-  return { ...settings, ...named(intervals, input.labelCount) };
-}
+): Confidence => scoreTogether([input], [thresholds], options).confidence[0];
 
 export interface ComparisonInput {
   /** As in Predictions, for both models. */
@@ -279,22 +274,52 @@ export function comparePredictions(input: ComparisonInput): Comparison {
   checkProbabilities(predictionsA, 'a', 'aLogits');
   checkProbabilities(predictionsB, 'b', 'bLogits');
   const thresholds = thresholdsFor({ task, labelCount }, threshold);
-  const models = [predictionsA, predictionsB].map((predictions) => binModel(predictions, thresholds));
+  const [comparison] = scoreTogether([predictionsA, predictionsB], [thresholds, thresholds], settings).comparisons;
+  return comparison;
+}
+
+/**
+ * Checked predictions of several models for the same images, all scored on the same resamples: the intervals of each, and
+ * the first (a) beside each of the others (b). Each model has thresholds of its own.
+ */
+export function scoreTogether(
+  inputs: readonly Predictions[],
+  thresholds: readonly (Float64Array | undefined)[],
+  options: ConfidenceOptions,
+): { confidence: Confidence[]; comparisons: Comparison[] } {
+  const settings = checkConfidence(options);
+  const { labelCount } = inputs[0];
+  const models = inputs.map((input, m) => binModel(input, thresholds[m]));
   // Counting each image once gives the figures themselves.
   const everyImage = new Uint8Array(models[0].squaredError.length).fill(1);
-  const [a, b] = models.map((model) => scoreResample(model, everyImage)) as [number[], number[]];
-  const [inA, inB] = resample(models, settings) as [Float64Array[], Float64Array[]];
-  const compared = a.map((value, f): ComparedFigure => {
-    const differences = inA[f].map((resampled, r) => resampled - inB[f][r]);
-    const sign = SUMMARY[f] === 'brier_macro' ? -1 : 1;
-    const defined = differences.filter((difference) => !Number.isNaN(difference));
-    return {
-      a: figure(value),
-      b: figure(b[f]),
-      difference: figure(value - b[f]),
-      interval: interval(differences, settings.level),
-      a_better: figure(defined.filter((difference) => sign * difference > 0).length / defined.length),
-    };
-  });
-  return { ...settings, ...named(compared, labelCount) };
+  const figures = models.map((model) => scoreResample(model, everyImage));
+  const results = resample(models, settings);
+  const compared = (b: number): ComparedFigure[] =>
+    figures[0].map((value, f) => compare([value, results[0][f]], [figures[b][f], results[b][f]], f, settings.level));
+  return {
+    confidence: results.map((of) => {
+      const intervals = of.map((values) => interval(values, settings.level));
+      return { ...settings, ...named(intervals, labelCount) };
+    }),
+    comparisons: models.slice(1).map((_, b) => ({ ...settings, ...named(compared(b + 1), labelCount) })),
+  };
+}
+
+/** A figure of two models, each with its value and that of every resample. */
+function compare(
+  [a, inA]: [number, Float64Array],
+  [b, inB]: [number, Float64Array],
+  f: number,
+  level: number,
+): ComparedFigure {
+  const differences = inA.map((resampled, r) => resampled - inB[r]);
+  const sign = SUMMARY[f] === 'brier_macro' ? -1 : 1;
+  const defined = differences.filter((difference) => !Number.isNaN(difference));
+  return {
+    a: figure(a),
+    b: figure(b),
+    difference: figure(a - b),
+    interval: interval(differences, level),
+    a_better: figure(defined.filter((difference) => sign * difference > 0).length / defined.length),
+  };
 }

@@ -42,6 +42,13 @@ const CALLS: Record<string, unknown[]> = {
     [at('a.png')],
     { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28, resize: 56, strict: true },
   ],
+  compareRuns: [
+    [at('none'), at('none.npz')],
+    {
+      ...{ split: 'val', thresholds: 'val-f1', labels: at('none.npz'), task: 'multi-label', labelNames: ['a'] },
+      ...{ resamples: 5, seed: 1, output: at('none.html') },
+    },
+  ],
   loadDataset: ['synthetic', { size: 28, seed: 1, counts: { train: 1, val: 1, test: 1 }, onProgress, signal }],
   tune: [
     { data: at('none.npz'), out: at('runs'), device: 'cpu', space: { lr: [1e-3, 1e-4] }, trials: 2, threads: 1 },

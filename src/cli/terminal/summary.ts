@@ -180,13 +180,14 @@ function confusionTable({ confusion_matrix: matrix }: Metrics, labels: readonly 
 const describe = ({ level, resamples, seed }: Pick<Confidence, 'level' | 'resamples' | 'seed'>): string =>
   `Intervals: ${levelText(level)}, percentile bootstrap over images, ${whole(resamples)} resamples, seed ${seed}.`;
 
-/** The paired comparison of two models for people; a and b are their names. */
+/** The paired comparison of two models for people; a and b say what they are, `names` how they are called in the table. */
 export function renderComparison(
   comparison: Comparison,
   labels: readonly string[],
   a: string,
   b: string,
   width: number,
+  names = { a: 'A', b: 'B' },
 ): string {
   const { auc_per_label, average_precision_per_label, level, resamples, seed, ...summary } = comparison;
   const rows: [name: string, figure: ComparedFigure][] = [
@@ -205,25 +206,25 @@ export function renderComparison(
   const figures = table(
     [
       { title: '', cells: rows.map(([name]) => name) },
-      column('A', (figure) => fixed(figure.a, 4)),
-      column('B', (figure) => fixed(figure.b, 4)),
-      column('A - B', (figure) => signed(figure.difference)),
+      column(names.a, (figure) => fixed(figure.a, 4)),
+      column(names.b, (figure) => fixed(figure.b, 4)),
+      column(`${names.a} - ${names.b}`, (figure) => signed(figure.difference)),
       column(
         `${levelText(level)} interval`,
         ({ interval: [low, high] }) => (low === null ? UNDEFINED : `${signed(low)} to ${signed(high)}`),
         1,
       ),
-      column('A better', (figure) => (figure.a_better === null ? UNDEFINED : percent(figure.a_better)), 2),
+      column(`${names.a} better`, (figure) => (figure.a_better === null ? UNDEFINED : percent(figure.a_better)), 2),
     ],
     width,
   );
   return [
-    `A  ${unbroken(a)}`,
-    `B  ${unbroken(b)}`,
+    `${names.a}  ${unbroken(a)}`,
+    `${names.b}  ${unbroken(b)}`,
     '',
     figures.text,
     '',
-    'A better: share of resamples in which A is strictly better (for brier: lower). Both are scored on the same resamples.',
+    `${names.a} better: share of resamples in which ${names.a} is strictly better (for brier: lower). Both are scored on the same resamples.`,
     describe({ level, resamples, seed }),
     ...missing(figures),
   ].join('\n');

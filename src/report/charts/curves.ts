@@ -3,7 +3,7 @@ import type { LineSeriesOption } from 'echarts';
 import type { EpochRow } from '../../run/history';
 import { draw, type Drawing, type EChartsOption } from './chart';
 import { figureText } from '../format';
-import { ink } from './theme';
+import { ink, SERIES, type Dash } from './theme';
 
 const WIDTH = 420;
 const HEIGHT = 300;
@@ -11,8 +11,10 @@ const HEIGHT = 300;
 interface Line {
   name: string;
   color: string;
-  dash: 'solid' | 'dashed';
-  values: (number | null)[];
+  dash: Dash;
+  epochs: readonly number[];
+  /** After each epoch. */
+  values: readonly (number | null)[];
 }
 
 interface Range {
@@ -24,13 +26,15 @@ interface Range {
 export function lossCurve(history: readonly EpochRow[], chosen: number | null, exclusive = false): Drawing {
   const train = history.map((row) => row.trainLoss);
   const val = history.map((row) => row.valLoss);
+  const epochs = epochsOf(history);
   const description =
     `Loss over ${history.length} epochs. Training loss goes from ${ends(train)}; validation loss goes from ${ends(val)}` +
     ` and is lowest at ${lowest(history)}.${chosenText(chosen)}`;
-  return overEpochs(description, `loss (mean ${exclusive ? 'CE' : 'BCE'})`, history, chosen, [
-    { name: 'training', color: ink.train, dash: 'dashed', values: train },
-    { name: 'validation', color: ink.val, dash: 'solid', values: val },
-  ]);
+  const lines: Line[] = [
+    { name: 'training', color: ink.train, dash: 'dashed', epochs, values: train },
+    { name: 'validation', color: ink.val, dash: 'solid', epochs, values: val },
+  ];
+  return overEpochs(description, lossName(exclusive), lines, { chosen });
 }
 
 /** Macro AUC of the validation split after each epoch; 0.5 is chance. */
@@ -39,9 +43,38 @@ export function aucCurve(history: readonly EpochRow[], chosen: number | null): D
   const description =
     `Macro AUC of the validation split over ${history.length} epochs. It goes from ${ends(values)}.` +
     chosenText(chosen);
-  const line: Line = { name: 'validation', color: ink.val, dash: 'solid', values };
-  return overEpochs(description, 'macro AUC', history, chosen, [line], tenthAround(values));
+  const line: Line = { name: 'validation', color: ink.val, dash: 'solid', epochs: epochsOf(history), values };
+  return overEpochs(description, 'macro AUC', [line], { chosen, range: tenthAround(values) });
 }
+
+/** What is drawn of several runs over one another. */
+const OVERLAID = {
+  'training loss': 'trainLoss',
+  'validation loss': 'valLoss',
+  'validation AUC': 'valAuc',
+} as const satisfies Record<string, keyof EpochRow>;
+export type Overlaid = keyof typeof OVERLAID;
+
+/** The same figure of several runs after each epoch; `side` is the place of the run in SERIES. */
+export function overlaidCurve(
+  figure: Overlaid,
+  runs: readonly { name: string; side: number; history: readonly EpochRow[] }[],
+  exclusive = false,
+): Drawing {
+  const lines = runs.map(({ name, side, history }): Line => {
+    const values = history.map((row) => row[OVERLAID[figure]]);
+    return { name, ...SERIES[side], epochs: epochsOf(history), values };
+  });
+  const description = `${figure[0].toUpperCase()}${figure.slice(1)} over epochs. ${lines
+    .map(({ name, epochs, values }) => `${name}: ${epochs.length} epochs, from ${ends(values)}`)
+    .join('; ')}.`;
+  const isAuc = figure === 'validation AUC';
+  const range = isAuc ? tenthAround(lines.flatMap(({ values }) => values)) : undefined;
+  return overEpochs(description, isAuc ? 'macro AUC' : lossName(exclusive), lines, { range });
+}
+
+const epochsOf = (history: readonly EpochRow[]): number[] => history.map((row) => row.epoch);
+const lossName = (exclusive: boolean): string => `loss (mean ${exclusive ? 'CE' : 'BCE'})`;
 
 /** The axis of a constant curve (such as a run of one epoch), which by default would extend beyond 1. */
 function tenthAround(values: readonly (number | null)[]): Range | undefined {
@@ -63,13 +96,10 @@ function lowest(history: readonly EpochRow[]): string {
 function overEpochs(
   description: string,
   yName: string,
-  history: readonly EpochRow[],
-  chosen: number | null,
   lines: readonly Line[],
-  range?: Range,
+  { chosen = null, range }: { chosen?: number | null; range?: Range },
 ): Drawing {
-  const epochs = history.map((row) => row.epoch);
-  const series = lines.map(({ name, color, dash, values }, i): LineSeriesOption => ({
+  const series = lines.map(({ name, color, dash, epochs, values }, i): LineSeriesOption => ({
     type: 'line',
     name,
     data: values.map((value, j) => [epochs[j], value ?? '-']),
@@ -81,13 +111,14 @@ function overEpochs(
     lineStyle: { color, width: 2, type: dash },
     markLine: i === lines.length - 1 ? chosenLine(chosen, epochs, values) : undefined,
   }));
-  const [first, last] = [epochs[0], epochs.at(-1)!];
+  const all = lines.flatMap(({ epochs }) => epochs);
+  const [first, last] = [Math.min(...all), Math.max(...all)];
   const option: EChartsOption = {
     legend: {
       right: 12,
       top: 4,
-      itemWidth: 28,
-      itemGap: 24,
+      itemWidth: lines.length > 2 ? 24 : 28,
+      itemGap: lines.length > 2 ? 8 : 24,
       textStyle: { color: ink.ink, fontSize: 13 },
       inactiveColor: ink.muted,
     },

@@ -8,7 +8,7 @@ import { rankedBy } from '../../metrics/ranking';
 import type { ConfusionMatrix, Figure, Predictions } from '../../metrics/types';
 import { draw, type Drawing } from './chart';
 import { count, figureText, percent } from '../format';
-import { HEAT_SCALE, ink } from './theme';
+import { HEAT_SCALE, ink, SERIES, type Dash } from './theme';
 
 const WIDTH = 220;
 const HEIGHT = 210;
@@ -77,17 +77,71 @@ const CELLS = [['TN', 'FP'], ['FN', 'TP']]; // prettier-ignore
 
 /** True positive rate over false positive rate; the dashed diagonal is chance. */
 export function rocPanel(label: string, of: Predictions, auc: Figure): Drawing {
-  const { fpr, tpr } = rocCurve(of.truth, rankedBy(of));
   return square({
     description: `ROC curve of ${label}: area under the curve ${figureText(auc)}; chance is 0.500.`,
-    names: ['false positive rate', 'true positive rate'],
+    names: ROC_AXES,
     caption: { text: `AUC ${figureText(auc)}`, right: true, top: false },
-    series: auc === null ? [] : [chance(0, 0, 1, 1), line(thin(fpr, tpr))],
+    series: auc === null ? [] : [chance(0, 0, 1, 1), line(rocPoints(of))],
   });
 }
 
 /** Precision over recall in steps, whose area is the average precision; the dashed line is the prevalence. */
 export function precisionRecallPanel(label: string, of: Predictions, ap: Figure, prevalence: number): Drawing {
+  return square({
+    description: `Precision-recall curve of ${label}: average precision ${figureText(ap)}; without information it would be the prevalence, ${figureText(prevalence)}.`,
+    names: PR_AXES,
+    caption: { text: `AP ${figureText(ap)}`, right: true, top: true },
+    series:
+      ap === null
+        ? []
+        : [chance(0, prevalence, 1, prevalence), { ...line(precisionRecallPoints(of)), step: 'start' as const }],
+  });
+}
+
+/** One label of several models for the same images; the order is that of SERIES. */
+interface Overlaid {
+  label: string;
+  models: readonly { name: string; of: Predictions; figure: Figure }[];
+}
+
+/** The ROC curves of several models over one another; all have the same truth, so all are defined or none is. */
+export const overlaidRoc = ({ label, models }: Overlaid): Drawing =>
+  square({
+    description: `ROC curves of ${label}, areas under the curve: ${figuresOf(models)}; chance is 0.500.`,
+    names: ROC_AXES,
+    series: isUndefined(models)
+      ? []
+      : [chance(0, 0, 1, 1), ...models.map(({ of }, i) => line(rocPoints(of), SERIES[i].color, 1.8, SERIES[i].dash))],
+  });
+
+/** The same of precision-recall curves. */
+export const overlaidPrecisionRecall = ({ label, models, prevalence }: Overlaid & { prevalence: number }): Drawing =>
+  square({
+    description: `Precision-recall curves of ${label}, average precision: ${figuresOf(models)}; without information it would be the prevalence, ${figureText(prevalence)}.`,
+    names: PR_AXES,
+    series: isUndefined(models)
+      ? []
+      : [
+          chance(0, prevalence, 1, prevalence),
+          ...models.map(({ of }, i) => ({
+            ...line(precisionRecallPoints(of), SERIES[i].color, 1.8, SERIES[i].dash),
+            step: 'start' as const,
+          })),
+        ],
+  });
+
+const ROC_AXES = ['false positive rate', 'true positive rate'] as const;
+const PR_AXES = ['recall', 'precision'] as const;
+const isUndefined = (models: Overlaid['models']): boolean => models.every(({ figure }) => figure === null);
+const figuresOf = (models: Overlaid['models']): string =>
+  models.map(({ name, figure }) => `${name} ${figureText(figure)}`).join(', ');
+
+function rocPoints(of: Predictions): number[][] {
+  const { fpr, tpr } = rocCurve(of.truth, rankedBy(of));
+  return thin(fpr, tpr);
+}
+
+function precisionRecallPoints(of: Predictions): number[][] {
   const curve = precisionRecallCurve(of.truth, rankedBy(of));
   // Ascending, without the appended point (recall 0, precision 1), which belongs to no threshold.
   const recall = curve.recall.slice(0, -1).reverse();
@@ -95,15 +149,7 @@ export function precisionRecallPanel(label: string, of: Predictions, ap: Figure,
   // The highest threshold of a step gives its height; later points at the same recall add no area.
   const isStep = (_: number, i: number): boolean => recall[i] > (recall[i - 1] ?? 0);
   const steps = [recall.filter(isStep), precision.filter(isStep)] as const;
-  return square({
-    description: `Precision-recall curve of ${label}: average precision ${figureText(ap)}; without information it would be the prevalence, ${figureText(prevalence)}.`,
-    names: ['recall', 'precision'],
-    caption: { text: `AP ${figureText(ap)}`, right: true, top: true },
-    series:
-      ap === null
-        ? []
-        : [chance(0, prevalence, 1, prevalence), { ...line([[0, steps[1][0]], ...thin(...steps)]), step: 'start' }],
-  });
+  return [[0, steps[1][0]], ...thin(...steps)];
 }
 
 /**
@@ -134,13 +180,13 @@ export function reliabilityPanel(label: string, of: Predictions, ece: Figure): D
   });
 }
 
-const line = (data: number[][], color: string = ink.val, width = 2): LineSeriesOption => ({
+const line = (data: number[][], color: string = ink.val, width = 2, type: Dash = 'solid'): LineSeriesOption => ({
   type: 'line',
   data,
   clip: false,
   showSymbol: false,
   color,
-  lineStyle: { color, width },
+  lineStyle: { color, width, type },
 });
 
 /** The dashed line from one point to another: what a score without information gives. */
@@ -151,8 +197,9 @@ const chance = (x0: number, y0: number, x1: number, y1: number): LineSeriesOptio
 
 interface Square {
   description: string;
-  names: [x: string, y: string];
-  caption: { text: string; right: boolean; top: boolean };
+  names: readonly [x: string, y: string];
+  /** In a corner; without one, only that a curve is undefined. */
+  caption?: { text: string; right: boolean; top: boolean };
   /** Where both axes end; they begin at 0. */
   end?: number;
   /** None when the curve is undefined; the caption says so. */
@@ -161,6 +208,8 @@ interface Square {
 
 /** A chart with two equal axes. */
 function square({ description, names, caption, end = 1, series }: Square): Drawing {
+  const isEmpty = series.length === 0;
+  const { text = 'undefined', right, top } = caption ?? { text: undefined, right: true, top: true };
   const axis = {
     type: 'value',
     min: 0,
@@ -176,23 +225,26 @@ function square({ description, names, caption, end = 1, series }: Square): Drawi
     xAxis: { ...axis, name: names[0], nameGap: 24 },
     yAxis: { ...axis, name: names[1], nameGap: 34 },
     series,
-    graphic: {
-      type: 'text',
-      z: 1, // above the grid, below the data
-      // Anchored at its own end, since fonts differ in width.
-      x: caption.right ? WIDTH - GRID.right - 4 : GRID.left + 6,
-      y: caption.top ? GRID.top + 4 : HEIGHT - GRID.bottom - 6,
-      style: {
-        align: caption.right ? 'right' : 'left',
-        verticalAlign: caption.top ? 'top' : 'bottom',
-        text: series.length === 0 ? `${caption.text}:\none value only` : caption.text,
-        fill: ink.ink,
-        fontSize: 14,
-        fontWeight: 'bold',
-        backgroundColor: ink.surface,
-        padding: [2, 3],
-      },
-    },
+    graphic:
+      !caption && !isEmpty
+        ? undefined
+        : {
+            type: 'text',
+            z: 1, // above the grid, below the data
+            // Anchored at its own end, since fonts differ in width.
+            x: right ? WIDTH - GRID.right - 4 : GRID.left + 6,
+            y: top ? GRID.top + 4 : HEIGHT - GRID.bottom - 6,
+            style: {
+              align: right ? 'right' : 'left',
+              verticalAlign: top ? 'top' : 'bottom',
+              text: isEmpty ? `${text}:\none value only` : text,
+              fill: ink.ink,
+              fontSize: 14,
+              fontWeight: 'bold',
+              backgroundColor: ink.surface,
+              padding: [2, 3],
+            },
+          },
   });
 }
 

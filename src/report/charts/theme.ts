@@ -31,6 +31,17 @@ export const ink = Object.fromEntries(Object.entries(COLORS).map(([name, [light]
   string
 >;
 
+export type Dash = 'solid' | 'dashed' | 'dotted';
+
+/** How the lines of things that are compared look, in order: no two have both the colour and the dash in common. */
+export const SERIES: readonly { color: string; dash: Dash }[] = [
+  ...[ink.val, ink.train, ink.truth, ink.chosen].map((color, i) => ({
+    color,
+    dash: i % 2 === 0 ? ('solid' as const) : ('dashed' as const),
+  })),
+  ...[ink.val, ink.train, ink.truth, ink.chosen].map((color) => ({ color, dash: 'dotted' as const })),
+];
+
 /** CSS custom properties of one scheme. */
 export const customProperties = (scheme: 'light' | 'dark'): string =>
   Object.entries(COLORS)

@@ -10,10 +10,10 @@ import { withVariables } from '../charts/theme';
 export const inline = ({ width, height, body, description }: Drawing): string =>
   `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(description)}">${withVariables(body)}</svg>`;
 
-const figure = (caption: string, small: string, drawing: Drawing): string =>
+export const figure = (caption: string, small: string, drawing: Drawing): string =>
   `<figure><figcaption>${escape(caption)}<small>${escape(small)}</small></figcaption>${inline(drawing)}</figure>`;
 
-const section = (id: string, title: string, text: string, body: string): string =>
+export const section = (id: string, title: string, text: string, body: string): string =>
   `<section aria-labelledby="${id}">\n<h2 id="${id}">${title}</h2>\n<p>${text}</p>\n${body}\n</section>`;
 
 export function curveSection({ curves }: Pictures, exclusive: boolean): string {

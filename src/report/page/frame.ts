@@ -13,37 +13,20 @@ export interface Frame {
   notes: readonly string[];
   /** HTML, each with one `<h2 id>`, which the navigation leads to. */
   sections: readonly string[];
-  /** HTML before everything else. */
-  banner?: string;
-  /** More script than that of every page. */
-  script?: string;
-  /** Whether the script may ask the server that the page is from. */
-  connects?: boolean;
 }
 
-export function frame({
-  title,
-  heading,
-  subtitle,
-  notes,
-  sections,
-  banner = '',
-  script = '',
-  connects,
-}: Frame): string {
+export function frame({ title, heading, subtitle, notes, sections }: Frame): string {
   const links = sections.flatMap((section) => {
     const [, id, name] = /<h2 id="([^"]+)">([^<]*)<\/h2>/.exec(section) ?? [];
     return id === undefined ? [] : [`<li><a href="#${id}">${name}</a></li>`];
   });
-  const whole = SCRIPT + script;
-  const hash = createHash('sha256').update(whole).digest('base64');
-  const own = connects ? "; connect-src 'self'" : '';
+  const hash = createHash('sha256').update(SCRIPT).digest('base64');
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${hash}'${own}">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-${hash}'">
 <title>${escape(title)}</title>
 <style>${STYLE}</style>
 </head>
@@ -51,7 +34,6 @@ export function frame({
 <header>
 <h1>${escape(heading)}</h1>
 <p class="muted">${escape(subtitle)}</p>
-${banner}
 <nav aria-label="Sections"><ul>${links.join('')}</ul></nav>
 </header>
 <main>
@@ -59,7 +41,7 @@ ${notes.map((note) => `<p class="note">${escape(note)}</p>`).join('\n')}
 ${sections.join('\n')}
 </main>
 <footer><p>For research. Not a medical device: nothing on this page may guide the care of a patient.</p></footer>
-<script>${whole}</script>
+<script>${SCRIPT}</script>
 </body>
 </html>
 `;

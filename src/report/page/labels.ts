@@ -2,7 +2,7 @@
 import type { Figure, MetricsFile } from '../../metrics/types';
 import { count, escape, figureText, percent } from '../format';
 
-interface Cell {
+export interface Cell {
   /** The sort key of the row; empty sorts last. */
   value: Figure | string;
   html: string;
@@ -14,7 +14,7 @@ const number = (value: Figure, digits = 3): Cell => ({
 });
 
 /** A wide table in a frame that scrolls on its own, also by keyboard. */
-const scrolling = (name: string, table: string): string =>
+export const scrolling = (name: string, table: string): string =>
   `<div class="scroll" role="region" aria-label="${escape(name)}" tabindex="0">${table}</div>`;
 
 const nameOf = (label: string): string => `<span class="name">${escape(label)}</span>`;
@@ -60,25 +60,39 @@ export function labelTable({ labels, splits, tuned = {} }: MetricsFile): string 
     ['Brier', (i) => number(test.brier.per_label[i])],
     ['ECE', (i) => number(test.ece.per_label[i])],
   ];
-  const head = ['Label', ...columns.map(([name]) => name)];
-  const rows = labels.map((label, i) => {
-    const cells = columns
-      .map(([, cell]) => cell(i))
-      .map(({ value, html }) => `<td data-value="${attribute(value)}">${html}</td>`);
-    return `<tr><th scope="row" data-value="${escape(label)}">${nameOf(label)}</th>${cells.join('')}</tr>`;
-  });
+  const rows = labels.map((label, i) => ({ label, cells: columns.map(([, cell]) => cell(i)) }));
   const interval = confidence ? ` Below AUC and AP: ${100 * confidence.level} % bootstrap intervals.` : '';
   return `<section aria-labelledby="labels">
 <h2 id="labels">Labels</h2>
 <p>Test split, decisions ${test.threshold === null ? 'for the most probable class, each against the rest' : typeof test.threshold === 'number' ? `at a threshold of ${test.threshold}` : 'at one threshold per label'}. The prevalence is below the positives, the accuracy of predicting nothing below the accuracy.${interval} Choose a heading to sort by it.</p>
-${scrolling(
+${sortableTable(
   'Figures of each label',
-  `<table class="labels sortable">
-<thead><tr>${head.map((name) => `<th scope="col"><button type="button">${escape(name)}</button></th>`).join('')}</tr></thead>
-<tbody>${rows.join('\n')}</tbody></table>`,
+  columns.map(([name]) => name),
+  rows,
 )}
-<p id="sorted" class="muted" role="status"></p>
 </section>`;
+}
+
+/** A table of the labels that the page's script sorts; one on a page. */
+export function sortableTable(
+  name: string,
+  columns: readonly string[],
+  rows: readonly { label: string; cells: readonly Cell[] }[],
+): string {
+  const head = ['Label', ...columns].map(
+    (column) => `<th scope="col"><button type="button">${escape(column)}</button></th>`,
+  );
+  const body = rows.map(({ label, cells }) => {
+    const each = cells.map(({ value, html }) => `<td data-value="${attribute(value)}">${html}</td>`);
+    return `<tr><th scope="row" data-value="${escape(label)}">${nameOf(label)}</th>${each.join('')}</tr>`;
+  });
+  return `${scrolling(
+    name,
+    `<table class="labels sortable">
+<thead><tr>${head.join('')}</tr></thead>
+<tbody>${body.join('\n')}</tbody></table>`,
+  )}
+<p id="sorted" class="muted" role="status"></p>`;
 }
 
 const NAMES = { precision: 'Precision', recall: 'Recall', specificity: 'Specificity', f1: 'F1', mcc: 'MCC' };

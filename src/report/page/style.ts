@@ -53,6 +53,10 @@ td small{color:var(--muted);display:block}
 .images li{break-inside:avoid;font-size:.86rem;line-height:1.3}
 .images img{display:block;width:100%;height:auto;background:#000;border-radius:6px;margin-bottom:4px}
 .images b{display:block}
+.key{display:inline-block;vertical-align:middle}
+.path{unicode-bidi:isolate;white-space:normal;overflow-wrap:anywhere}
+.numbers dt{font-weight:600;margin-top:8px}
+.numbers dd{margin:0;font-variant-numeric:tabular-nums}
 details{margin:10px 0}
 summary{cursor:pointer;font-weight:600;padding:6px 0}
 .note{border:1px solid var(--grid);border-left:4px solid var(--train);border-radius:6px;padding:8px 14px;margin:10px 0}
