@@ -16,8 +16,8 @@ struct Map {
   int64_t positions() const { return height * width; }
 };
 
-// One product of a convolution: a live tap (its index among them) and the position it sees, or, of one tap, the positions
-// that it joins.
+// One product of a convolution: a live tap (its index among them) and the position it sees, or, of one tap, the
+// positions that it joins.
 struct Term {
   int64_t tap, position;
 };
@@ -27,8 +27,8 @@ struct Pair {
 using Terms = std::vector<std::vector<Term>>;  // per position
 
 // Calls f(i) once for every i below count. Each thread takes the next i when it finishes one, so that neither uneven
-// work nor a busy core delays the others. What f writes must not depend on the thread. What `enter` returns lives as long
-// as a thread's work.
+// work nor a busy core delays the others. What f writes must not depend on the thread. What `enter` returns lives as
+// long as a thread's work.
 template <typename F, typename Enter>
 void share_out(int64_t count, F f, Enter enter) {
   std::atomic<int64_t> next{0};

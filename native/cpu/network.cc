@@ -26,7 +26,8 @@ Network::Network(const Kernels& kernels, const Tiles* tiles, Parameters& paramet
       blocks_(make_blocks(tiles)),
       loss_(options.loss),
       label_count_(label_count),
-      fc_(kernels, /*tiles=*/nullptr, parameters, "fc.weight", kFeatures, label_count, /*kernel=*/1, /*stride=*/1, {1, 1}),
+      fc_(kernels, /*tiles=*/nullptr, parameters, "fc.weight", kFeatures, label_count, /*kernel=*/1, /*stride=*/1,
+          {1, 1}),
       fc_bias_(parameters.add_vector("fc.bias", label_count)) {
   parameters.allocate();
 }
@@ -65,8 +66,8 @@ std::vector<Network::Block> Network::make_blocks(const Tiles* tiles) {
                   first.conv.out());
       std::optional<Unit> downsample;
       if (stride != 1) {
-        downsample.emplace(kernels_, tiles, parameters_, name + ".downsample.0.weight", name + ".downsample.1", width, outputs,
-                           1, stride, map);
+        downsample.emplace(kernels_, tiles, parameters_, name + ".downsample.0.weight", name + ".downsample.1", width,
+                           outputs, 1, stride, map);
       }
       map = first.conv.out();
       width = outputs;

@@ -72,8 +72,8 @@ void Tiled::gather(Workspace& workspace, const uint32_t* weights, const Terms& t
       segments[i] = {from + at * x_panels * size, weights + (tap * y_panels + p) * x_panels * kStepWords};
     }
     float* const block = y + task * batch * kStep;
-    tiles_.kernels.product({segments.data(), static_cast<int64_t>(of_position.size()), x_panels, size, block, batch,
-                            accumulate});
+    tiles_.kernels.product(
+        {segments.data(), static_cast<int64_t>(of_position.size()), x_panels, size, block, batch, accumulate});
     if (finish) finish(position, p, block);
   });
 }

@@ -1,5 +1,5 @@
-// Tile products (tiles.h) on AMX: four tiles of C, two of A, two of B. Linux only, where a process has to ask for AMX. No
-// standard header: the linker must not pick an inline function compiled here for another processor.
+// Tile products (tiles.h) on AMX: four tiles of C, two of A, two of B. Linux only, where a process has to ask for AMX.
+// No standard header: the linker must not pick an inline function compiled here for another processor.
 #if defined(__AMX_BF16__) && defined(__linux__)
 #include <cpuid.h>
 #include <immintrin.h>
@@ -74,8 +74,8 @@ void product(const TileProduct& p) {
 
 extern const TileKernels kKernels{enter, leave, product};
 
-// The processor has the tiles of kConfiguration, the system saves them, and this process may use them. A virtual machine
-// may name AMX without any tiles.
+// The processor has the tiles of kConfiguration, the system saves them, and this process may use them. A virtual
+// machine may name AMX without any tiles.
 bool available() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   if (!__get_cpuid_count(1, 0, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) return false;

@@ -1,5 +1,5 @@
-// Products of bfloat16 operands with float32 sums: on AMX, or the same bit for bit in AVX-512 instructions. An operand is
-// a sequence of steps, each 32 deep and 32 wide: 512 words of two bfloat16 each, the lower one first. Rounding is to
+// Products of bfloat16 operands with float32 sums: on AMX, or the same bit for bit in AVX-512 instructions. An operand
+// is a sequence of steps, each 32 deep and 32 wide: 512 words of two bfloat16 each, the lower one first. Rounding is to
 // nearest even. Not here: which product is meant (tiled.h).
 #pragma once
 
