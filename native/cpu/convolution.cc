@@ -30,8 +30,8 @@ void sum_products(const Kernels& kernels, Product product, int64_t count, int64_
 
 }  // namespace
 
-Convolution::Convolution(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t inputs,
-                         int64_t outputs, int64_t kernel, int64_t stride, Map in)
+Convolution::Convolution(const Kernels& kernels, const Tiles* tiles, Parameters& parameters, const std::string& name,
+                         int64_t inputs, int64_t outputs, int64_t kernel, int64_t stride, Map in)
     : kernels_(kernels), inputs_(inputs), in_(in) {
   const int64_t padding = kernel / 2;
   out_ = {(in.height + 2 * padding - kernel) / stride + 1, (in.width + 2 * padding - kernel) / stride + 1};
@@ -59,6 +59,10 @@ Convolution::Convolution(const Kernels& kernels, Parameters& parameters, const s
       terms_of_in_[pair.in].push_back({tap, pair.out});
     }
     pairs_of_tap_.push_back(std::move(of_tap));
+  }
+  if (tiles != nullptr) {
+    tiled_.emplace(*tiles, static_cast<int64_t>(pairs_of_tap_.size()), inputs_, outputs_);
+    return;
   }
   int64_t products = 0;
   for (const auto& of_tap : pairs_of_tap_) products += static_cast<int64_t>(of_tap.size());
@@ -90,7 +94,11 @@ void Convolution::gather(const Terms& terms, const float* x, int64_t x_channels,
 }
 
 void Convolution::forward(Parameters& parameters, Workspace& workspace, const float* x, int64_t batch, float* y,
-                          const Finish& finish) const {
+                          const Finish& finish) {
+  if (tiled_) {
+    tiled_->forward(parameters, weight_, workspace, terms_of_out_, x, in_.positions(), batch, y, finish);
+    return;
+  }
   if (winograd_) {
     winograd_->convolve(workspace, parameters.weights(weight_), /*reversed=*/false, x, inputs_, batch,
                         /*accumulate=*/false, y, outputs_, finish);
@@ -100,7 +108,12 @@ void Convolution::forward(Parameters& parameters, Workspace& workspace, const fl
 }
 
 void Convolution::backward_data(Parameters& parameters, Workspace& workspace, const float* dy, int64_t batch,
-                                bool accumulate, float* dx, const Finish& finish) const {
+                                bool accumulate, float* dx, const Finish& finish) {
+  if (tiled_) {
+    tiled_->backward_data(parameters, weight_, workspace, terms_of_in_, dy, out_.positions(), batch, accumulate, dx,
+                          finish);
+    return;
+  }
   const float* weights = parameters.weights(weight_);
   const auto taps = static_cast<int64_t>(pairs_of_tap_.size());
   float* transposed = workspace.transposed.at_least(taps * inputs_ * outputs_);
@@ -123,6 +136,10 @@ void Convolution::backward_data(Parameters& parameters, Workspace& workspace, co
 void Convolution::backward_weight(Parameters& parameters, Workspace& workspace, const float* x, const float* dy,
                                   int64_t batch) const {
   float* gradients = parameters.gradients(weight_);
+  if (tiled_) {
+    tiled_->weight_gradient(workspace, pairs_of_tap_, x, in_.positions(), dy, out_.positions(), batch, gradients);
+    return;
+  }
   if (winograd_) {
     winograd_->weight_gradient(workspace, x, inputs_, dy, outputs_, batch, gradients);
     return;

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+#include "cpu/tiled.h"
 #include "cpu/winograd.h"
 
 namespace chestmnist::cpu {
@@ -11,8 +12,9 @@ namespace chestmnist::cpu {
 // Also used for the last layer, as a convolution on a 1x1 map.
 class Convolution {
  public:
-  Convolution(const Kernels& kernels, Parameters& parameters, const std::string& name, int64_t inputs, int64_t outputs,
-              int64_t kernel, int64_t stride, Map in);
+  // With `tiles`, products are in bfloat16.
+  Convolution(const Kernels& kernels, const Tiles* tiles, Parameters& parameters, const std::string& name,
+              int64_t inputs, int64_t outputs, int64_t kernel, int64_t stride, Map in);
 
   Map out() const { return out_; }
   int64_t inputs() const { return inputs_; }
@@ -20,24 +22,15 @@ class Convolution {
 
   // y = x * weight.
   void forward(Parameters& parameters, Workspace& workspace, const float* x, int64_t batch, float* y,
-               const Finish& finish) const;
+               const Finish& finish);
   // dx = the gradient of x, added to dx if `accumulate`.
   void backward_data(Parameters& parameters, Workspace& workspace, const float* dy, int64_t batch, bool accumulate,
-                     float* dx, const Finish& finish) const;
+                     float* dx, const Finish& finish);
   // Sets the weight's gradient.
   void backward_weight(Parameters& parameters, Workspace& workspace, const float* x, const float* dy,
                        int64_t batch) const;
 
  private:
-  struct Term {
-    int64_t tap;  // index among the live taps
-    int64_t position;
-  };
-  struct Pair {
-    int64_t in, out;
-  };
-  using Terms = std::vector<std::vector<Term>>;
-
   // y[position] (+)= sum over the position's terms of x[term.position] * weights[term.tap].
   void gather(const Terms& terms, const float* x, int64_t x_channels, const float* weights, int64_t batch,
               bool accumulate, float* y, int64_t y_channels, const Finish& finish) const;
@@ -48,6 +41,7 @@ class Convolution {
   size_t weight_;
   Terms terms_of_out_, terms_of_in_;             // per output position: inputs; per input position: outputs
   std::vector<std::vector<Pair>> pairs_of_tap_;  // per live tap
+  std::optional<Tiled> tiled_;                   // set for bfloat16
   std::optional<Winograd> winograd_;             // set where Winograd is less work
 };
 

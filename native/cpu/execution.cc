@@ -9,16 +9,17 @@ namespace chestmnist {
 
 namespace cpu {
 
-FastExecution::FastExecution(const Kernels& kernels, ResNet18& model, Adam& optimizer, Averages* averages,
-                             const ExecutionOptions& options)
+FastExecution::FastExecution(const Kernels& kernels, const Tiles* tiles, ResNet18& model, Adam& optimizer,
+                             Averages* averages, const ExecutionOptions& options)
     : kernels_(kernels),
+      name_(tiles ? "fast-bf16" : "fast"),
       model_(model),
       optimizer_(optimizer),
       averages_(averages),
       input_size_(options.input_size),
       loss_(options.loss),
       parameters_(optimizer.options().weight_decay != 0, averages != nullptr),
-      network_(kernels, parameters_, options, model.parameters().back().tensor.size(0)),
+      network_(kernels, tiles, parameters_, options, model.parameters().back().tensor.size(0)),
       images_(options.input_size, options.channels) {
   // The running statistics stay in the model's tensors.
   for (const auto& [name, norm] : network_.norms()) {

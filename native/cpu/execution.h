@@ -10,10 +10,11 @@ namespace chestmnist::cpu {
 
 class FastExecution : public Execution {
  public:
-  FastExecution(const Kernels& kernels, ResNet18& model, Adam& optimizer, Averages* averages,
+  // With `tiles`, in bfloat16.
+  FastExecution(const Kernels& kernels, const Tiles* tiles, ResNet18& model, Adam& optimizer, Averages* averages,
                 const ExecutionOptions& options);
 
-  const char* name() const override { return "fast"; }
+  const char* name() const override { return name_; }
   void begin_epoch(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) override;
   void train_batch(int64_t begin, int64_t end) override;
   double loss_sum() override { return loss_sum_; }
@@ -40,6 +41,7 @@ class FastExecution : public Execution {
   double forward_backward(int64_t batch);
 
   const Kernels& kernels_;
+  const char* name_;
   ResNet18& model_;
   Adam& optimizer_;
   Averages* averages_;  // may be null

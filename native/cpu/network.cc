@@ -15,17 +15,19 @@ constexpr int64_t kPoolKernel = 3, kPoolStride = 2, kPoolPadding = 1;
 
 }  // namespace
 
-Network::Network(const Kernels& kernels, Parameters& parameters, const ExecutionOptions& options, int64_t label_count)
+Network::Network(const Kernels& kernels, const Tiles* tiles, Parameters& parameters, const ExecutionOptions& options,
+                 int64_t label_count)
     : kernels_(kernels),
       parameters_(parameters),
       stem_(kernels, parameters, options.stem, options.channels, {options.input_size, options.input_size}),
       stem_norm_(kernels, parameters, "bn1", StemConvolution::kOutputs, stem_.out().positions()),
       pooled_(options.stem == Stem::kTorchvision),
       pool_(pooled_ ? pooled(stem_.out()) : stem_.out()),
-      blocks_(make_blocks()),
+      blocks_(make_blocks(tiles)),
       loss_(options.loss),
       label_count_(label_count),
-      fc_(kernels, parameters, "fc.weight", kFeatures, label_count, /*kernel=*/1, /*stride=*/1, {1, 1}),
+      fc_(kernels, /*tiles=*/nullptr, parameters, "fc.weight", kFeatures, label_count, /*kernel=*/1, /*stride=*/1,
+          {1, 1}),
       fc_bias_(parameters.add_vector("fc.bias", label_count)) {
   parameters.allocate();
 }
@@ -50,7 +52,7 @@ Map Network::pooled(Map in) {
   return out;
 }
 
-std::vector<Network::Block> Network::make_blocks() {
+std::vector<Network::Block> Network::make_blocks(const Tiles* tiles) {
   std::vector<Block> blocks;
   Map map = pool_;
   int64_t width = StemConvolution::kOutputs;
@@ -59,13 +61,13 @@ std::vector<Network::Block> Network::make_blocks() {
     for (int b = 0; b < 2; ++b) {
       const std::string name = "layer" + std::to_string(layer) + "." + std::to_string(b);
       const int64_t stride = layer > 1 && b == 0 ? 2 : 1;
-      Unit first(kernels_, parameters_, name + ".conv1.weight", name + ".bn1", width, outputs, 3, stride, map);
-      Unit second(kernels_, parameters_, name + ".conv2.weight", name + ".bn2", outputs, outputs, 3, 1,
+      Unit first(kernels_, tiles, parameters_, name + ".conv1.weight", name + ".bn1", width, outputs, 3, stride, map);
+      Unit second(kernels_, tiles, parameters_, name + ".conv2.weight", name + ".bn2", outputs, outputs, 3, 1,
                   first.conv.out());
       std::optional<Unit> downsample;
       if (stride != 1) {
-        downsample.emplace(kernels_, parameters_, name + ".downsample.0.weight", name + ".downsample.1", width, outputs,
-                           1, stride, map);
+        downsample.emplace(kernels_, tiles, parameters_, name + ".downsample.0.weight", name + ".downsample.1", width,
+                           outputs, 1, stride, map);
       }
       map = first.conv.out();
       width = outputs;

@@ -13,7 +13,9 @@ namespace chestmnist::cpu {
 class Network {
  public:
   // Adds the layouts to `parameters`, in torchvision's parameters() order.
-  Network(const Kernels& kernels, Parameters& parameters, const ExecutionOptions& options, int64_t label_count);
+  // With `tiles`, the products of the residual blocks are in bfloat16: the first and the last layer are float32.
+  Network(const Kernels& kernels, const Tiles* tiles, Parameters& parameters, const ExecutionOptions& options,
+          int64_t label_count);
 
   // Padded input [H + 2p, W + 2p, channels, B]; fill it before forward().
   float* input(bool training, int64_t batch);
@@ -38,9 +40,9 @@ class Network {
     Norm norm;
     Buffer raw, out;  // before and after the norm
 
-    Unit(const Kernels& kernels, Parameters& parameters, const std::string& conv_name, const std::string& norm_name,
-         int64_t inputs, int64_t outputs, int64_t kernel, int64_t stride, Map in)
-        : conv(kernels, parameters, conv_name, inputs, outputs, kernel, stride, in),
+    Unit(const Kernels& kernels, const Tiles* tiles, Parameters& parameters, const std::string& conv_name,
+         const std::string& norm_name, int64_t inputs, int64_t outputs, int64_t kernel, int64_t stride, Map in)
+        : conv(kernels, tiles, parameters, conv_name, inputs, outputs, kernel, stride, in),
           norm(kernels, parameters, norm_name, outputs, conv.out().positions()) {}
     int64_t size() const { return conv.out().positions() * conv.outputs(); }
   };
@@ -57,7 +59,7 @@ class Network {
   };
 
   Map pooled(Map in);
-  std::vector<Block> make_blocks();
+  std::vector<Block> make_blocks(const Tiles* tiles);
   void reserve(int64_t batch, bool training);
   void stem_forward(bool training, int64_t batch);
   void pool(int64_t batch);

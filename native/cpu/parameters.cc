@@ -6,15 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <new>
 #include <numeric>
 
 namespace chestmnist::cpu {
-
-Buffer::Buffer(int64_t count)
-    : count_(count), data_(static_cast<float*>(std::calloc(std::max<int64_t>(count, 1), sizeof(float)))) {
-  if (!data_) throw std::bad_alloc();
-}
 
 size_t Parameters::add(std::string name, int64_t outputs, int64_t inputs, std::vector<bool> live, int64_t panel) {
   Layout layout;
@@ -75,6 +69,7 @@ float Parameters::clipped(double most) const {
 }
 
 void Parameters::update(const Kernels& kernels, const AdamOptions& options, int64_t step, double average_weight) {
+  ++version_;
   AdamStep adam;
   adam.learning_rate = static_cast<float>(options.learning_rate);
   adam.weight_decay = static_cast<float>(options.weight_decay);
@@ -144,6 +139,7 @@ void copy_out(const Layout& layout, bool whole, const Buffer& buffer, const at::
 // parameters[i] belongs to layouts_[i]; Adam's state() is "step" and then two tensors per parameter.
 void Parameters::read(const std::vector<NamedTensor>& parameters, const std::vector<NamedTensor>& adam_state,
                       const std::vector<NamedTensor>* averages) {
+  ++version_;
   for (size_t i = 0; i < layouts_.size(); ++i) {
     copy_in(layouts_[i], whole_, parameters[i].tensor, weights_);
     copy_in(layouts_[i], whole_, adam_state[1 + 2 * i].tensor, first_moments_);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -15,26 +16,35 @@
 
 namespace chestmnist::cpu {
 
-// Zeroed floats. Pages that are never written use no memory.
-class Buffer {
+// Zeroed values, which begin at a cache line. Pages that are never written use no memory.
+template <typename Value>
+class Memory {
  public:
-  Buffer() = default;
-  explicit Buffer(int64_t count);
-  // The memory; replaced by a larger, zeroed one if it has fewer than `count` floats.
-  float* at_least(int64_t count) {
-    if (count > count_) *this = Buffer(count);
+  Memory() = default;
+  explicit Memory(int64_t count)
+      : count_(count), whole_(std::calloc(static_cast<size_t>(count) * sizeof(Value) + kLine, 1)) {
+    if (!whole_) throw std::bad_alloc();
+    data_ = reinterpret_cast<Value*>((reinterpret_cast<uintptr_t>(whole_.get()) + kLine - 1) / kLine * kLine);
+  }
+  // The memory; replaced by a larger, zeroed one if it has fewer than `count` values.
+  Value* at_least(int64_t count) {
+    if (count > count_) *this = Memory(count);
     return data();
   }
-  float* data() { return data_.get(); }
-  const float* data() const { return data_.get(); }
+  Value* data() { return data_; }
+  const Value* data() const { return data_; }
 
  private:
+  static constexpr uintptr_t kLine = 64;
   struct Free {
-    void operator()(float* data) const { std::free(data); }
+    void operator()(void* data) const { std::free(data); }
   };
   int64_t count_ = 0;
-  std::unique_ptr<float, Free> data_;
+  std::unique_ptr<void, Free> whole_;
+  Value* data_ = nullptr;
 };
+using Buffer = Memory<float>;
+using Words = Memory<uint32_t>;  // two bfloat16 each
 
 // One parameter of shape [outputs, inputs, taps]: a convolution's weight, or a vector (inputs = taps = 1). In memory
 // [tap in rank order][output panel][input][output within the panel].
@@ -66,6 +76,9 @@ class Parameters {
 
   const Layout& layout(size_t index) const { return layouts_[index]; }
   float* weights(size_t index) { return weights_.data() + layouts_[index].live; }
+  const float* weights(size_t index) const { return weights_.data() + layouts_[index].live; }
+  // Rises whenever the weights change; from 1.
+  int64_t version() const { return version_; }
   float* gradients(size_t index) { return gradients_.data() + layouts_[index].live; }
 
   // One Adam update; the averages move by `average_weight`, if they are kept.
@@ -87,7 +100,7 @@ class Parameters {
   bool whole_;  // the buffers hold dead taps too
   bool keeps_averages_;
   std::vector<Layout> layouts_;
-  int64_t size_ = 0;
+  int64_t size_ = 0, version_ = 1;
   Buffer weights_, gradients_, first_moments_, second_moments_;
   Buffer averages_;  // empty where none are kept
 };

@@ -16,6 +16,7 @@ struct Workspace {
   Buffer transformed;  // weights or their gradient, [16][n]
   Buffer tiles;        // transformed activations
   Buffer zeros;        // input outside the map
+  Words left, right;   // operands of bfloat16 products
 };
 
 class Winograd {

@@ -12,10 +12,17 @@ std::unique_ptr<Execution> make_execution(ResNet18& model, Adam& optimizer, Aver
   const at::Device device = model.parameters().front().tensor.device();
   if (options.precision == Precision::kFp64)
     return std::make_unique<PlainExecution>(model, optimizer, averages, options);
-  if (device.is_cpu() && options.precision == Precision::kFp32 && !options.exact) {
+  if (device.is_cpu() && !options.exact) {
     if (const cpu::Kernels* kernels = cpu::kernels()) {
-      return std::make_unique<cpu::FastExecution>(*kernels, model, optimizer, averages, options);
+      const cpu::Tiles* const tiles = options.precision == Precision::kBf16           ? cpu::tiles()
+                                      : options.precision == Precision::kEmulatedBf16 ? cpu::emulated_tiles()
+                                                                                      : nullptr;
+      return std::make_unique<cpu::FastExecution>(*kernels, tiles, model, optimizer, averages, options);
     }
+    // bfloat16 is asked for because it is fast. Without kernels it is slower than float32 on a CPU.
+    ExecutionOptions in_float32 = options;
+    in_float32.precision = Precision::kFp32;
+    return std::make_unique<PlainExecution>(model, optimizer, averages, in_float32);
   }
   // cuDNN would round the inputs of float32 convolutions to TensorFloat-32, which has 10 bits. The setting is per
   // process.

@@ -44,8 +44,9 @@ class Execution {
 
 enum class Precision {
   kFp32,
-  kBf16,  // bfloat16 autocast; the weights stay float32
-  kFp64,  // float64 throughout, with plain operators: for tests that measure the rounding of the others
+  kBf16,          // operands of products in bfloat16; the weights stay float32. Plain operators: bfloat16 autocast
+  kEmulatedBf16,  // the same on a CPU without AMX, slowly: for tests
+  kFp64,          // float64 throughout, with plain operators: for tests that measure the rounding of the others
 };
 
 struct ExecutionOptions {

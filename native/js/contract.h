@@ -17,9 +17,9 @@ struct Choice {
 };
 
 constexpr std::array kStems{Choice<Stem>{"torchvision", Stem::kTorchvision}, Choice<Stem>{"cifar", Stem::kCifar}};
-constexpr std::array kPrecisions{Choice<Precision>{"fp32", Precision::kFp32},
-                                 Choice<Precision>{"bf16", Precision::kBf16},
-                                 Choice<Precision>{"fp64", Precision::kFp64}};
+constexpr std::array kPrecisions{
+    Choice<Precision>{"fp32", Precision::kFp32}, Choice<Precision>{"bf16", Precision::kBf16},
+    Choice<Precision>{"bf16-emulated", Precision::kEmulatedBf16}, Choice<Precision>{"fp64", Precision::kFp64}};
 // Whether the weight decay is decoupled.
 constexpr std::array kOptimizers{Choice<bool>{"adam", false}, Choice<bool>{"adamw", true}};
 constexpr std::array kCriteria{Choice<Criterion>{"binary-cross-entropy", Criterion::kBinaryCrossEntropy},

@@ -17,8 +17,11 @@ export const CONTRACT = {
   ],
   stem: ['torchvision', 'cifar'],
   criterion: ['binary-cross-entropy', 'cross-entropy'],
-  /** `fp64` is for tests that measure rounding: plain operators only. Floats still cross as float32. */
-  precision: ['fp32', 'bf16', 'fp64'],
+  /**
+   * For tests: `fp64`, plain operators only, measures rounding (floats still cross as float32); `bf16-emulated` is bf16 as on
+   * AMX, without it.
+   */
+  precision: ['fp32', 'bf16', 'bf16-emulated', 'fp64'],
   optimizer: ['adam', 'adamw'],
   dtype: ['F32', 'I64'],
 } as const satisfies Record<string, readonly string[]>;
@@ -155,8 +158,11 @@ export interface Trainer {
   dispose(): Promise<void>;
   /** The device, for logs. */
   readonly device: string;
-  /** LibTorch's operators (`plain`), the same recorded as CUDA graphs (`graphed`), or native/cpu's kernels (`fast`). */
-  readonly execution: 'plain' | 'graphed' | 'fast';
+  /**
+   * LibTorch's operators (`plain`), the same recorded as CUDA graphs (`graphed`), or native/cpu's kernels (`fast`, and
+   * `fast-bf16` with the operands of products in bfloat16).
+   */
+  readonly execution: 'plain' | 'graphed' | 'fast' | 'fast-bf16';
 }
 
 export interface NativeAddon {

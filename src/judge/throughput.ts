@@ -5,7 +5,7 @@
 import { synthesize } from '../data';
 import { viewOf } from '../data/expand';
 import { resolveDevice } from '../engine/device';
-import { trainerOf } from '../engine/trainer';
+import { precisionNote, trainerOf } from '../engine/trainer';
 import { native } from '../engine/addon';
 import type { Trainer } from '../engine/contract';
 import { resolveOptions, threadsOf } from '../recipe/resolve';
@@ -30,6 +30,8 @@ export interface Throughput {
   threads: number;
   precision: string;
   exact: boolean;
+  /** Where the precision is not the one that was asked for. */
+  note?: string;
   stem: string;
   size: number;
   input_size: number;
@@ -52,6 +54,7 @@ export async function throughput(given: ThroughputOptions = {}): Promise<Through
   const trainer = trainerOf(options, dataset, device);
   try {
     const { train } = dataset.splits;
+    const note = precisionNote(options, trainer);
     await trainer.loadSplit('train', viewOf(train), train.truth);
     return {
       device: trainer.device,
@@ -60,6 +63,7 @@ export async function throughput(given: ThroughputOptions = {}): Promise<Through
       threads: threadsOf(options),
       precision: options.precision,
       exact: options.exact,
+      ...(note !== undefined && { note }),
       stem: options.stem,
       size: dataset.size,
       input_size: options.resize ?? dataset.size,

@@ -138,7 +138,7 @@ const PROTOCOL = {
     help: 'auto, cpu, cuda or cuda:N',
     free: true,
   }),
-  /** `fp32` or `bf16`; default fp32. */
+  /** `fp32` or `bf16`, which on a CPU needs AMX and is float32 without it (docs/cpu.md); default fp32. */
   precision: option({
     flag: '--precision <name>',
     schema: z.enum(['fp32', 'bf16']).default('fp32'),

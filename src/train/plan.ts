@@ -192,8 +192,8 @@ export function roundingNote(
   options: ResolvedOptions,
   execution: Trainer['execution'],
 ): string | undefined {
-  // In the fast execution no sum depends on the number of threads.
-  if (execution === 'fast' && checkpoint.device === device) return undefined;
+  // In the fast executions no sum depends on the number of threads.
+  if (execution.startsWith('fast') && checkpoint.device === device) return undefined;
   const threads = threadsOf(options);
   const before = `${checkpoint.device}, ${former ?? checkpoint.options.threads ?? threads} threads`;
   const now = `${device}, ${threads} threads`;

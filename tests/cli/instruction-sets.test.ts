@@ -42,3 +42,31 @@ test('where there are no kernels for a processor, the plain execution trains', (
   const env = { ...process.env, ATEN_CPU_CAPABILITY: 'default' };
   expect(execFileSync(process.execPath, ['-e', program], { env, encoding: 'utf8' })).toBe('plain\n');
 });
+
+test.each(['avx2', 'avx512', 'default'])(
+  'bf16 with ATEN_CPU_CAPABILITY=%s is float32, bit for bit, and that is said',
+  (set) => {
+    const dist = path.dirname(PACKAGE);
+    const program = `
+    const { makeTrainer, precisionNote } = require(${JSON.stringify(path.join(dist, 'engine', 'trainer.js'))});
+    const { expandView } = require(${JSON.stringify(path.join(dist, 'data', 'expand.js'))});
+    const images = expandView(Uint8Array.from({ length: 4 * 784 }, (_, i) => (i * 37) >> 3), 4, 28);
+    (async () => {
+      const results = [];
+      for (const precision of ['fp32', 'bf16']) {
+        const trainer = makeTrainer({ labelCount: 2, imageSize: 28, precision, threads: 1 });
+        await trainer.loadSplit('train', images, new Uint8Array(8));
+        await trainer.trainEpoch({ order: Int32Array.of(0, 1, 2, 3), batchSize: 4 });
+        const { logits } = await trainer.predict({ split: 'train', batchSize: 4 });
+        const note = precisionNote({ precision, exact: false }, trainer);
+        results.push({ execution: trainer.execution, logits: logits.join(), note });
+      }
+      console.log(JSON.stringify(results));
+      process.exit();
+    })();`;
+    const env = { ...process.env, ATEN_CPU_CAPABILITY: set };
+    const [fp32, bf16] = JSON.parse(execFileSync(process.execPath, ['-e', program], { env, encoding: 'utf8' }));
+    expect(bf16).toEqual({ ...fp32, note: expect.stringContaining('--precision bf16 is computed in float32 here') });
+    expect(fp32.execution).toBe(set === 'default' || own < 1 ? 'plain' : 'fast');
+  },
+);

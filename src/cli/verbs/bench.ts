@@ -28,6 +28,7 @@ export function register(program: Command): void {
         const { device, threads, libtorch, cpu_capability, precision, stem, input_size, batch_size } = measured;
         const rate = (n: number): string => `${Math.round(n)} images/s`;
         return [
+          ...(measured.note === undefined ? [] : [measured.note]),
           `${device}, ${threads} threads, LibTorch ${libtorch} (${cpu_capability}), ${precision}, ${stem} stem, ${input_size} px, batch ${batch_size}`,
           `train    ${rate(measured.train.images_per_second)}  (${measured.train.repeats.map(Math.round).join(', ')})`,
           `predict  ${rate(measured.predict.images_per_second)}  (${measured.predict.repeats.map(Math.round).join(', ')})`,
