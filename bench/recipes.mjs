@@ -5,8 +5,8 @@
  *   node bench/recipes.mjs table OUT [--test ARM,ARM]
  *   node bench/recipes.mjs speed DATA.npz [--stem cifar]
  * `run` adds to OUT/results.jsonl what is missing there, so that it may be stopped and started again; `--part` shares the
- * runs out over processes with a thread each. `table` prints validation AUC and AP with the paired difference from `strong`
- * (95 % t intervals), and the test split, single and as an ensemble of the first five seeds, for the arms named alone.
+ * runs out over processes with a thread each. `table` prints validation AUC and AP with the paired difference from all elements,
+ * or from the protocol where an element is added to it (95 % t intervals), and the test split, single and as an ensemble of the first five seeds, for the arms named alone.
  * `speed` prints training images/s of elements beside the protocol's, alternated, medians of five epochs.
  */
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -26,7 +26,7 @@ const ELEMENTS = {
   shades: { brightness: 0.1, contrast: 0.1 },
   mixup: { mixup: 0.2 },
 };
-/** Not part of `strong`. */
+/** Elements of no recipe. */
 const MORE = {
   'focal loss': { loss: 'focal' },
   'asymmetric loss': { loss: 'asl' },
@@ -56,15 +56,15 @@ const ARMS = {
       [`fast augmented, ${epochs} epochs`, { ...augmented, epochs }],
     ]),
   ),
-  strong: all,
+  all,
   ...Object.fromEntries(Object.entries(ELEMENTS).map(([name, one]) => [`protocol + ${name}`, { ...EPOCHS, ...one }])),
   ...Object.fromEntries(
     Object.keys(ELEMENTS).map((left) => [
-      `strong - ${left}`,
+      `all - ${left}`,
       Object.assign({}, EPOCHS, ...Object.entries(ELEMENTS).flatMap(([name, one]) => (name === left ? [] : [one]))),
     ]),
   ),
-  ...Object.fromEntries(Object.entries(MORE).map(([name, one]) => [`strong + ${name}`, { ...all, ...one }])),
+  ...Object.fromEntries(Object.entries(MORE).map(([name, one]) => [`all + ${name}`, { ...all, ...one }])),
 };
 
 const { positionals, values } = parseArgs({
@@ -74,7 +74,7 @@ const { positionals, values } = parseArgs({
     arms: { type: 'string', default: '' },
     stem: { type: 'string', default: 'torchvision' },
     part: { type: 'string', default: '1/1' },
-    test: { type: 'string', default: 'protocol,strong' },
+    test: { type: 'string', default: 'protocol,all,all - mixup' },
   },
 });
 const [verb, ...rest] = positionals;
@@ -128,7 +128,7 @@ async function speed(data) {
     'all augmentation': { ...ELEMENTS.geometry, ...ELEMENTS.shades, ...ELEMENTS.mixup, erase: 0.25 },
     'geometry and shades': { ...ELEMENTS.geometry, ...ELEMENTS.shades },
     'ema and clipping': { ...ELEMENTS.ema, clip: 1 },
-    strong: all,
+    strong: { ...all, mixup: 0 },
   };
   const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-recipes-'));
   const fixed = {
@@ -165,12 +165,13 @@ const T = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
 const spread = (numbers) => (numbers.length < 2 ? '' : ` ± ${sd(numbers).toFixed(3)}`);
 
 function paired(arm, name) {
-  const base = new Map(results.filter((row) => row.arm === 'strong').map((row) => [row.seed, row.val[name]]));
+  const other = arm.startsWith('protocol + ') ? 'protocol' : 'all';
+  const base = new Map(results.filter((row) => row.arm === other).map((row) => [row.seed, row.val[name]]));
   const differences = results
     .filter((row) => row.arm === arm && base.has(row.seed))
     .map((row) => row.val[name] - base.get(row.seed));
   const n = differences.length;
-  if (n < 2 || arm === 'strong') return '';
+  if (n < 2 || arm === 'all') return '';
   const half = ((T[n - 2] ?? 1.96) * sd(differences)) / Math.sqrt(n);
   const text = (value) => `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(3)}`;
   const center = mean(differences);
@@ -181,7 +182,7 @@ async function table() {
   console.log(
     `${os.cpus()[0].model.trim()}, ${os.cpus().length} cores, Node ${process.versions.node}, LibTorch ${native().torchVersion()}, ${results[0].data}, ${results[0].stem} stem\n`,
   );
-  console.log('| arm | seeds | val AUC | against strong | val AP | against strong | best epoch |');
+  console.log('| arm | seeds | val AUC | difference | val AP | difference | best epoch |');
   console.log('|---|---|---|---|---|---|---|');
   for (const arm of Object.keys(ARMS)) {
     const rows = results.filter((row) => row.arm === arm);

@@ -64,7 +64,8 @@ function keyOf(i: number): string {
 
 const table = (name: string, head: readonly string[], rows: readonly (readonly string[])[]): string =>
   scrolling(
-    name,
+    // Its section has the name itself.
+    `${name}: table`,
     `<table><thead><tr>${head.map((cell) => `<th scope="col">${cell}</th>`).join('')}</tr></thead>
 <tbody>${rows
       .map(
@@ -86,7 +87,7 @@ function sidesSection({ sides }: RunsComparison): string {
     'models',
     'Models',
     `A is compared with each of the others. All have predicted the same images.`,
-    table('Models', ['', 'Path', 'Kind', 'Data', 'Epoch chosen'], rows),
+    table('Models', ['Model', 'Path', 'Kind', 'Data', 'Epoch chosen'], rows),
   );
 }
 
@@ -123,7 +124,7 @@ function figuresSection({ sides, pairs }: RunsComparison): string {
     'figures',
     'Figures',
     `With ${100 * level} % intervals: percentile bootstrap over images, ${count(resamples)} resamples, seed ${seed}, the same for all. An interval of a difference that does not hold 0 is bold; of many such intervals, some leave 0 out by chance.`,
-    table('Figures', ['', ...headOf(sides, pairs)], rows),
+    table('Figures', ['Figure', ...headOf(sides, pairs)], rows),
   );
 }
 
@@ -156,7 +157,7 @@ function optionsSection({ sides }: RunsComparison): string {
     `All other options are the same.${files}`,
     table(
       'Options that differ',
-      ['', ...runs],
+      ['Option', ...runs],
       rows.map(([name, ...texts]) => [name, ...texts.map((text) => `<span class="path">${escape(text)}</span>`)]),
     ),
   );
@@ -281,7 +282,7 @@ function imagesSection({ a, b, images }: ComparedPair, { labels, task, split }: 
     `images-${b}`,
     `Images, ${name}`,
     `How many images of the ${split} split each decides rightly. p: McNemar's exact test, two-sided, of one being right more often than the other.`,
-    `${table(`Images, ${name}`, ['', 'Both right', `Only ${a} right`, `Only ${b} right`, 'Both wrong', 'p'], rows)}
+    `${table(`Images, ${name}`, ['Label', 'Both right', `Only ${a} right`, `Only ${b} right`, 'Both wrong', 'p'], rows)}
 ${
   lists.length === 0
     ? ''

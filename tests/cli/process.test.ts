@@ -88,7 +88,16 @@ describe('the command line', () => {
 describe('the package', () => {
   test('is there for require and import', async () => {
     const names = [
-      ...['ChestMnistError', 'evaluate', 'expandToRgb', 'importImages', 'loadDataset', 'loadWeights', 'predict'],
+      ...[
+        'ChestMnistError',
+        'compareRuns',
+        'evaluate',
+        'expandToRgb',
+        'importImages',
+        'loadDataset',
+        'loadWeights',
+        'predict',
+      ],
       ...['saveWeights', 'train', 'tune'],
     ];
     const cjs = await start(['-p', `JSON.stringify(Object.keys(require(${quote(PACKAGE)})).sort())`]).done;

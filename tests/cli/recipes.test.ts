@@ -26,11 +26,11 @@ const refused = async (...args: string[]): Promise<Refusal> => {
 
 test('a recipe is told and recorded; flags win', async () => {
   const args = ['train', '--out', folder(), '--name', 'strong', ...QUICK, '--recipe', 'strong'];
-  const { code, stderr } = await chestmnist([...args, '--epochs', '2', '--mixup', '0']);
+  const { code, stderr } = await chestmnist([...args, '--epochs', '2', '--contrast', '0']);
   expect(code).toBe(0);
-  expect(stderr.replace(/\s+/g, ' ')).toMatch(/recipe strong: epochs 20, .*; here epochs 2, mixup 0/);
+  expect(stderr.replace(/\s+/g, ' ')).toMatch(/recipe strong: epochs 20, .*; here epochs 2, contrast 0/);
   expect(await config('strong')).toMatchObject({
-    ...{ recipe: 'strong', schedule: 'cosine', optimizer: 'adamw', rotate: 5, epochs: 2, mixup: 0 },
+    ...{ recipe: 'strong', schedule: 'cosine', optimizer: 'adamw', rotate: 5, epochs: 2, contrast: 0 },
   });
   // A moving average is kept beside the last weights, and is what was scored.
   const { metrics }: Json = { metrics: JSON.parse((await file('strong', 'metrics.json')).toString()) };

@@ -52,6 +52,7 @@ test('the defaults are the MedMNIST protocol', () => {
     out: 'runs',
     name: null,
     resume: false,
+    calibrate: false,
     checkpointEvery: 10,
     patience: null,
     labelNames: null,
