@@ -128,7 +128,7 @@ async function speed(data) {
     'all augmentation': { ...ELEMENTS.geometry, ...ELEMENTS.shades, ...ELEMENTS.mixup, erase: 0.25 },
     'geometry and shades': { ...ELEMENTS.geometry, ...ELEMENTS.shades },
     'ema and clipping': { ...ELEMENTS.ema, clip: 1 },
-    strong: { ...all, mixup: 0 },
+    all,
   };
   const folder = mkdtempSync(path.join(os.tmpdir(), 'bench-recipes-'));
   const fixed = {
