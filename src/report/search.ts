@@ -33,7 +33,7 @@ function renderSearch(name: string, search: Search): string {
       `<section aria-labelledby="budget">
 <h2 id="budget">Budget</h2>
 <p>Every trial is trained for the epochs of the first rung; only the best go on. The test split was not scored.</p>
-<div class="scroll" role="region" aria-label="Budget" tabindex="0"><table>
+<div class="scroll" role="region" aria-label="Budget: table" tabindex="0"><table>
 <thead><tr><th scope="col">Rung</th><th scope="col">Trials</th><th scope="col">Epochs</th></tr></thead>
 <tbody>${rungs.map(({ trials, epochs }, i) => `<tr><th scope="row">${i + 1}</th><td>${trials}</td><td>${epochs}</td></tr>`).join('\n')}</tbody></table></div>
 </section>`,
@@ -67,7 +67,7 @@ function trialTable({ trials, space, best }: Search): string {
   });
   return `<section aria-labelledby="trials">
 <h2 id="trials">Trials</h2>
-<div class="scroll" role="region" aria-label="Trials" tabindex="0"><table>
+<div class="scroll" role="region" aria-label="Trials: table" tabindex="0"><table>
 <thead><tr>${head.map((name) => `<th scope="col">${escape(name)}</th>`).join('')}</tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></div>
 </section>`;
