@@ -21,6 +21,7 @@ export {
 export { compareRuns, type CompareOptions } from './compare';
 export type { ComparedPair, ComparedSide, RunsComparison } from './compare/types';
 export type { Agreement } from './metrics/agreement';
+export { listRuns, type ListedRun, type ListOptions, type RunsList, type RunsOrder } from './run/list';
 export { importImages, type ImportOptions, type ImportResult } from './import';
 export { loadWeights, saveWeights } from './weights';
 export type { StateDict, StateEntry } from './engine/contract';

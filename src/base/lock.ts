@@ -109,21 +109,18 @@ function tryToTake(file: string, mine: string, next: NextStep | undefined): bool
   }
 }
 
+/** Whether a holder that lives has locked `file`. Changes nothing. */
+export function isLocked(file: string): boolean {
+  const lock = lockAt(file, undefined);
+  return lock !== undefined && holderOf(lock) !== undefined;
+}
+
 /** Removes the lock of a dead holder and returns undefined; otherwise returns the holder's name. */
 function staleOrHolder(file: string, next: NextStep | undefined): string | undefined {
   const lock = lockAt(file, next);
   if (lock === undefined) return undefined; // released just now
-  const [pid, host, , kernel, thread, start] = lock.content.split(' ');
-  const name = `process ${pid} on ${host}`;
-  if (kernel !== undefined && kernel === identity()[0]) {
-    // The age is not used here: the holder may have been suspended.
-    if (startOf(thread) === start) return name;
-  } else {
-    // A file without content is being written, or its writer was killed between creating and writing it.
-    const isEmpty = lock.content === '';
-    const dead = isEmpty ? lock.age > 2_000 : kernel === undefined && host === hostname() && !isAlive(Number(pid));
-    if (!dead && lock.age < STALE_MS) return isEmpty ? 'a process that is starting' : name;
-  }
+  const holder = holderOf(lock);
+  if (holder !== undefined) return holder;
   // Renamed first: of several processes that see the stale lock only one removes it, and never a fresh one.
   const aside = `${file}.stale.${process.pid}`;
   try {
@@ -137,6 +134,25 @@ function staleOrHolder(file: string, next: NextStep | undefined): string | undef
   return undefined;
 }
 
+interface Lock {
+  content: string;
+  /** Milliseconds since it was touched. */
+  age: number;
+}
+
+/** The name of the holder; undefined when it is dead. */
+function holderOf({ content, age }: Lock): string | undefined {
+  const [pid, host, , kernel, thread, start] = content.split(' ');
+  const name = `process ${pid} on ${host}`;
+  // Where the kernel knows, the age is not used: the holder may have been suspended.
+  if (kernel !== undefined && kernel === identity()[0]) return startOf(thread) === start ? name : undefined;
+  // A file without content is being written, or its writer was killed between creating and writing it.
+  const isEmpty = content === '';
+  const dead = isEmpty ? age > 2_000 : kernel === undefined && host === hostname() && !isAlive(Number(pid));
+  if (dead || age >= STALE_MS) return undefined;
+  return isEmpty ? 'a process that is starting' : name;
+}
+
 /** What `withLock` writes: process, host, a number of its own, and where the kernel tells them the three of identity(). */
 const CONTENT = /^(\d+ \S+ \d+( \S+ \d+\/task\/\d+ \d+)?)?$/;
 const LONGEST = 1_000;
@@ -145,7 +161,7 @@ const LONGEST = 1_000;
  * The lock at this path; undefined when nothing is there. Throws ERR_OUTPUT for anything that is not a lock, such as a
  * folder, a link or a file of someone else: it is neither opened nor removed, and waiting for it would never end.
  */
-function lockAt(file: string, next: NextStep | undefined): { content: string; age: number } | undefined {
+function lockAt(file: string, next: NextStep | undefined): Lock | undefined {
   try {
     const facts = lstatSync(file);
     if (!facts.isFile()) throw notALock(file, `is ${kindOf(facts)}`, next);

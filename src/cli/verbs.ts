@@ -9,6 +9,7 @@ export const VERBS: Verbs = {
   metrics: { summary: "the metrics of any model's predictions", load: () => import('./verbs/metrics.js') },
   report: { summary: 'draw the plots and report.html of a run again', load: () => import('./verbs/report.js') },
   compare: { summary: 'runs and predictions side by side', load: () => import('./verbs/compare.js') },
+  runs: { summary: 'a table of the runs in a folder', load: () => import('./verbs/runs.js') },
   predict: { summary: 'probabilities and decisions for images', load: () => import('./verbs/predict.js') },
   export: { summary: 'write weights that other tools load', load: () => import('./verbs/export.js') },
   import: { summary: 'make a data set of pictures and their table', load: () => import('./verbs/import.js') },

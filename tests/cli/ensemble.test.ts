@@ -1,7 +1,7 @@
 /** Ensembles: members trained in one directory, continued, scored together, and used as one model. */
 import { cp, mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { train, evaluate, predict, type TrainEvent, type TrainOptions } from '../../src';
+import { train, evaluate, listRuns, predict, type TrainEvent, type TrainOptions } from '../../src';
 import { readNpz } from '../../src/base/npz';
 import { readScored } from '../../src/run/predictions';
 import { eventsOf, scratch, type Json } from '../support/chestmnist';
@@ -72,6 +72,16 @@ describe('a trained ensemble', () => {
     const file = at('whole', 'predictions', 'test.npz');
     const { auc, brier } = JSON.parse((await chestmnist(['metrics', file, '--json'])).stdout);
     expect({ auc, brier }).toEqual({ auc: splits.test.auc, brier: splits.test.brier });
+  });
+
+  test('in a list of runs it is one row', async () => {
+    const { splits } = await json('whole', 'metrics.json');
+    const { runs } = await listRuns(at('whole'));
+    expect(runs).toMatchObject([
+      { name: '.', kind: 'ensemble', status: 'finished', parts: 3, of_parts: 3, val_auc: splits.val.auc.macro },
+    ]);
+    expect(runs[0].test?.auc).toBe(splits.test.auc.macro);
+    expect(runs[0].seconds).toBeGreaterThan(0);
   });
 
   test('a member is the run of its seed', async () => {

@@ -94,6 +94,7 @@ describe('the package', () => {
         'evaluate',
         'expandToRgb',
         'importImages',
+        'listRuns',
         'loadDataset',
         'loadWeights',
         'predict',

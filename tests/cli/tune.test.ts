@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { tune, type Trial, type TuneOptions } from '../../src';
+import { listRuns, tune, type Trial, type TuneOptions } from '../../src';
 import { scratch, type Json } from '../support/chestmnist';
 import { chestmnist } from '../support/in-process';
 
@@ -71,6 +71,13 @@ describe('a search', () => {
     const files = readdirSync(at('whole'), { recursive: true, encoding: 'utf8' });
     expect(files.filter((name) => /metrics\.json|predictions.*(npz|csv)$/.test(name))).toEqual([]);
     expect(files).toContain('report.html');
+  });
+
+  test('in a list of runs it is one row, with the figure of its best trial and none of the test split', async () => {
+    const { best, trials } = await jsonOf('whole', 'search.json');
+    const { val_auc } = (trials as Trial[])[best - 1].results.at(-1)!;
+    const row = { kind: 'search', status: 'finished', parts: 5, of_parts: 5, val_auc, test: null };
+    expect((await listRuns(at('whole'))).runs).toMatchObject([row]);
   });
 
   test('a trial is the run of its options', async () => {

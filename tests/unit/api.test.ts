@@ -49,6 +49,7 @@ const CALLS: Record<string, unknown[]> = {
       ...{ resamples: 5, seed: 1, output: at('none.html') },
     },
   ],
+  listRuns: [at('none'), { sort: 'name' }],
   loadDataset: ['synthetic', { size: 28, seed: 1, counts: { train: 1, val: 1, test: 1 }, onProgress, signal }],
   tune: [
     { data: at('none.npz'), out: at('runs'), device: 'cpu', space: { lr: [1e-3, 1e-4] }, trials: 2, threads: 1 },

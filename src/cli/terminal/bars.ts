@@ -7,6 +7,7 @@
  * is below the cursor is cleared, and the bars are drawn in the width of the moment.
  */
 import { MultiBar, type Options, type Params } from 'cli-progress';
+import { duration } from './duration';
 import { columnsOf, fit, keepWhatFits, type Optional } from './width';
 
 /** A piece of text behind a bar. */
@@ -111,13 +112,4 @@ function draw(_options: Options, { progress, eta }: Params, { title, parts }: Pa
   const all = [...parts, { text: `ETA ${duration(eta)}`, room: 'ETA 23h59m'.length }];
   const kept = keepWhatFits(all, ' | '.length, columns - lead.length);
   return lead + kept.map(({ text }) => text).join(' | ');
-}
-
-/** `12s`, `3m05s`, `7h20m`; a dash while nobody knows. */
-function duration(seconds: unknown): string {
-  if (typeof seconds !== 'number' || !Number.isFinite(seconds)) return '-';
-  const two = (value: number): string => String(Math.floor(value)).padStart(2, '0');
-  if (seconds < 60) return `${Math.round(seconds)}s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)}m${two(seconds % 60)}s`;
-  return `${Math.floor(seconds / 3600)}h${two((seconds % 3600) / 60)}m`;
 }
