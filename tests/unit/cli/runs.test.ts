@@ -1,5 +1,6 @@
 /** `runs`: the table of a folder of runs, with those that are damaged, killed or no run at all. */
 import { mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { listRuns, type RunsList } from '../../../src';
 import { withLock } from '../../../src/base/lock';
@@ -61,6 +62,8 @@ test('a run that a process holds is running', async () => {
   await withLock(at('sweep', 'b', 'lock'), async () => {
     expect((await listRuns(folder())).runs[0]).toMatchObject({ name: 'sweep/b', status: 'running' });
   });
+  // The lock of a process that is gone.
+  await writeFile(at('sweep', 'b', 'lock'), `999999999 ${hostname()} 1`);
   expect((await listRuns(at('sweep', 'b'))).runs).toMatchObject([{ name: '.', status: 'killed' }]);
 });
 
