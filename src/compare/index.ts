@@ -126,7 +126,7 @@ function checkSources(sources: unknown): void {
   throw new ChestMnistError('ERR_CONFIG', {
     found: `${length === 1 ? 'one' : length || 'nothing'} to compare`,
     needed: `two to ${MOST} runs, ensembles or files of predictions`,
-    next: length < 2 ? 'name another one; npx chestmnist runs lists runs' : 'compare fewer at a time',
+    next: length < 2 ? 'name another one, from the list of npx chestmnist runs' : 'compare fewer at a time',
   });
 }
 

@@ -47,7 +47,7 @@ export async function isFolder(source: string): Promise<boolean> {
     if (!isAbsent(cause)) throw cause;
     throw new ChestMnistError(
       'ERR_CONFIG',
-      { found: `${source} does not exist`, needed: NEEDED, next: 'check the path; npx chestmnist runs lists runs' },
+      { found: `${source} does not exist`, needed: NEEDED, next: 'check the path, with the list of npx chestmnist runs' },
       { cause },
     );
   }

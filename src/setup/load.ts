@@ -78,7 +78,7 @@ function checkPlace(root: string): void {
   }
   if (name === 'chestmnist') return;
   throw new ChestMnistError('ERR_NATIVE_MISSING', {
-    found: `the code of chestmnist runs outside of its package, which is not in ${root}; it seems to be bundled`,
+    found: `the code of chestmnist is outside of its package, which is not in ${root}; it seems to be bundled`,
     needed: 'the package in node_modules, since its native addon cannot be bundled',
     next: 'mark chestmnist as external: esbuild --external:chestmnist, webpack externals, Next.js serverExternalPackages',
   });
