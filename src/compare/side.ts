@@ -47,7 +47,11 @@ export async function isFolder(source: string): Promise<boolean> {
     if (!isAbsent(cause)) throw cause;
     throw new ChestMnistError(
       'ERR_CONFIG',
-      { found: `${source} does not exist`, needed: NEEDED, next: 'check the path, with the list of npx chestmnist runs' },
+      {
+        found: `${source} does not exist`,
+        needed: NEEDED,
+        next: 'check the path, with the list of npx chestmnist runs',
+      },
       { cause },
     );
   }
