@@ -26,13 +26,15 @@ export function makeTrainer(config: Partial<TrainerConfig> & Pick<TrainerConfig,
 }
 
 /** What to tell a user who asked for bf16 and gets float32, which is faster than LibTorch's bf16 on a CPU. */
-export const precisionNote = (
-  { precision, exact }: Pick<ResolvedOptions, 'precision' | 'exact'>,
+export const precisionNotes = (
+  { precision, exact = false }: Pick<ResolvedOptions, 'precision'> & Partial<Pick<ResolvedOptions, 'exact'>>,
   { device, execution }: Pick<Trainer, 'device' | 'execution'>,
-): string | undefined =>
+): string[] =>
   precision === 'bf16' && device === 'cpu' && !exact && execution !== 'fast-bf16'
-    ? '--precision bf16 is computed in float32 here: on a CPU it needs AMX, on Linux, with ATEN_CPU_CAPABILITY not set'
-    : undefined;
+    ? [
+        '--precision bf16 is computed in float32 here: on a CPU it needs AMX, on Linux, with ATEN_CPU_CAPABILITY not set',
+      ]
+    : [];
 
 export const criterionOf = (task: Task): Criterion => (isExclusive(task) ? 'cross-entropy' : 'binary-cross-entropy');
 

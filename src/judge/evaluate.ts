@@ -11,6 +11,7 @@ import { areUnnamed } from '../data/labels';
 import { ownSignal } from '../base/abort';
 import { ANY, checkArgument, checkFields, FUNCTION, integer, rule, SIGNAL, TEXT, type Rule } from '../base/arguments';
 import { threadsNotes } from '../base/processors';
+import { precisionNotes } from '../engine/trainer';
 import { ChestMnistError } from '../base/errors';
 import { isExclusive, type Task } from '../base/task';
 import { computeMetrics, tuneThresholds } from '../metrics';
@@ -43,6 +44,8 @@ export interface EvaluateOptions extends ModelOptions {
   device?: string;
   /** CPU threads; default as many as the machine allows, as in TrainOptions. */
   threads?: number;
+  /** `fp32` (default) or `bf16`, as in TrainOptions; what a run was trained in does not matter. */
+  precision?: 'fp32' | 'bf16';
   /** Images per batch; default 128. It does not change the result. */
   batchSize?: number;
   /** Bootstrap resamples of the confidence intervals; default 0, none. */
@@ -66,6 +69,7 @@ export const JUDGE_OPTIONS: Readonly<Record<keyof EvaluateOptions, Rule>> = {
   limit: integer(1),
   device: ANY,
   threads: ANY,
+  precision: ANY,
   batchSize: ANY,
   resamples: ANY,
   onProgress: FUNCTION,
@@ -92,7 +96,7 @@ export interface Evaluation extends Scored {
  */
 export async function evaluate(target: string, options: EvaluateOptions = {}): Promise<Evaluation> {
   checkArgument('target', target, TARGET);
-  const { device, threads, batchSize } = checkOptions(options);
+  const { device, threads, precision, batchSize } = checkOptions(options);
   const { split = 'test', onProgress } = options;
   const signal = ownSignal(options.signal);
   const rule = await thresholdsOf(options.thresholds ?? 0.5);
@@ -101,7 +105,7 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
   const { task } = dataset;
   if (isExclusive(task))
     thresholdsFor({ task, labelCount: model.labels.length }, typeof rule === 'string' ? NaN : rule);
-  const trainer = await hold(model, dataset, { device, threads });
+  const trainer = await hold(model, dataset, { device, threads, precision });
   const cancel = (): void => trainer.cancel();
   signal.addEventListener('abort', cancel);
   try {
@@ -124,7 +128,7 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
     const scored = await score(split);
     const confidence = options.resamples ? { resamples: options.resamples } : undefined;
     const metrics = computeMetrics({ ...scored, threshold, confidence });
-    notes.push(...threadsNotes(options.threads));
+    notes.push(...threadsNotes(options.threads), ...precisionNotes({ precision }, trainer));
     return { ...scored, task, dataset: dataset.name, split, labels: dataset.labels, metrics, notes };
   } finally {
     signal.removeEventListener('abort', cancel);
@@ -135,8 +139,8 @@ export async function evaluate(target: string, options: EvaluateOptions = {}): P
 /** Checks the options; those shared with training have the same rules and defaults. */
 function checkOptions(options: EvaluateOptions): ResolvedOptions {
   checkFields('options', options, JUDGE_OPTIONS);
-  const { data, size, device, threads, batchSize, resamples } = options;
-  return resolveOptions({ data, size, device, threads, batchSize, resamples });
+  const { data, size, device, threads, precision, batchSize, resamples } = options;
+  return resolveOptions({ data, size, device, threads, precision, batchSize, resamples });
 }
 
 /** The thresholds stored in the run, otherwise tuned now. Both use only validation scores. */

@@ -279,7 +279,7 @@ const isFile = (target: string): Promise<boolean> =>
 export async function hold(
   model: Model,
   { size: imageSize, channels }: Pick<Dataset, 'size' | 'channels'>,
-  options: { device: string; threads: number | null },
+  options: Pick<ResolvedOptions, 'device' | 'threads'> & Partial<Pick<ResolvedOptions, 'precision'>>,
 ): Promise<Trainer> {
   const trainer = makeTrainer({
     stem: model.stem,
@@ -289,6 +289,7 @@ export async function hold(
     inputSize: model.inputSize ?? imageSize,
     device: resolveDevice(options.device).device,
     threads: threadsOf(options),
+    ...(options.precision && { precision: options.precision }),
   });
   try {
     await trainer.loadStateDict(model.states[0]);

@@ -19,12 +19,13 @@ import { thresholdsFor } from '../metrics/check';
 import { scoresOf } from '../metrics/loss';
 import { meanLogits, spreadOf } from '../metrics/mean';
 import type { Trainer } from '../engine/contract';
+import { precisionNotes } from '../engine/trainer';
 import { assumptions, eachLogits, hold, openModel, type ModelOptions } from './model';
 import { storedThresholds, thresholdsOf } from './thresholds';
 
 export interface PredictOptions extends Pick<
   EvaluateOptions,
-  'thresholds' | 'device' | 'threads' | 'batchSize' | 'signal' | keyof ModelOptions
+  'thresholds' | 'device' | 'threads' | 'precision' | 'batchSize' | 'signal' | keyof ModelOptions
 > {
   /** What becomes of a picture that is not square: its central square (`crop`, the default), black bars, or a stretch. */
   fit?: 'crop' | 'pad' | 'stretch';
@@ -65,8 +66,9 @@ export type PredictedAll = Pick<Prediction, 'skipped' | 'notes'>;
 export type PredictedRows = Omit<Prediction, keyof PredictedAll>;
 
 const INPUTS = rule('an array of paths', (value) => Array.isArray(value) && value.every(TEXT.is));
-const { thresholds, device, threads, batchSize, signal, size, resize, task, labelNames, weightsKey } = JUDGE_OPTIONS;
-const JUDGED = { thresholds, device, threads, batchSize, signal };
+const { thresholds, device, threads, precision, batchSize, signal } = JUDGE_OPTIONS;
+const { size, resize, task, labelNames, weightsKey } = JUDGE_OPTIONS;
+const JUDGED = { thresholds, device, threads, precision, batchSize, signal };
 const oneOf = (values: readonly string[]): Rule =>
   rule(`one of ${values.join(', ')}`, (value) => values.includes(value as string));
 const isWindow = (value: unknown): boolean =>
@@ -141,9 +143,10 @@ export async function* predictRows(
   checkArgument('inputs', inputs, INPUTS);
   checkFields('options', options, OPTIONS);
   const signal = ownSignal(options.signal);
-  const { device, threads, batchSize, size } = resolveOptions({
+  const { device, threads, precision, batchSize, size } = resolveOptions({
     device: options.device,
     threads: options.threads,
+    precision: options.precision,
     batchSize: options.batchSize,
     size: options.size,
   });
@@ -202,7 +205,9 @@ export async function* predictRows(
     let count = 0;
     for await (const { names, pixels } of batchesOf(pictures(), batchSize, side * side * channels)) {
       for (const state of model.states.slice(trainers.length))
-        trainers.push(await hold({ ...model, states: [state] }, { size: side, channels }, { device, threads }));
+        trainers.push(
+          await hold({ ...model, states: [state] }, { size: side, channels }, { device, threads, precision }),
+        );
       signal.throwIfAborted();
       const view = viewOf({ images: pixels, count: names.length, size: side, channels });
       const each = await eachLogits(model, target, (member) => trainers[member].predict({ images: view, batchSize }));
@@ -216,7 +221,7 @@ export async function* predictRows(
     }
     if (count === 0) throw noneOf(skipped);
     const notes = [...model.notes, ...(model.run?.changes ?? []), ...assumptions(target, model, side)];
-    notes.push(...threadsNotes(options.threads), ...seen.lines());
+    notes.push(...threadsNotes(options.threads), ...precisionNotes({ precision }, trainers[0]), ...seen.lines());
     if (window && !seen.has('given-window')) notes.push('no picture is DICOM of gray values: the window has no effect');
     return { skipped, notes };
   } finally {

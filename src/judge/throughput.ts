@@ -5,7 +5,7 @@
 import { synthesize } from '../data';
 import { viewOf } from '../data/expand';
 import { resolveDevice } from '../engine/device';
-import { precisionNote, trainerOf } from '../engine/trainer';
+import { precisionNotes, trainerOf } from '../engine/trainer';
 import { native } from '../engine/addon';
 import type { Trainer } from '../engine/contract';
 import { resolveOptions, threadsOf } from '../recipe/resolve';
@@ -54,7 +54,7 @@ export async function throughput(given: ThroughputOptions = {}): Promise<Through
   const trainer = trainerOf(options, dataset, device);
   try {
     const { train } = dataset.splits;
-    const note = precisionNote(options, trainer);
+    const [note] = precisionNotes(options, trainer);
     await trainer.loadSplit('train', viewOf(train), train.truth);
     return {
       device: trainer.device,

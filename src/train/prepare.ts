@@ -11,7 +11,7 @@ import { isExclusive } from '../base/task';
 import { native } from '../engine/addon';
 import type { Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
-import { precisionNote, trainerOf } from '../engine/trainer';
+import { precisionNotes, trainerOf } from '../engine/trainer';
 import { labelWeights } from '../recipe/loss';
 import type { ResolvedOptions } from '../recipe/options';
 import { recipeNote } from '../recipe/presets';
@@ -96,8 +96,7 @@ async function prepareAll(
       notes.push(...(await startFrom(trainer, options, dataset, { signal, onProgress })));
     }
     if (device.startsWith('cuda') && trainer.execution === 'plain' && !options.exact) notes.push(noGraphs());
-    const precision = precisionNote(options, trainer);
-    if (precision !== undefined) notes.push(precision);
+    notes.push(...precisionNotes(options, trainer));
     signal.throwIfAborted();
     return { options, dataset, trainer, resumed, notes };
   } catch (error) {

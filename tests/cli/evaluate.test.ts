@@ -61,6 +61,24 @@ describe('evaluate', () => {
     expect((await evaluate(weights, '--data', data, '--limit', '50')).n).toBe(50);
   });
 
+  test('--precision bf16 rounds where the processor has AMX, and elsewhere says that it is float32', async () => {
+    const file = path.join(folder(), 'picture.npy');
+    await writeFile(file, npy(images(4)));
+    const calls = [
+      ['evaluate', run],
+      ['predict', run, file],
+    ];
+    for (const call of calls) {
+      const args = [...call, '--json', '--device', 'cpu'];
+      const fp32 = await chestmnist([...args, '--precision', 'fp32']);
+      const bf16 = await chestmnist([...args, '--precision', 'bf16']);
+      expect([fp32, bf16]).toMatchObject([{ code: 0 }, { code: 0 }]);
+      expect(fp32.stderr).not.toContain('bf16');
+      const isFloat32 = bf16.stderr.includes('--precision bf16 is computed in float32 here: on a CPU it needs AMX');
+      expect(bf16.stdout === fp32.stdout).toBe(isFloat32);
+    }
+  });
+
   test('-o writes the metrics, or labels and logits', async () => {
     const file = path.join(folder(), 'metrics-out.json');
     const printed = await evaluate(run, '-o', file);

@@ -48,7 +48,7 @@ test.each(['avx2', 'avx512', 'default'])(
   (set) => {
     const dist = path.dirname(PACKAGE);
     const program = `
-    const { makeTrainer, precisionNote } = require(${JSON.stringify(path.join(dist, 'engine', 'trainer.js'))});
+    const { makeTrainer, precisionNotes } = require(${JSON.stringify(path.join(dist, 'engine', 'trainer.js'))});
     const { expandView } = require(${JSON.stringify(path.join(dist, 'data', 'expand.js'))});
     const images = expandView(Uint8Array.from({ length: 4 * 784 }, (_, i) => (i * 37) >> 3), 4, 28);
     (async () => {
@@ -58,7 +58,7 @@ test.each(['avx2', 'avx512', 'default'])(
         await trainer.loadSplit('train', images, new Uint8Array(8));
         await trainer.trainEpoch({ order: Int32Array.of(0, 1, 2, 3), batchSize: 4 });
         const { logits } = await trainer.predict({ split: 'train', batchSize: 4 });
-        const note = precisionNote({ precision, exact: false }, trainer);
+        const [note] = precisionNotes({ precision, exact: false }, trainer);
         results.push({ execution: trainer.execution, logits: logits.join(), note });
       }
       console.log(JSON.stringify(results));

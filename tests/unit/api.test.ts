@@ -33,14 +33,26 @@ const CALLS: Record<string, unknown[]> = {
   evaluate: [
     at('none'),
     {
-      ...{ split: 'val', data: 'synthetic', size: 28, thresholds: [0.5], limit: 3, device: 'cpu', threads: 1 },
+      ...{
+        split: 'val',
+        data: 'synthetic',
+        size: 28,
+        thresholds: [0.5],
+        limit: 3,
+        device: 'cpu',
+        threads: 1,
+        precision: 'bf16',
+      },
       ...{ batchSize: 4, resamples: 5, onProgress, signal, resize: 28, labelNames: ['a'], weightsKey: 'ema' },
     },
   ],
   predict: [
     at('none'),
     [at('a.png')],
-    { thresholds: 'val-f1', device: 'cpu', threads: 1, batchSize: 4, signal, size: 28, resize: 56, strict: true },
+    {
+      ...{ thresholds: 'val-f1', device: 'cpu', threads: 1, precision: 'bf16', batchSize: 4, signal, size: 28 },
+      ...{ resize: 56, strict: true },
+    },
   ],
   compareRuns: [
     [at('none'), at('none.npz')],

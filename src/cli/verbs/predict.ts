@@ -9,7 +9,7 @@ import { cliOf } from '../context';
 import { addFlags, readFlags, windowOf } from '../flags';
 import { unbroken } from '../terminal/width';
 
-const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'threads'] as const;
+const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'precision', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
