@@ -10,6 +10,7 @@ export type { ResolvedOptions, TrainOptions } from './recipe/options';
 export { evaluate, type Evaluation, type EvaluateOptions } from './judge/evaluate';
 export { predict, type Prediction } from './judge/predict';
 export type { PredictOptions } from './judge/pictures';
+export { explain, type Explanation, type ExplainOptions, type Finding } from './explain';
 export {
   expandToRgb,
   loadDataset,

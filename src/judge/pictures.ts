@@ -171,7 +171,17 @@ export async function openPictures(
   const cancel = (): void => trainers.forEach((trainer) => trainer.cancel());
   signal.addEventListener('abort', cancel);
   return {
-    ...{ model, task, labelCount, thresholds: exclusive ? null : thresholds, side, channels, batchSize, signal, skipped },
+    ...{
+      model,
+      task,
+      labelCount,
+      thresholds: exclusive ? null : thresholds,
+      side,
+      channels,
+      batchSize,
+      signal,
+      skipped,
+    },
     batches: batches(),
     async trainers() {
       for (const state of model.states.slice(trainers.length)) {
@@ -183,9 +193,13 @@ export async function openPictures(
     },
     notes() {
       const notes = [...model.notes, ...(model.run?.changes ?? []), ...assumptions(target, model, side)];
-      notes.push(...threadsNotes(options.threads), ...trainers.slice(0, 1).flatMap((of) => precisionNotes({ precision }, of)));
+      notes.push(
+        ...threadsNotes(options.threads),
+        ...trainers.slice(0, 1).flatMap((of) => precisionNotes({ precision }, of)),
+      );
       notes.push(...seen.lines());
-      if (window && !seen.has('given-window')) notes.push('no picture is DICOM of gray values: the window has no effect');
+      if (window && !seen.has('given-window'))
+        notes.push('no picture is DICOM of gray values: the window has no effect');
       return notes;
     },
     async dispose() {

@@ -4,9 +4,9 @@
  */
 import { Option, type Command } from 'commander';
 import { FITS, LAYOUTS, type Fit, type Layout } from '../../data/pictures/options';
-import { ChestMnistError } from '../../base/errors';
 import { cliOf } from '../context';
 import { addFlags, readFlags, windowOf } from '../flags';
+import { saySkipped } from '../skipped';
 import { unbroken } from '../terminal/width';
 
 const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'precision', 'threads'] as const;
@@ -58,17 +58,9 @@ export function register(program: Command): void {
       });
       const { images, skipped, notes } = summary!;
       for (const note of notes) cli.say(note);
-      for (const { error } of skipped) {
-        const { found, needed } = ChestMnistError.inFlags(error);
-        cli.say(`left out: ${found}; needed: ${needed}`);
-      }
-      if (skipped.length > 0) {
-        cli.say(`${skipped.length} of the files cannot be read; the others are predicted`);
-        process.exitCode = 3;
-      }
+      const left = saySkipped(cli, skipped, 'predicted');
       if (output === undefined) return;
       cli.say(`${images} ${images === 1 ? 'image' : 'images'}: ${unbroken(output)}`);
-      const left = skipped.map(({ image, error: { code, message } }) => ({ image, code, message }));
       if (!isStdout(output)) cli.emit({ output: place.path, images, ...(left.length > 0 && { skipped: left }) });
     });
 }
