@@ -10,28 +10,32 @@ import { writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { absolute } from '../base/folders';
 import { formatNpyHeader } from '../base/npy';
-import { isExclusive } from '../base/task';
+import { isExclusive, type Task } from '../base/task';
 import { jsonText } from '../base/text';
 import { viewOf } from '../data/expand';
 import { dataOf } from '../judge/evaluate';
-import { eachLogits } from '../judge/model';
+import { eachLogits, type Model } from '../judge/model';
+import { checkLogits } from '../judge/score';
 import { openPictures, PICTURE_OPTIONS, type OpenedPictures, type PredictOptions } from '../judge/pictures';
 import { decide } from '../metrics';
 import { logOdds } from '../metrics/log-odds';
 import { scoresOf } from '../metrics/loss';
 import { meanLogits } from '../metrics/mean';
 import { uniqueSlugs } from '../report/format';
+import { biasOf, centersOf, mapSide, mapsIn, withoutEvidence } from './evidence';
 import { falls, occluded, squaresOf } from './occlusion';
 import { scaleOf, type HeatMap } from './map';
 import { pictureOf } from './picture';
 import { renderSheet, type SheetItem } from './sheet';
-import type { Explanation } from './types';
+import { METHODS, type Explanation, type Method } from './types';
 
 export type { Explanation, Finding } from './types';
 
 export interface ExplainOptions extends PredictOptions {
   /** Folder for the pictures, the maps and the page; made, or empty. */
   output: string;
+  /** Default: `evidence` where the last layer has at least 4 x 4 positions, otherwise `occlusion`. */
+  method?: Method;
   /** Data set whose validation split sets the scale of the colours; default that of the run. */
   data?: string;
 }
@@ -39,6 +43,7 @@ export interface ExplainOptions extends PredictOptions {
 const OPTIONS: Readonly<Record<keyof ExplainOptions, Rule>> = {
   ...PICTURE_OPTIONS,
   output: rule('the path of a folder', TEXT.is),
+  method: rule(METHODS.join(' or '), (value) => METHODS.includes(value as Method)),
   data: rule('the name of a data set, or the path of an .npz file', TEXT.is),
 };
 
@@ -47,8 +52,7 @@ const SCALE_IMAGES = 64;
 
 /**
  * Writes a heat map for each finding of each picture that is above its threshold, or, marked so, for the most probable one:
- * a PNG, the map as .npy, one page of all (index.html), and explain.json. The map is by occlusion: how much the logit falls
- * when a square of the picture is covered. Colours have one scale per label, from the validation split, so that weak
+ * a PNG, the map as .npy, one page of all (index.html), and explain.json. Colours have one scale per label, from the validation split, so that weak
  * evidence looks weak. `target` and `inputs` are as in predict. Throws what predict throws, and ERR_OUTPUT for a folder that is
  * not empty.
  */
@@ -59,12 +63,17 @@ export async function explain(
 ): Promise<Explanation> {
   const opened = await openPictures(target, inputs, options, OPTIONS);
   const { model, task, labelCount, side, channels, skipped } = opened;
-  const method = 'occlusion';
   try {
+    const none = withoutEvidence(target, opened);
+    const method = options.method ?? (none ? 'occlusion' : 'evidence');
+    if (method === 'evidence' && none) throw none;
     const folder = await emptyFolder(options.output);
     const squares = squaresOf(side);
-    const centers = squares.starts.map((start) => start + squares.side / 2);
-    const scale = await scaleFor(target, options, opened);
+    const centers =
+      method === 'evidence'
+        ? centersOf(mapSide(model.stem, model.inputSize ?? side), side)
+        : squares.starts.map((start) => start + squares.side / 2);
+    const scale = await scaleFor(target, options, opened, method);
     const notes: string[] = [...scale.notes];
     const names = uniqueSlugs();
     const labelNames = uniqueSlugs();
@@ -90,7 +99,7 @@ export async function explain(
     for await (const { names: images, pixels } of opened.batches) {
       for (const [i, name] of images.entries()) {
         const image = pixels.subarray(i * side * side * channels, (i + 1) * side * side * channels);
-        const { odds, maps } = await mapsOf(image, target, opened);
+        const { odds, maps } = await mapsOf(image, target, opened, method);
         const scores = scoresOf(task, odds.logits, labelCount);
         const decided = decide(scores, labelCount, opened.thresholds ?? undefined, task);
         const labels = model.labels.flatMap((_, label) => (decided[label] === 1 ? [label] : []));
@@ -127,7 +136,14 @@ export async function explain(
     await write(page, renderSheet({ target, method, side, channels, scale, labels: model.labels, items, notes, task }));
     const { labels } = model;
     const done: Explanation = {
-      ...{ method, labels, size: side, centers, scale: { from: scale.from, values: scale.values } },
+      ...{
+        method,
+        labels,
+        bias: method === 'evidence' ? biasesOf(model, task) : null,
+        size: side,
+        centers,
+        scale: { from: scale.from, values: scale.values },
+      },
       ...{ images: result, page, skipped, notes },
     };
     const { skipped: _, ...stated } = done;
@@ -143,19 +159,36 @@ async function mapsOf(
   image: Uint8Array,
   target: string,
   { model, task, labelCount, side: size, channels, batchSize, signal, ...opened }: OpenedPictures,
+  method: Method,
 ): Promise<{ odds: { logits: Float32Array; values: ArrayLike<number> }; maps: Float32Array[] }> {
+  const exclusive = isExclusive(task);
+  const trainers = await opened.trainers();
+  if (method === 'evidence') {
+    const view = viewOf({ images: image, count: 1, size, channels });
+    const { logits, evidence, cancelled } = await trainers[0].predict({ images: view, batchSize, evidence: true });
+    if (cancelled) signal.throwIfAborted();
+    checkLogits(logits, model.labels, target);
+    const values = exclusive ? logOdds(logits, labelCount) : logits;
+    return { odds: { logits, values }, maps: mapsIn(evidence!, labelCount, exclusive) };
+  }
   const squares = squaresOf(size);
   const images = occluded(image, size, channels, squares);
   const view = viewOf({ images, count: 1 + squares.starts.length ** 2, size, channels });
-  const trainers = await opened.trainers();
   const each = await eachLogits(model, target, (member) => trainers[member].predict({ images: view, batchSize }));
   if (!each) signal.throwIfAborted();
   const logits = meanLogits(task, each!, labelCount);
-  const odds = isExclusive(task) ? logOdds(logits, labelCount) : logits;
+  const odds = exclusive ? logOdds(logits, labelCount) : logits;
   return {
     odds: { logits: logits.slice(0, labelCount), values: odds.slice(0, labelCount) },
     maps: falls(odds, labelCount),
   };
+}
+
+/** Of exclusive labels relative to their mean, as their maps are. */
+function biasesOf({ states, labels }: Model, task: Task): number[] {
+  const biases = biasOf(states[0]);
+  const mean = isExclusive(task) ? biases.reduce((sum, value) => sum + value, 0) / labels.length : 0;
+  return biases.map((value) => value - mean);
 }
 
 interface Scale {
@@ -165,7 +198,12 @@ interface Scale {
 }
 
 /** The scale of each label from the validation split; from the pictures themselves where there is none. */
-async function scaleFor(target: string, options: ExplainOptions, opened: OpenedPictures): Promise<Scale> {
+async function scaleFor(
+  target: string,
+  options: ExplainOptions,
+  opened: OpenedPictures,
+  method: Method,
+): Promise<Scale> {
   const { model, side, channels, signal } = opened;
   const itself = (reason: string): Scale => ({
     from: 'pictures',
@@ -197,7 +235,7 @@ async function scaleFor(target: string, options: ExplainOptions, opened: OpenedP
   for (let i = 0; i < val.count; i++) {
     signal.throwIfAborted();
     const bytes = side * side * channels;
-    maps.push((await mapsOf(val.images.subarray(i * bytes, (i + 1) * bytes), target, opened)).maps);
+    maps.push((await mapsOf(val.images.subarray(i * bytes, (i + 1) * bytes), target, opened, method)).maps);
   }
   const values = model.labels.map((_, label) => scaleOf(maps.map((of) => of[label])) || 1);
   return { from: 'validation', values, notes: [] };

@@ -4,7 +4,7 @@ import { encodePng } from '../report/charts/png';
 import { escape, figureText, plural } from '../report/format';
 import { section } from '../report/page/charts';
 import { frame } from '../report/page/frame';
-import type { Finding } from './types';
+import type { Finding, Method } from './types';
 import type { HeatMap } from './map';
 import { AGAINST, FOR, layer, numbersOf } from './picture';
 
@@ -19,7 +19,7 @@ export interface SheetItem {
 
 interface Sheet {
   target: string;
-  method: string;
+  method: Method;
   side: number;
   channels: 1 | 3;
   scale: { from: 'validation' | 'pictures'; values: readonly number[] };
@@ -32,6 +32,16 @@ interface Sheet {
 /** What every page with such maps says of them. */
 export const CAVEAT =
   'Such maps mislead more often than radiologists do: of seven methods, the best was significantly worse than radiologists at finding where a disease is, most of all where it is small or of a complex shape (Saporta and others, Nature Machine Intelligence, 2022). They show what the network reacts to, not what a patient has. Use them to find faults of a model.';
+
+/** What the values of a map are. */
+const MEANING: Record<Method, (exclusive: boolean) => string> = {
+  evidence: (exclusive) =>
+    exclusive
+      ? 'Each map shows what each place adds to the logit of the class, relative to the mean of all classes.'
+      : 'Each map shows what each place adds to the logit of the finding: its mean, plus a constant of the label, is the logit.',
+  occlusion: (exclusive) =>
+    `Each map shows how much the ${exclusive ? 'log-odds of the class' : 'logit of the finding'} falls when a square of the picture is covered by the picture's mean.`,
+};
 
 /** Side of a layer of colour in pixels; the browser smooths it. */
 const LAYER = 84;
@@ -63,8 +73,8 @@ ${of.findings.map((_, i) => item(of, i)).join('\n')}</ul>`;
       section(
         'reading',
         'How to read them',
-        `Each map shows how much the ${isExclusive(task) ? 'log-odds of the class' : 'logit of the finding'} falls when a square of the picture is covered by the picture's mean. ${sample(colourFor)} Orange: what is there speaks for it. ${sample(colourAgainst)} Blue: it speaks against it. No colour: it does not matter.`,
-        `<p>A label has one scale in all pictures, ${scale.from === 'validation' ? 'from the validation split, so that weak evidence looks weak' : 'from these pictures themselves'}. The full colour is a fall of ${shown.map((label) => `${escape(labels[label])} ${figureText(scale.values[label])}`).join(', ')}. A map is shown for each ${isExclusive(task) ? 'most probable class' : 'finding above its threshold, or for the most probable one'}.</p>`,
+        `${MEANING[method](isExclusive(task))} ${sample(colourFor)} Orange: what is there speaks for it. ${sample(colourAgainst)} Blue: it speaks against it. No colour: it does not matter.`,
+        `<p>A label has one scale in all pictures, ${scale.from === 'validation' ? 'from the validation split, so that weak evidence looks weak' : 'from these pictures themselves'}. The full colour is ${shown.map((label) => `${escape(labels[label])} ${figureText(scale.values[label])}`).join(', ')}. A map is shown for each ${isExclusive(task) ? 'most probable class' : 'finding above its threshold, or for the most probable one'}.</p>`,
       ),
       section('maps', 'Pictures', 'The picture, then each map over it.', images.join('\n')),
     ],

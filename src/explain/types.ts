@@ -1,6 +1,10 @@
 /** What explain gives. */
 import type { Skipped } from '../judge/pictures';
 
+/** `evidence`: what each position of the last layer adds to the logit. `occlusion`: how much it falls when a square is covered. */
+export const METHODS = ['evidence', 'occlusion'] as const;
+export type Method = (typeof METHODS)[number];
+
 /** One label of one picture. */
 export interface Finding {
   label: string;
@@ -17,9 +21,11 @@ export interface Finding {
 }
 
 export interface Explanation {
-  method: 'occlusion';
+  method: Method;
   /** L label names in column order. */
   labels: readonly string[];
+  /** Of an evidence map, what is added to its mean for the logit, for each label; null of occlusion. */
+  bias: readonly number[] | null;
   /** Where the values of a map lie, for rows and columns: pixels from the edge of an image of `size` pixels. */
   size: number;
   centers: readonly number[];

@@ -1,6 +1,7 @@
 /** `chestmnist explain`: heat maps for images. Not here: the maps and their pictures (explain/). */
 import { Option, type Command } from 'commander';
 import { FITS, LAYOUTS, type Fit, type Layout } from '../../data/pictures/options';
+import { METHODS, type Method } from '../../explain/types';
 import { cliOf } from '../context';
 import { addFlags, readFlags, windowOf } from '../flags';
 import { saySkipped } from '../skipped';
@@ -25,8 +26,8 @@ Examples:
   chestmnist explain weights.safetensors xray.png --data chestmnist -o maps
 
 Inputs are those of predict. The folder gets a PNG and the map as .npy for each finding above its threshold, or for the
-most probable one; index.html shows all of them, explain.json has the numbers. A map shows how much the logit falls when
-a square of the picture is covered. Its colours have one scale for each label, from the validation split (--data).
+most probable one; index.html shows all of them, explain.json has the numbers. --method evidence: what each place adds to
+the logit; occlusion: how much the logit falls when a square is covered. Colours have one scale for each label, from the validation split (--data).
 Such maps mislead more often than radiologists do: use them to find faults of a model, not disease.`;
 
 export function register(program: Command): void {
@@ -36,6 +37,12 @@ export function register(program: Command): void {
     .argument('<run|weights>', 'a run directory, that of an ensemble, or a .safetensors or .pth file')
     .argument('<input...>', 'pictures (PNG, JPEG, TIFF, WebP, DICOM), .npy, .npz, folders, patterns')
     .requiredOption('-o, --output <folder>', 'for the pictures, the maps and the page; empty, or made')
+    .addOption(
+      new Option(
+        '--method <name>',
+        'what each place adds (evidence; cifar stem, or from 128 px), or what covering it takes away (occlusion)',
+      ).choices(METHODS),
+    )
     .option('--thresholds <rule>', '0.5, val-f1, val-youden or a JSON file', '0.5')
     .addOption(new Option('--fit <how>', 'what becomes of a picture that is not square').choices(FITS).default('crop'))
     .option('--window <center,width>', 'values from black to white of DICOM files, instead of their own')
@@ -47,8 +54,9 @@ export function register(program: Command): void {
       const { explain } = await import('../../explain/index.js');
       const cli = cliOf(self);
       const { window, ...own } = self.opts<Flags>();
-      const { thresholds, output, fit, layout, strict } = own;
+      const { method, thresholds, output, fit, layout, strict } = own;
       const options = {
+        method,
         thresholds,
         output,
         fit,
@@ -70,6 +78,7 @@ export function register(program: Command): void {
 }
 
 interface Flags {
+  method?: Method;
   thresholds: string;
   output: string;
   fit: Fit;
