@@ -135,20 +135,12 @@ export async function explain(
     const page = path.join(folder, 'index.html');
     await write(page, renderSheet({ target, method, side, channels, scale, labels: model.labels, items, notes, task }));
     const { labels } = model;
-    const done: Explanation = {
-      ...{
-        method,
-        labels,
-        bias: method === 'evidence' ? biasesOf(model, task) : null,
-        size: side,
-        centers,
-        scale: { from: scale.from, values: scale.values },
-      },
-      ...{ images: result, page, skipped, notes },
+    const stated = {
+      ...{ method, labels, bias: method === 'evidence' ? biasesOf(model, task) : null, size: side, centers },
+      ...{ scale: { from: scale.from, values: scale.values }, images: result, page, notes },
     };
-    const { skipped: _, ...stated } = done;
     await write(path.join(folder, 'explain.json'), `${jsonText(stated, 1)}\n`);
-    return done;
+    return { ...stated, skipped };
   } finally {
     await opened.dispose();
   }
