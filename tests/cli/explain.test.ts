@@ -7,7 +7,7 @@ import { parseNpyHeader } from '../../src/base/npy';
 import { explain, predict, saveWeights, train, type Explanation } from '../../src';
 import { makeTrainer } from '../../src/engine/trainer';
 import { CHROMIUM, launch, openPage, violations } from '../support/browser';
-import { scratch, type Json } from '../support/chestmnist';
+import { scratch } from '../support/chestmnist';
 import { chestmnist } from '../support/in-process';
 import { npz, type Npy } from '../support/npz';
 import { grayPng } from '../support/png';
@@ -63,7 +63,11 @@ beforeAll(async () => {
     'flipped.png': withSquare(5001, 3, 4, true),
     'none.png': plain(5003),
   };
-  for (const [name, pixels] of Object.entries(pictures)) await writeFile(at(name), grayPng(28, 28, (x, y) => pixels[y * 28 + x]));
+  for (const [name, pixels] of Object.entries(pictures))
+    await writeFile(
+      at(name),
+      grayPng(28, 28, (x, y) => pixels[y * 28 + x]),
+    );
   explained = await explain(at('run'), [at('a.png'), at('flipped.png'), at('none.png')], {
     output: at('maps'),
     ...CPU,
