@@ -1,7 +1,6 @@
 /** Flags that verbs share: of options of training, made from the one table in options.ts, and of pictures. */
 import { Option, type Command } from 'commander';
 import { ChestMnistError } from '../base/errors';
-import { FITS, LAYOUTS, type Fit, type Layout } from '../data/pictures/options';
 import { defaultText, readFlag } from '../recipe/resolve';
 import { TRAIN_OPTIONS, type OptionName } from '../recipe/options';
 import { numberOf } from './context';
@@ -28,29 +27,6 @@ export function readFlags<N extends OptionName>(command: Command, names: readonl
       return value === undefined ? [] : [[name, readFlag(name, value)]];
     }),
   ) as Partial<Record<N, never>>;
-}
-
-/** Adds the flags of pictures that a model takes, and of what is decided about them. */
-export const addPictureFlags = (command: Command): Command =>
-  command
-    .option('--thresholds <rule>', '0.5, val-f1, val-youden or a JSON file', '0.5')
-    .addOption(new Option('--fit <how>', 'what becomes of a picture that is not square').choices(FITS).default('crop'))
-    .option('--window <center,width>', 'values from black to white of DICOM files, instead of their own')
-    .addOption(new Option('--layout <axes>', 'axes of arrays, where their shape does not tell').choices(LAYOUTS))
-    .option('--strict', 'stop at the first file that cannot be read');
-
-interface PictureFlags {
-  thresholds: string;
-  fit: Fit;
-  layout?: Layout;
-  window?: readonly [center: number, width: number];
-  strict?: boolean;
-}
-
-/** The values of those flags. */
-export function readPictureFlags(command: Command): PictureFlags {
-  const { thresholds, fit, layout, window, strict } = command.opts<PictureFlags & { window?: string }>();
-  return { thresholds, fit, layout, window: window === undefined ? undefined : windowOf(window), strict };
 }
 
 /** `center,width`. What is no number is refused with the options. */
