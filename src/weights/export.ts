@@ -1,6 +1,7 @@
 /**
  * `chestmnist export`: writes a resnet18's weights as safetensors, .pth or ONNX. It replaces a file only with `force`.
  */
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
 import { outputAt } from '../base/output';
@@ -40,7 +41,12 @@ export interface Exported {
   stem: Stem;
   labels: string[];
   input_size: number | null;
+  /** Absolute path of the model card as Markdown; null where none was written, as beside a pipe. */
+  card: string | null;
 }
+
+/** Where the model card of an exported file stands. */
+export const cardFiles = (file: string) => ({ markdown: `${file}.card.md`, json: `${file}.card.json` });
 
 /**
  * Writes `source` to `output`, atomically. Every format carries the task, the label names, the sizes and the stem in its metadata.
@@ -50,12 +56,21 @@ export interface Exported {
  */
 export async function exportWeights(
   source: ExportSource,
-  options: { format: ExportFormat; output: string; force?: boolean; waiting?: (text: string) => void },
+  options: {
+    format: ExportFormat;
+    output: string;
+    force?: boolean;
+    waiting?: (text: string) => void;
+    /** Writes the model card beside the file. */
+    card?: (exported: Omit<Exported, 'card'>, files: ReturnType<typeof cardFiles>) => Promise<unknown>;
+  },
 ): Promise<Exported> {
   const output = await outputAt(options.output, EXTENSIONS[options.format], options.waiting);
-  if (output.isFile && !options.force) {
+  const cards = cardFiles(output.path);
+  const there = [output.path, ...(options.card ? Object.values(cards) : [])].find((file) => existsSync(file));
+  if (!output.isSink && there !== undefined && !options.force) {
     throw new ChestMnistError('ERR_OUTPUT', {
-      found: `${output.path} exists`,
+      found: `${there} exists`,
       needed: 'an output that does not exist, or --force to replace it',
       next: 'choose another --output, or add --force',
     });
@@ -79,5 +94,9 @@ export async function exportWeights(
     }
     bytes = (await stat(file)).size;
   });
-  return { file: output.path, format: options.format, bytes, stem, labels: [...labels], input_size: inputSize };
+  const { format } = options;
+  const exported = { file: output.path, format, bytes, stem, labels: [...labels], input_size: inputSize };
+  if (output.isSink || !options.card) return { ...exported, card: null };
+  await options.card(exported, cards);
+  return { ...exported, card: cards.markdown };
 }
