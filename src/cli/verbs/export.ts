@@ -55,7 +55,13 @@ export function register(program: Command): void {
       }
       const [state] = model.states;
       const done = await exportWeights({ ...model, state }, { ...options, waiting });
-      const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`];
+      const facts = [
+        done.format,
+        `${done.stem} stem`,
+        `${done.head} head`,
+        `${done.labels.length} labels`,
+        `${done.bytes} bytes`,
+      ];
       cli.written(options.output, done, () => `${unbroken(done.file)} (${facts.join(', ')})`);
     });
 }
