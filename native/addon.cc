@@ -47,6 +47,7 @@ Napi::Object contract(Napi::Env env) {
   for (const char* field : kConfigFields) fields.Set(fields.Length(), field);
   object.Set("config", fields);
   object.Set("stem", names_of(env, kStems));
+  object.Set("head", names_of(env, kHeads));
   object.Set("criterion", names_of(env, kCriteria));
   object.Set("precision", names_of(env, kPrecisions));
   object.Set("optimizer", names_of(env, kOptimizers));

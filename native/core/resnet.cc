@@ -6,9 +6,11 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/relu.h>
+#include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/GradMode.h>
 
@@ -82,7 +84,7 @@ at::Tensor BasicBlock::forward(const at::Tensor& x, bool training) const {
   return out.relu_();
 }
 
-ResNet18::ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device device, at::ScalarType dtype)
+ResNet18::ResNet18(Stem stem, Head head, int64_t label_count, uint64_t seed, at::Device device, at::ScalarType dtype)
     : stem_(stem) {
   at::NoGradGuard no_grad;
   // A local generator draws the same numbers as after torch.manual_seed(seed), without touching global state.
@@ -140,6 +142,11 @@ ResNet18::ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device dev
   }
   add("fc.weight", fc_weight_, true);
   add("fc.bias", fc_bias_, true);
+  if (head == Head::kAttention) {
+    // With queries of zero, attention is the average: both heads begin as one function.
+    query_weight_ = at::zeros({label_count, 512});
+    add("query.weight", query_weight_, true);
+  }
 }
 
 at::Tensor ResNet18::features(const at::Tensor& input, bool training) const {
@@ -152,12 +159,24 @@ at::Tensor ResNet18::features(const at::Tensor& input, bool training) const {
 }
 
 at::Tensor ResNet18::forward(const at::Tensor& input, bool training) const {
-  const at::Tensor x = at::adaptive_avg_pool2d(features(input, training), {1, 1}).flatten(1);  // [B, 512]
-  return at::linear(x, fc_weight_, fc_bias_);                                                  // [B, L]
+  at::Tensor x = features(input, training);
+  if (query_weight_.defined()) return attend(x).sum(-1).add(fc_bias_);  // [B, L]
+  x = at::adaptive_avg_pool2d(x, {1, 1}).flatten(1);                    // [B, 512]
+  return at::linear(x, fc_weight_, fc_bias_);                           // [B, L]
 }
 
 at::Tensor ResNet18::evidence(const at::Tensor& input) const {
-  return at::conv2d(features(input, /*training=*/false), fc_weight_.unsqueeze(-1).unsqueeze(-1));
+  const at::Tensor x = features(input, /*training=*/false);
+  if (!query_weight_.defined()) return at::conv2d(x, fc_weight_.unsqueeze(-1).unsqueeze(-1));
+  const int64_t positions = x.size(2) * x.size(3);
+  return attend(x).mul(positions).view({x.size(0), fc_weight_.size(0), x.size(2), x.size(3)});
+}
+
+at::Tensor ResNet18::attend(const at::Tensor& x) const {
+  const at::Tensor positions = x.flatten(2);                       // [B, 512, P]
+  const at::Tensor scores = at::matmul(query_weight_, positions);  // [B, L, P]
+  const at::Tensor shares = at::softmax(scores.mul(1 / std::sqrt(512.0)), -1);
+  return shares.mul(at::matmul(fc_weight_, positions));
 }
 
 }  // namespace chestmnist

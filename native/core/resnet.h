@@ -1,6 +1,6 @@
 // ResNet-18 as in torchvision (torchvision/models/resnet.py): the same names, construction order and initialisation, so
-// that a seed gives the same state dict in both. It uses plain tensors and ATen operators and is the reference for
-// testing every faster execution. Not here: training (training.h), data (dataset.h).
+// that a seed gives the same state dict in both; and, as an option, with another head. It uses plain tensors and ATen
+// operators and is the reference for testing every faster execution. Not here: training (training.h), data (dataset.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,6 +15,12 @@ namespace chestmnist {
 enum class Stem {
   kTorchvision,  // 7x7 stride 2, then 3x3 max-pool stride 2: for large images, and torchvision's weights
   kCifar,        // 3x3 stride 1, no max-pool: MedMNIST's published 28-pixel network
+};
+
+// What becomes of the last layer's map x [512, positions].
+enum class Head {
+  kAverage,    // torchvision's: fc of the mean over the positions
+  kAttention,  // per label: sum over p of softmax_p(query . x_p / sqrt(512)) * (fc.weight . x_p), plus fc.bias
 };
 
 struct Conv2d {
@@ -54,28 +60,33 @@ struct NamedTensor {
 class ResNet18 {
  public:
   // Initialised on the CPU in float32 from `seed` as after torch.manual_seed(seed), then moved to `device` and `dtype`.
-  ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device device, at::ScalarType dtype);
+  ResNet18(Stem stem, Head head, int64_t label_count, uint64_t seed, at::Device device, at::ScalarType dtype);
 
   // x [B, 3, S, S] -> logits [B, L]. Training mode normalises by the batch statistics and updates the running ones.
   at::Tensor forward(const at::Tensor& x, bool training) const;
 
   // x [B, 3, S, S] -> [B, L, s, s] in evaluation mode: what each position of the last layer adds to the logits. Their
-  // mean over the positions plus the bias is the logit: the head averages, then weighs, and both are linear.
+  // mean over the positions plus the bias is the logit: an average and its weights can change places; attention gives
+  // the positions unequal shares.
   at::Tensor evidence(const at::Tensor& x) const;
 
-  // torchvision's state_dict order: parameters and buffers interleaved, 122 entries.
+  // torchvision's state_dict order: parameters and buffers interleaved, 122 entries; then query.weight, if there is
+  // one.
   const std::vector<NamedTensor>& state() const { return state_; }
-  // torchvision's parameters() order: 62 entries.
+  // torchvision's parameters() order: 62 entries; then query.weight.
   const std::vector<NamedTensor>& parameters() const { return parameters_; }
 
  private:
   at::Tensor features(const at::Tensor& x, bool training) const;  // [B, 512, s, s]
+  // What each position adds to the logits by attention, [B, L, P].
+  at::Tensor attend(const at::Tensor& x) const;
 
   Stem stem_;
   Conv2d conv1_;
   BatchNorm2d bn1_;
   std::vector<std::vector<BasicBlock>> layers_;
   at::Tensor fc_weight_, fc_bias_;  // [L, 512], [L]
+  at::Tensor query_weight_;         // [L, 512], of attention only
   std::vector<NamedTensor> state_, parameters_;
 };
 

@@ -10,7 +10,6 @@ namespace chestmnist::cpu {
 
 namespace {
 
-constexpr int64_t kFeatures = 512;
 constexpr int64_t kPoolKernel = 3, kPoolStride = 2, kPoolPadding = 1;
 
 }  // namespace
@@ -26,9 +25,7 @@ Network::Network(const Kernels& kernels, const Tiles* tiles, Parameters& paramet
       blocks_(make_blocks(tiles)),
       loss_(options.loss),
       label_count_(label_count),
-      fc_(kernels, /*tiles=*/nullptr, parameters, "fc.weight", kFeatures, label_count, /*kernel=*/1, /*stride=*/1,
-          {1, 1}),
-      fc_bias_(parameters.add_vector("fc.bias", label_count)) {
+      head_(kernels, parameters, options.head, blocks_.back().second.conv.out(), label_count) {
   parameters.allocate();
 }
 
@@ -93,8 +90,6 @@ void Network::reserve(int64_t batch, bool training) {
     stem_out_ = of_batch(pool_.positions() * StemConvolution::kOutputs);
     pool_which_.resize(pool_windows_.empty() ? 0 : pool_.positions() * StemConvolution::kOutputs * batch);
     each_unit([&](Unit& unit) { unit.out = of_batch(unit.size()); });
-    features_ = of_batch(kFeatures);
-    logits_ = of_batch(fc_.outputs());
     reserved_ = batch;
   }
   if (training && batch > reserved_for_training_) {
@@ -103,11 +98,12 @@ void Network::reserve(int64_t batch, bool training) {
       unit.raw = of_batch(unit.size());
       most = std::max(most, unit.size());
     });
-    logit_gradients_ = of_batch(fc_.outputs());
+    logit_gradients_ = of_batch(label_count_);
     for (Buffer* buffer : {&first_gradient_, &second_gradient_}) *buffer = of_batch(most);
     for (Buffer* buffer : {&gradient_, &spare_gradient_}) *buffer = of_batch(std::max(most, stem_size));
     reserved_for_training_ = batch;
   }
+  head_.reserve(batch, training);
 }
 
 float* Network::input(bool training, int64_t batch) {
@@ -173,32 +169,11 @@ void Network::forward(bool training, int64_t batch, float* logits) {
   stem_forward(training, batch);
   const float* x = stem_out_.data();
   for (Block& block : blocks_) x = block_forward(block, x, training, batch);
-
-  const int64_t positions = blocks_.back().second.conv.out().positions(), size = batch * kFeatures;
-  share_out(batch, [&](int64_t part) {
-    for (int64_t i = part * kFeatures; i < (part + 1) * kFeatures; ++i) {
-      float sum = 0;
-      for (int64_t position = 0; position < positions; ++position) sum += x[position * size + i];
-      features_.data()[i] = sum / static_cast<float>(positions);
-    }
-  });
-  fc_.forward(parameters_, workspace_, features_.data(), batch, logits_.data(), {});
-  const float* bias = parameters_.weights(fc_bias_);
-  each_logit(batch, [&](int64_t b, int64_t l, int64_t at) {
-    if (l < label_count_) logits[b * label_count_ + l] = logits_.data()[at] + bias[l];
-  });
+  head_.forward(parameters_, workspace_, x, batch, logits);
 }
 
 void Network::append_evidence(int64_t batch, std::vector<float>& maps) {
-  const Unit& last = blocks_.back().second;
-  const int64_t positions = last.conv.out().positions(), size = batch * kFeatures, start = maps.size();
-  maps.resize(start + batch * label_count_ * positions);
-  for (int64_t position = 0; position < positions; ++position) {
-    fc_.forward(parameters_, workspace_, last.out.data() + position * size, batch, logits_.data(), {});
-    each_logit(batch, [&](int64_t b, int64_t l, int64_t at) {
-      if (l < label_count_) maps[start + (b * label_count_ + l) * positions + position] = logits_.data()[at];
-    });
-  }
+  head_.append_evidence(parameters_, workspace_, blocks_.back().second.out.data(), batch, maps);
 }
 
 double Network::loss_backward(const float* logits, const float* labels, int64_t batch) {
@@ -206,40 +181,22 @@ double Network::loss_backward(const float* logits, const float* labels, int64_t 
   const auto scale = 1 / static_cast<double>(exclusive ? batch : batch * label_count_);
   const float* weights = loss_.weights.empty() ? nullptr : loss_.weights.data();
   double loss = 0;
-  std::vector<double> gradients(exclusive ? label_count_ : 0);  // of one image
-  float* bias_gradient = parameters_.gradients(fc_bias_);
-  std::fill_n(bias_gradient, label_count_, 0.0F);
-  each_logit(batch, [&](int64_t b, int64_t l, int64_t at) {
-    float& gradient = logit_gradients_.data()[at];
-    gradient = 0;
-    if (l >= label_count_) return;
+  std::vector<double> of_image(exclusive ? label_count_ : 0);
+  for (int64_t b = 0; b < batch; ++b) {
     const float *z = logits + b * label_count_, *y = labels + b * label_count_;
-    if (exclusive) {
-      if (l == 0) loss += exclusive_loss(loss_, z, y, weights, label_count_, gradients.data());
-      gradient = static_cast<float>(gradients[l] * scale);
-    } else {
+    float* gradients = logit_gradients_.data() + b * label_count_;
+    if (exclusive) loss += exclusive_loss(loss_, z, y, weights, label_count_, of_image.data());
+    for (int64_t l = 0; l < label_count_; ++l) {
+      if (exclusive) {
+        gradients[l] = static_cast<float>(of_image[l] * scale);
+        continue;
+      }
       const Loss of_label = binary_loss(loss_, z[l], y[l], weights ? weights[l] : 1.0);
       loss += of_label.value;
-      gradient = static_cast<float>(of_label.gradient * scale);
+      gradients[l] = static_cast<float>(of_label.gradient * scale);
     }
-    bias_gradient[l] += gradient;
-  });
+  }
   return loss * scale;
-}
-
-void Network::head_backward(int64_t batch, const Finish& receive) {
-  float* d_features = first_gradient_.data();
-  fc_.backward_weight(parameters_, workspace_, features_.data(), logit_gradients_.data(), batch);
-  fc_.backward_data(parameters_, workspace_, logit_gradients_.data(), batch, /*accumulate=*/false, d_features, {});
-  // The average's gradient is the same at every position.
-  const int64_t positions = blocks_.back().second.conv.out().positions();
-  const int64_t panels = kFeatures / kernels_.panel, size = batch * kernels_.panel;
-  share_out(positions * panels, [&](int64_t task) {
-    const float* from = d_features + task % panels * size;
-    float* block = gradient_.data() + task * size;
-    for (int64_t i = 0; i < size; ++i) block[i] = from[i] / static_cast<float>(positions);
-    receive(task / panels, task % panels, block);
-  });
 }
 
 Finish Network::receive_block(Block& block, int64_t batch) {
@@ -309,7 +266,8 @@ void Network::pool_backward(int64_t batch) {
 
 double Network::backward(const float* logits, const float* labels, int64_t batch) {
   const double loss = loss_backward(logits, labels, batch);
-  head_backward(batch, receive_block(blocks_.back(), batch));
+  head_.backward(parameters_, workspace_, blocks_.back().second.out.data(), logit_gradients_.data(), batch,
+                 gradient_.data(), receive_block(blocks_.back(), batch));
   for (size_t i = blocks_.size(); i-- > 0;) {
     const float* x = i > 0 ? blocks_[i - 1].second.out.data() : stem_out_.data();
     block_backward(blocks_[i], x, batch, i > 0 ? receive_block(blocks_[i - 1], batch) : receive_stem(batch));

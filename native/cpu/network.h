@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "cpu/convolution.h"
+#include "cpu/head.h"
 #include "cpu/norm.h"
 #include "execution/execution.h"
 
@@ -76,17 +76,8 @@ class Network {
   // On entry gradient_ holds dy, masked and summed; on return it holds dx. Each block of dx is passed to `receive`.
   void block_backward(Block& block, const float* x, int64_t batch, const Finish& receive);
   void pool_backward(int64_t batch);
-  // The mean loss; sets the gradients of the logits and of the bias.
+  // The mean loss; sets the gradients of the logits.
   double loss_backward(const float* logits, const float* labels, int64_t batch);
-  void head_backward(int64_t batch, const Finish& receive);
-  // Calls f(image, label or padding, index into the blocks of the last layer).
-  template <typename F>
-  void each_logit(int64_t batch, F f) const {
-    const int64_t panel = kernels_.panel;
-    for (int64_t b = 0; b < batch; ++b) {
-      for (int64_t l = 0; l < fc_.outputs(); ++l) f(b, l, (l / panel * batch + b) * panel + l % panel);
-    }
-  }
 
   const Kernels& kernels_;
   Parameters& parameters_;
@@ -99,13 +90,12 @@ class Network {
   std::vector<Block> blocks_;
   LossOptions loss_;
   int64_t label_count_;
-  Convolution fc_;
-  size_t fc_bias_;
+  HeadLayers head_;
 
   int64_t reserved_ = 0, reserved_for_training_ = 0;  // batch sizes the buffers hold
   Buffer input_, stem_raw_, stem_out_;                // stem_out_ is after the pooling
   std::vector<uint8_t> pool_which_;                   // which position of a window has its maximum
-  Buffer features_, logits_, logit_gradients_;
+  Buffer logit_gradients_;                            // [B, L]
   Buffer gradient_, first_gradient_, second_gradient_, spare_gradient_;
   Workspace workspace_;
 };

@@ -53,6 +53,7 @@ enum class Precision {
 
 struct ExecutionOptions {
   Stem stem = Stem::kTorchvision;
+  Head head = Head::kAverage;
   LossOptions loss;
   int64_t channels = 1;  // of the images: gray, which is repeated to 3, or RGB
   int64_t input_size = 28;

@@ -17,6 +17,7 @@ struct Choice {
 };
 
 constexpr std::array kStems{Choice<Stem>{"torchvision", Stem::kTorchvision}, Choice<Stem>{"cifar", Stem::kCifar}};
+constexpr std::array kHeads{Choice<Head>{"average", Head::kAverage}, Choice<Head>{"attention", Head::kAttention}};
 constexpr std::array kPrecisions{
     Choice<Precision>{"fp32", Precision::kFp32}, Choice<Precision>{"bf16", Precision::kBf16},
     Choice<Precision>{"bf16-emulated", Precision::kEmulatedBf16}, Choice<Precision>{"fp64", Precision::kFp64}};
@@ -28,9 +29,9 @@ constexpr std::array kDtypes{Choice<at::ScalarType>{"F32", at::kFloat}, Choice<a
 
 // The fields of a trainer's configuration.
 inline constexpr std::array kConfigFields{
-    "stem",       "labelCount", "criterion",    "labelWeights", "positiveFocus", "negativeFocus",
-    "margin",     "smoothing",  "channels",     "imageSize",    "inputSize",     "device",
-    "precision",  "threads",    "seed",         "optimizer",    "learningRate",  "weightDecay",
-    "decayNorms", "clipNorm",   "averageDecay", "exact"};
+    "stem",          "head",       "labelCount", "criterion",    "labelWeights", "positiveFocus",
+    "negativeFocus", "margin",     "smoothing",  "channels",     "imageSize",    "inputSize",
+    "device",        "precision",  "threads",    "seed",         "optimizer",    "learningRate",
+    "weightDecay",   "decayNorms", "clipNorm",   "averageDecay", "exact"};
 
 }  // namespace chestmnist

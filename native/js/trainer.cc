@@ -29,7 +29,8 @@ Trainer::Session::Session(uint64_t seed, int64_t label_count, at::Device device,
                           double average_decay, const ExecutionOptions& options)
     : device(device),
       label_count(label_count),
-      model(options.stem, label_count, seed, device, options.precision == Precision::kFp64 ? at::kDouble : at::kFloat),
+      model(options.stem, options.head, label_count, seed, device,
+            options.precision == Precision::kFp64 ? at::kDouble : at::kFloat),
       optimizer(model.parameters(), adam) {
   if (average_decay > 0) averages.emplace(model, optimizer, average_decay);
   execution = make_execution(model, optimizer, averages ? &*averages : nullptr, options);
@@ -52,6 +53,7 @@ Trainer::Trainer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Trainer>(inf
     const auto config = object_of(info[0], "config");
     ExecutionOptions options;
     options.stem = choice_of(config, "stem", kStems);
+    options.head = choice_of(config, "head", kHeads);
     options.precision = choice_of(config, "precision", kPrecisions);
     options.loss.criterion = choice_of(config, "criterion", kCriteria);
     options.loss.weights = floats_of(config, "labelWeights");

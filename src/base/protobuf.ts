@@ -14,10 +14,12 @@ const join = (parts: readonly Encoded[]): Encoded => ({
   length: parts.reduce((sum, { length }) => sum + length, 0),
 });
 
+/** A whole number; a negative one as its two's complement of 64 bits. */
 function varint(value: number): number[] {
   const bytes: number[] = [];
-  for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
-  return [...bytes, value];
+  let rest = BigInt.asUintN(64, BigInt(value));
+  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
+  return [...bytes, Number(rest)];
 }
 
 const VARINT = 0;
@@ -29,7 +31,7 @@ const encoded = (bytes: Uint8Array): Encoded => ({ chunks: [bytes], length: byte
 /** A message made of these fields, in the given order. */
 export const message = (...fields: (Encoded | readonly Encoded[])[]): Encoded => join(fields.flat());
 
-/** A non-negative integer field (int32, int64, enum). */
+/** An integer field (int32, int64, enum). */
 export const integer = (field: number, value: number): Encoded =>
   encoded(Uint8Array.from([...key(field, VARINT), ...varint(value)]));
 

@@ -11,11 +11,21 @@ import type { CudaStatus } from '../setup/cuda';
 export const CONTRACT = {
   /** Fields of TrainerConfig. */
   config: [
-    ...(['stem', 'labelCount', 'criterion', 'labelWeights', 'positiveFocus', 'negativeFocus', 'margin'] as const),
+    ...([
+      'stem',
+      'head',
+      'labelCount',
+      'criterion',
+      'labelWeights',
+      'positiveFocus',
+      'negativeFocus',
+      'margin',
+    ] as const),
     ...(['smoothing', 'channels', 'imageSize', 'inputSize', 'device', 'precision', 'threads', 'seed'] as const),
     ...(['optimizer', 'learningRate', 'weightDecay', 'decayNorms', 'clipNorm', 'averageDecay', 'exact'] as const),
   ],
   stem: ['torchvision', 'cifar'],
+  head: ['average', 'attention'],
   criterion: ['binary-cross-entropy', 'cross-entropy'],
   /**
    * For tests: `fp64`, plain operators only, measures rounding (floats still cross as float32); `bf16-emulated` is bf16 as on
@@ -27,6 +37,7 @@ export const CONTRACT = {
 } as const satisfies Record<string, readonly string[]>;
 
 export type Stem = (typeof CONTRACT.stem)[number];
+export type Head = (typeof CONTRACT.head)[number];
 export type Criterion = (typeof CONTRACT.criterion)[number];
 export type Precision = (typeof CONTRACT.precision)[number];
 export type OptimizerName = (typeof CONTRACT.optimizer)[number];
@@ -34,6 +45,7 @@ export type OptimizerName = (typeof CONTRACT.optimizer)[number];
 /** The configuration of a trainer. Every field is required: the options have the defaults. */
 export interface TrainerConfig {
   stem: Stem;
+  head: Head;
   /** L: number of labels, the width of the logits. */
   labelCount: number;
   /** Mean over batch and labels, or, where an image has exactly one of the labels, over the batch. */
@@ -80,7 +92,7 @@ export interface StateEntry {
   readonly shape: readonly number[];
   readonly data: Float32Array | BigInt64Array;
 }
-/** In torchvision's state_dict order (122 entries for ResNet-18). */
+/** In torchvision's state_dict order (122 entries for ResNet-18), then `query.weight` of an attention head. */
 export type StateDict = StateEntry[];
 
 export interface EpochProgress {

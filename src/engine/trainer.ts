@@ -2,6 +2,7 @@
  * Creates trainers from options. The only place that writes a trainer's configuration; its defaults are those of the
  * options. Not here: what a trainer does (contract.ts).
  */
+import { ChestMnistError } from '../base/errors';
 import { isExclusive, type Task } from '../base/task';
 import type { Dataset } from '../data/dataset';
 import { lossShape } from '../recipe/loss';
@@ -38,14 +39,29 @@ export const precisionNotes = (
 
 export const criterionOf = (task: Task): Criterion => (isExclusive(task) ? 'cross-entropy' : 'binary-cross-entropy');
 
-/** The trainer of a run, with initial weights. `device` must be resolved; `weights` are those of the labels. */
+/** The last layer's map has a single position, since the torchvision stem and the layers divide the side by 32. */
+function checkHead({ head, stem }: ResolvedOptions, side: number): void {
+  if (head !== 'attention' || stem !== 'torchvision' || side > 32) return;
+  throw new ChestMnistError('ERR_CONFIG', {
+    found: `--head attention with the torchvision stem at ${side} px, where the last layer has one position`,
+    needed: 'several positions for attention to choose from: the CIFAR stem, or an input above 32 px',
+    next: 'add --stem cifar or --resize 64, or leave --head out',
+  });
+}
+
+/**
+ * The trainer of a run, with initial weights. `device` must be resolved; `weights` are those of the labels. Throws ERR_CONFIG
+ * for an attention head without positions to choose from.
+ */
 export const trainerOf = (
   options: ResolvedOptions,
   dataset: Dataset,
   device: string,
   weights: readonly number[] = [],
-): Trainer =>
-  makeTrainer({
+): Trainer => {
+  const inputSize = options.resize ?? dataset.size;
+  checkHead(options, inputSize);
+  return makeTrainer({
     ...nativeFields(options),
     ...lossShape(options),
     labelWeights: Float32Array.from(weights),
@@ -55,5 +71,6 @@ export const trainerOf = (
     criterion: criterionOf(dataset.task),
     channels: dataset.channels,
     imageSize: dataset.size,
-    inputSize: options.resize ?? dataset.size,
+    inputSize,
   });
+};

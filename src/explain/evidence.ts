@@ -1,26 +1,19 @@
 /**
- * The evidence map: the head of the network averages the positions of the last layer and weighs them, both linear, so that
- * what each position adds to a logit is known exactly (as in class activation maps, Zhou and others 2016, with its sign). Not
- * here: the map itself (native/core/resnet.h).
+ * The evidence map: a logit is a sum over the positions of the last layer, so that what each of them adds is known exactly (as
+ * in class activation maps, Zhou and others 2016, with its sign). Not here: the map itself (native/core/resnet.h).
  */
 import { ChestMnistError } from '../base/errors';
-import type { Stem, StateDict } from '../engine/contract';
+import type { StateDict } from '../engine/contract';
 import type { OpenedPictures } from '../judge/pictures';
+import { layer4Side } from '../weights/state';
 
 /** A map of fewer positions per side cannot say where something is. */
 const LEAST_SIDE = 4;
 
-/** Positions per side of the last layer. */
-export function mapSide(stem: Stem, inputSize: number): number {
-  let side = inputSize;
-  for (let halving = stem === 'cifar' ? 3 : 5; halving > 0; halving--) side = Math.ceil(side / 2);
-  return side;
-}
-
 /** Why a model has no evidence map that means anything; undefined where it has. */
 export function withoutEvidence(target: string, { model, side }: OpenedPictures): ChestMnistError | undefined {
   const inputSize = model.inputSize ?? side;
-  const positions = mapSide(model.stem, inputSize);
+  const positions = layer4Side(model.stem, inputSize);
   if (model.seeds) {
     return new ChestMnistError('ERR_CONFIG', {
       found: `--method evidence of ${target}, an ensemble`,

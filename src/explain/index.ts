@@ -22,7 +22,8 @@ import { logOdds } from '../metrics/log-odds';
 import { scoresOf } from '../metrics/loss';
 import { meanLogits } from '../metrics/mean';
 import { uniqueSlugs } from '../report/format';
-import { biasOf, centersOf, mapSide, mapsIn, withoutEvidence } from './evidence';
+import { layer4Side } from '../weights/state';
+import { biasOf, centersOf, mapsIn, withoutEvidence } from './evidence';
 import { falls, occluded, squaresOf } from './occlusion';
 import { scaleOf, type HeatMap } from './map';
 import { pictureOf } from './picture';
@@ -71,7 +72,7 @@ export async function explain(
     const squares = squaresOf(side);
     const centers =
       method === 'evidence'
-        ? centersOf(mapSide(model.stem, model.inputSize ?? side), side)
+        ? centersOf(layer4Side(model.stem, model.inputSize ?? side), side)
         : squares.starts.map((start) => start + squares.side / 2);
     const scale = await scaleFor(target, options, opened, method);
     const notes: string[] = [...scale.notes];

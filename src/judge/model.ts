@@ -10,7 +10,7 @@ import { expandHome } from '../base/folders';
 import type { Task } from '../base/task';
 import { areUnnamed, namesFor, unnamed } from '../data/labels';
 import type { Dataset } from '../data/dataset';
-import type { PredictResult, Stem, StateDict, Trainer } from '../engine/contract';
+import type { Head, PredictResult, Stem, StateDict, Trainer } from '../engine/contract';
 import { resolveDevice } from '../engine/device';
 import { criterionOf, makeTrainer } from '../engine/trainer';
 import type { MetricsFile } from '../metrics/types';
@@ -56,6 +56,7 @@ export interface Model {
   /** The seeds of the members, in the same order; only of an ensemble. */
   seeds?: readonly number[];
   stem: Stem;
+  head: Head;
   /** `label_0`, `label_1`, ... when neither the file nor the user names them. */
   labels: readonly string[];
   /** Null when neither the file nor the user states it. */
@@ -146,13 +147,13 @@ async function openOne(target: string, options: ModelOptions): Promise<Model> {
     });
   }
   const opened = await openWeights(file, options.weightsKey);
-  const { state, stem, labelCount } = recognise(opened.state, opened.source);
+  const { state, stem, head, labelCount } = recognise(opened.state, opened.source);
   const run = config && (await runOf(directory, config, record));
   const expected = run?.metrics?.labels.length ?? labelCount;
-  if (config && (stem !== config.stem || labelCount !== expected)) {
+  if (config && (stem !== config.stem || head !== config.head || labelCount !== expected)) {
     throw new ChestMnistError('ERR_WEIGHTS', {
-      found: `${file} has the ${stem} stem and ${labelCount} labels`,
-      needed: `the weights of the run: ${config.stem} stem, ${expected} labels`,
+      found: `${file} has the ${stem} stem, the ${head} head and ${labelCount} labels`,
+      needed: `the weights of the run: ${config.stem} stem, ${config.head} head, ${expected} labels`,
       next: `put the weights of the run back, or name this file itself: ${shellWord(file)}`,
     });
   }
@@ -162,7 +163,7 @@ async function openOne(target: string, options: ModelOptions): Promise<Model> {
   if (resize !== undefined && stated.inputSize !== null && resize !== stated.inputSize)
     notes.push(`${target} was trained on an input of ${stated.inputSize} px; ${resize} are used, as asked`);
   return {
-    ...{ states: [calibrated(state, run)], stem, imageSize: stated.imageSize ?? size ?? null },
+    ...{ states: [calibrated(state, run)], stem, head, imageSize: stated.imageSize ?? size ?? null },
     inputSize: resize ?? stated.inputSize ?? null,
     ...{ task: task ?? stated.task, channels: stated.channels },
     labels: labelNames ? namesFor(labelNames, labelCount) : (stated.labels ?? unnamed(labelCount)),
@@ -282,7 +283,7 @@ export async function hold(
   options: Pick<ResolvedOptions, 'device' | 'threads'> & Partial<Pick<ResolvedOptions, 'precision'>>,
 ): Promise<Trainer> {
   const trainer = makeTrainer({
-    stem: model.stem,
+    ...{ stem: model.stem, head: model.head },
     labelCount: model.labels.length,
     ...(model.task !== null && { criterion: criterionOf(model.task) }),
     ...{ channels, imageSize },

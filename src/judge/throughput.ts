@@ -14,7 +14,7 @@ import { order } from '../recipe/order';
 
 export type ThroughputOptions = Pick<
   TrainOptions,
-  'size' | 'resize' | 'stem' | 'batchSize' | 'device' | 'precision' | 'threads'
+  'size' | 'resize' | 'stem' | 'head' | 'batchSize' | 'device' | 'precision' | 'threads'
 >;
 
 /** Median and single repeats, in images per second. */
@@ -33,6 +33,7 @@ export interface Throughput {
   /** Where the precision is not the one that was asked for. */
   note?: string;
   stem: string;
+  head: string;
   size: number;
   input_size: number;
   batch_size: number;
@@ -64,7 +65,7 @@ export async function throughput(given: ThroughputOptions = {}): Promise<Through
       precision: options.precision,
       exact: options.exact,
       ...(note !== undefined && { note }),
-      stem: options.stem,
+      ...{ stem: options.stem, head: options.head },
       size: dataset.size,
       input_size: options.resize ?? dataset.size,
       batch_size: options.batchSize,

@@ -14,6 +14,17 @@ export const ELEMENTS = {
     help: 'also decay the weights of norms and all biases, as torch does with one group',
     native: 'decayNorms',
   }),
+  /**
+   * What the last layer's map becomes: `average`, torchvision's head, or `attention`, which has a query for each label
+   * (docs/runs.md); default average. Attention needs a map of several positions: the CIFAR stem, or above 32 px.
+   */
+  head: option({
+    flag: '--head <name>',
+    schema: z.enum(['average', 'attention']).default('average'),
+    needed: 'average or attention',
+    help: "average (torchvision's) or attention (a query for each label; no longer torchvision's ResNet-18)",
+    native: 'head',
+  }),
   /** The most that the norm of all gradients together may be (clip_grad_norm_), above 0; null for no limit. */
   clip: option({
     flag: '--clip <norm>',

@@ -167,7 +167,7 @@ export class Journal {
     const { options, dataset } = this.#session;
     const { task, channels, labels, size } = dataset;
     const facts = { task, channels, labels, imageSize: size, inputSize: options.resize ?? size };
-    return writeSafetensors(file, weights, metadataOf(facts, options.stem));
+    return writeSafetensors(file, weights, metadataOf(facts, options));
   }
 }
 

@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
 import { outputAt } from '../base/output';
 import type { Task } from '../base/task';
-import type { StateDict, Stem } from '../engine/contract';
+import type { Head, StateDict, Stem } from '../engine/contract';
 import { metadataOf } from './metadata';
 import { writeOnnx } from './onnx';
 import { writePth } from './pth-writer';
@@ -39,6 +39,7 @@ export interface Exported {
   format: ExportFormat;
   bytes: number;
   stem: Stem;
+  head: Head;
   labels: string[];
   input_size: number | null;
   /** Absolute path of the model card as Markdown; null where none was written, as beside a pipe. */
@@ -49,7 +50,7 @@ export interface Exported {
 export const cardFiles = (file: string) => ({ markdown: `${file}.card.md`, json: `${file}.card.json` });
 
 /**
- * Writes `source` to `output`, atomically. Every format carries the task, the label names, the sizes and the stem in its metadata.
+ * Writes `source` to `output`, atomically. Every format carries the task, the label names, the sizes, the stem and an attention head in its metadata.
  * ERR_CONFIG for the extension of another format; ERR_OUTPUT when the file exists (without `force`), ERR_OUTPUT or
  * ERR_DISK when it cannot be written, ERR_WEIGHTS when a value is not finite or
  * the state dict is not a resnet18's.
@@ -75,10 +76,10 @@ export async function exportWeights(
       next: 'choose another --output, or add --force',
     });
   }
-  const { stem, state } = recognise(source.state);
+  const { stem, head, state } = recognise(source.state);
   checkValues(state, 'the weights to export');
   const { labels, inputSize } = source;
-  const metadata = metadataOf(source, stem);
+  const metadata = metadataOf(source, { stem, head });
   let bytes = 0;
   await output.write(async (file) => {
     switch (options.format) {
@@ -95,7 +96,7 @@ export async function exportWeights(
     bytes = (await stat(file)).size;
   });
   const { format } = options;
-  const exported = { file: output.path, format, bytes, stem, labels: [...labels], input_size: inputSize };
+  const exported = { file: output.path, format, bytes, stem, head, labels: [...labels], input_size: inputSize };
   if (output.isSink || !options.card) return { ...exported, card: null };
   await options.card(exported, cards);
   return { ...exported, card: cards.markdown };

@@ -2,20 +2,18 @@
  * Fits loaded weights to a freshly initialised model: keeps the backbone, replaces the head when the label count
  * differs, and reports what it replaced. Any other difference is an error.
  */
-import type { StateDict, StateEntry } from '../engine/contract';
+import type { StateDict } from '../engine/contract';
 import { shown, weightsError } from './errors';
 import type { Source } from './foreign';
-import { checkState, stemOf, withCounters } from './state';
-
-const isHead = ({ name }: StateEntry) => name === 'fc.weight' || name === 'fc.bias';
+import { checkState, headOf, isHead, stemOf, withCounters } from './state';
 
 /**
- * The state whose logits are those of `state` divided by a temperature per label: its head is divided by them. So every
- * program that has the weights gives calibrated probabilities.
+ * The state whose logits are those of `state` divided by a temperature per label: its fc is divided by them, since no
+ * attention depends on it. So every program that has the weights gives calibrated probabilities.
  */
 export const withTemperatures = (state: StateDict, temperatures: readonly number[]): StateDict =>
   state.map((entry) => {
-    if (!isHead(entry)) return entry;
+    if (!entry.name.startsWith('fc.')) return entry;
     const width = entry.data.length / temperatures.length;
     return {
       ...entry,
@@ -34,11 +32,22 @@ function checkStem(state: StateDict, expected: StateDict): void {
   });
 }
 
+function checkHead(state: StateDict, expected: StateDict): void {
+  const query = state.find(({ name }) => name === 'query.weight');
+  if (!query || headOf(expected) === 'attention') return;
+  throw weightsError({
+    found: `weights with the attention head: query.weight is [${query.shape.join(', ')}]`,
+    needed: 'the average head of this model, which is another function of the last layer',
+    next: 'use --head attention, or weights trained with --head average',
+  });
+}
+
 /**
  * `state` made to fit `expected`, the state dict of the model it will be loaded into (F32 and I64, torchvision's
  * names).
- * - Another label count, no head, or a head that is not one linear layer: fc.weight and fc.bias are taken from
- *   `expected`, and a note reports it.
+ * - Another label count, no head, or a head that is not one linear layer: the head is taken from `expected`, and a note
+ *   reports it.
+ * - An average head where attention is needed: it is kept, with the fresh queries of `expected`, and a note reports it.
  * - No num_batches_tracked at all (old files): they start at 0, as in PyTorch, and a note reports it.
  * - Anything else that differs: ERR_WEIGHTS with the first differences.
  * Returns entries in the order of `expected`; values are shared, not copied.
@@ -49,6 +58,7 @@ export function fitHead(
   source?: Source,
 ): { state: StateDict; notes: string[]; keptHead: boolean } {
   checkStem(state, expected);
+  checkHead(state, expected);
   const notes: string[] = [];
   const beyond = source?.beyond ?? [];
   let fitted = state;
@@ -63,8 +73,13 @@ export function fitHead(
       : beyond.length > 0
         ? `the head of the weights is not one linear layer (${beyond.slice(0, 3).map(shown).join(', ')})`
         : 'the weights have no head';
-    fitted = [...fitted.filter((entry) => !isHead(entry) && !beyond.includes(entry.name)), ...expected.filter(isHead)];
-    notes.push(`${what}: fc.weight and fc.bias are newly initialised`);
+    const fresh = expected.filter(isHead);
+    fitted = [...fitted.filter((entry) => !isHead(entry) && !beyond.includes(entry.name)), ...fresh];
+    const names = fresh.map(({ name }) => name);
+    notes.push(`${what}: ${names.slice(0, -1).join(', ')} and ${names.at(-1)} are newly initialised`);
+  } else if (headOf(state) !== headOf(expected)) {
+    fitted = [...fitted, ...expected.filter(({ name }) => name === 'query.weight')];
+    notes.push('the weights have the average head: query.weight starts at 0, where attention is the average');
   }
   const counted = withCounters(fitted, expected);
   if (counted !== fitted) notes.push('the weights have no num_batches_tracked (an old file): the counters start at 0');

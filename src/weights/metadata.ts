@@ -1,10 +1,10 @@
 /**
  * What a file of weights records about itself: the task, the names of its labels, channels and side of its training images
- * and the side of the network's input, and for other readers the stem. Kept as strings in the metadata of every format.
+ * and the side of the network's input, and for other readers the stem and, unless it is torchvision's, the head. Kept as strings in the metadata of every format.
  */
 import { isTask, type Task } from '../base/task';
 import { areUnnamed } from '../data/labels';
-import type { Stem } from '../engine/contract';
+import type { Head, Stem } from '../engine/contract';
 
 export interface ModelFacts {
   /** Null when not recorded. */
@@ -19,10 +19,11 @@ export interface ModelFacts {
 }
 
 /** The facts as strings; unknown ones, such as placeholders for names, are left out. */
-export function metadataOf(facts: ModelFacts, stem: Stem): Record<string, string> {
+export function metadataOf(facts: ModelFacts, { stem, head }: { stem: Stem; head: Head }): Record<string, string> {
   const { task, channels, labels, imageSize, inputSize } = facts;
   return {
     stem,
+    ...(head !== 'average' && { head }),
     ...(task !== null && { task }),
     ...(channels !== null && { channels: String(channels) }),
     ...(labels !== undefined && !areUnnamed(labels) && { labels: JSON.stringify(labels) }),

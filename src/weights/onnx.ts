@@ -1,12 +1,12 @@
 /**
  * Writes a resnet18 in evaluation mode as an ONNX file (opset 17): `input` float32 [N, 3, H, W], normalised to
- * (x/255 - 0.5)/0.5, to `logits` float32 [N, L]. The graph is torchvision's forward, node for node, with its names. Where
- * layer4 has at least 4 x 4 places there is a second output, `evidence` float32 [N, L, h, w]: the head at each place, without
- * its bias. The mean of a map, plus the bias of its label, is the logit.
+ * (x/255 - 0.5)/0.5, to `logits` float32 [N, L]. The graph is torchvision's forward, node for node, with its names, but for an
+ * attention head. Where layer4 has at least 4 x 4 places there is a second output, `evidence` float32 [N, L, h, w]: what each
+ * place adds, without the bias. The mean of a map, plus the bias of its label, is the logit.
  * Source: onnx.proto3 for the field numbers, the ONNX operator schemas for the attributes.
  */
 import { writeAtomically, writeChunks } from '../base/atomic';
-import type { StateDict, StateEntry, Stem } from '../engine/contract';
+import type { Head, StateDict, StateEntry, Stem } from '../engine/contract';
 import { bytes, float, integer, message, nested, string, type Encoded } from '../base/protobuf';
 import { BLOCKS, FEATURES, layer4Side, recognise } from './state';
 import { bytesOf } from './tensor';
@@ -78,7 +78,7 @@ function window(kernel: number, stride: number): Encoded[] {
   ];
 }
 
-function forward(stem: Stem, withEvidence: boolean): Encoded[] {
+function forward(stem: Stem, head: Head, evidenceSide: number): Encoded[] {
   const graph = new Graph();
   let x = graph.conv('input', 'conv1', stem === 'cifar' ? 3 : 7, stem === 'cifar' ? 1 : 2);
   x = graph.relu(graph.batchNorm(x, 'bn1'), 'relu');
@@ -92,7 +92,11 @@ function forward(stem: Stem, withEvidence: boolean): Encoded[] {
       : x;
     x = graph.relu(graph.node('Add', `${name}.add`, [out, shortcut]), `${name}.relu2`);
   }
-  if (withEvidence) {
+  if (head === 'attention') {
+    attend(graph, x, evidenceSide);
+    return graph.nodes;
+  }
+  if (evidenceSide > 0) {
     // The weights of fc are those of a 1x1 convolution: [L, 512] -> [L, 512, 1, 1].
     const axes = graph.node('Constant', 'evidence.axes', [], [attribute.ints('value_ints', [2, 3])]);
     const weight = graph.node('Unsqueeze', 'evidence.weight', ['fc.weight', axes]);
@@ -102,6 +106,26 @@ function forward(stem: Stem, withEvidence: boolean): Encoded[] {
   x = graph.node('Flatten', 'flatten', [x], [attribute.int('axis', 1)]); // [N, 512]
   graph.node('Gemm', 'fc', [x, 'fc.weight', 'fc.bias'], [attribute.int('transB', 1)], 'logits'); // [N, L]
   return graph.nodes;
+}
+
+/** x [N, 512, H, W] -> logits [N, L], as native/core/resnet.h has it. */
+function attend(graph: Graph, x: string, evidenceSide: number): void {
+  const shape = graph.node('Constant', 'shape', [], [attribute.ints('value_ints', [0, FEATURES, -1])]);
+  const scale = graph.node('Constant', 'scale', [], [attribute.float('value_float', 1 / Math.sqrt(FEATURES))]);
+  const axes = graph.node('Constant', 'axes', [], [attribute.ints('value_ints', [2])]);
+  const positions = graph.node('Reshape', 'positions', [x, shape]); // [N, 512, P]
+  const scores = graph.node('MatMul', 'query', ['query.weight', positions]); // [N, L, P]
+  const scaled = graph.node('Mul', 'scores', [scores, scale]);
+  const shares = graph.node('Softmax', 'shares', [scaled], [attribute.int('axis', 2)]);
+  const values = graph.node('MatMul', 'fc', ['fc.weight', positions]); // [N, L, P]
+  const shared = graph.node('Mul', 'shared', [shares, values]);
+  if (evidenceSide > 0) {
+    const places = graph.node('Constant', 'places', [], [attribute.float('value_float', evidenceSide ** 2)]);
+    const map = graph.node('Constant', 'map', [], [attribute.ints('value_ints', [0, 0, evidenceSide, evidenceSide])]);
+    graph.node('Reshape', 'evidence', [graph.node('Mul', 'evidence.places', [shared, places]), map]); // [N, L, h, w]
+  }
+  const sums = graph.node('ReduceSum', 'sums', [shared, axes], [attribute.int('keepdims', 0)]); // [N, L]
+  graph.node('Add', 'bias', [sums, 'fc.bias'], [], 'logits');
 }
 
 /** ValueInfoProto of a float tensor: 1 name, 2 type; a size is a number or the name of a free dimension. */
@@ -127,11 +151,11 @@ export interface OnnxOptions {
 }
 
 /**
- * Writes the network with the weights `state` (a resnet18's, either stem) to `file`, atomically.
+ * Writes the network with the weights `state` (a resnet18's, either stem and head) to `file`, atomically.
  * ERR_WEIGHTS when it is not a resnet18's, ERR_OUTPUT or ERR_DISK when the file cannot be written.
  */
 export async function writeOnnx(file: string, state: StateDict, options: OnnxOptions = {}): Promise<void> {
-  const { stem, labelCount, state: sound } = recognise(state);
+  const { stem, head, labelCount, state: sound } = recognise(state);
   const side = options.inputSize;
   const places = side === undefined ? 0 : layer4Side(stem, side);
   const withEvidence = places >= LEAST_PLACES;
@@ -144,7 +168,7 @@ export async function writeOnnx(file: string, state: StateDict, options: OnnxOpt
   };
   // GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output
   const graph = message(
-    forward(stem, withEvidence).map((node) => nested(1, node)),
+    forward(stem, head, withEvidence ? places : 0).map((node) => nested(1, node)),
     string(2, 'resnet18'),
     weights.map((entry) => nested(5, initializer(entry))),
     nested(11, value('input', ['N', 3, side ?? 'H', side ?? 'W'])),

@@ -6,7 +6,7 @@ import { ChestMnistError } from '../base/errors';
 import type { Contents, Stored, TensorDict } from './contents';
 import { shown } from './errors';
 import { isTrunk, LAYOUTS, withoutWrappers } from './layouts';
-import { FEATURES } from './state';
+import { FEATURES, isHead } from './state';
 
 /** A tensor under its new name. */
 export type Named = readonly [name: string, tensor: Stored];
@@ -112,13 +112,13 @@ const isLayer = (name: string): boolean => name.endsWith('weight') && !BESIDE.te
 const top = (name: string): string => name.split('.')[0];
 
 /**
- * The head as fc.weight and fc.bias: the network's own, or the one linear layer from its features that the rest has
+ * The head as fc.weight and fc.bias: the network's own (with query.weight, if it is ours), or the one linear layer from its features that the rest has
  * (`classifier`, `head.fc`, `fc.1` after a dropout). Empty when there is none, or another layer beside it.
  */
 function headIn(others: readonly Named[]): Named[] {
   const matrices = others.filter(([name, { shape }]) => shape.length >= 2 && isLayer(name.replace('\0', '')));
-  const own = others.filter(([name]) => name === 'fc.weight' || name === 'fc.bias');
-  if (own.length > 0) return own;
+  const own = others.filter(([name]) => isHead({ name }));
+  if (own.some(([name]) => name.startsWith('fc.'))) return own;
   const linear = matrices.filter(([, { shape }]) => shape.length === 2 && shape[1] === FEATURES);
   if (matrices.length !== 1 || linear.length !== 1) return [];
   const [name, weight] = linear[0];

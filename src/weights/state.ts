@@ -1,8 +1,8 @@
 /**
- * Names, shapes and dtypes of torchvision's resnet18 state dict, described once, and the strict check of a state dict
- * against them. Not here: the values, and any file format. Source: torchvision/models/resnet.py (BasicBlock, [2,2,2,2]).
+ * Names, shapes and dtypes of torchvision's resnet18 state dict, and of ours with an attention head, described once, and the
+ * strict check of a state dict against them. Not here: the values, and any file format. Source: torchvision/models/resnet.py (BasicBlock, [2,2,2,2]).
  */
-import type { StateDict, StateEntry, Stem } from '../engine/contract';
+import type { Head, StateDict, StateEntry, Stem } from '../engine/contract';
 import { shown, weightsError } from './errors';
 import { originOf, type Source } from './foreign';
 
@@ -45,8 +45,16 @@ const batchNorm = (name: string, channels: number): TensorSpec[] => [
   { name: `${name}.num_batches_tracked`, dtype: 'I64', shape: [] },
 ];
 
-/** The 122 entries of resnet18(num_classes=labelCount).state_dict(), in its order. */
-export function resnet18State(stem: Stem, labelCount: number): TensorSpec[] {
+const QUERY = 'query.weight';
+/** Whether an entry is of the head, of either kind. */
+export const isHead = ({ name }: { name: string }): boolean =>
+  name === 'fc.weight' || name === 'fc.bias' || name === QUERY;
+/** The head that a state dict has. */
+export const headOf = (state: readonly { name: string }[]): Head =>
+  state.some(({ name }) => name === QUERY) ? 'attention' : 'average';
+
+/** The 122 entries of resnet18(num_classes=labelCount).state_dict(), in its order; then those that attention adds. */
+export function resnet18State(stem: Stem, labelCount: number, head: Head = 'average'): TensorSpec[] {
   return [
     convolution('conv1', 64, 3, kernelSize[stem]),
     ...batchNorm('bn1', 64),
@@ -61,6 +69,7 @@ export function resnet18State(stem: Stem, labelCount: number): TensorSpec[] {
     ]),
     f32('fc.weight', labelCount, FEATURES),
     f32('fc.bias', labelCount),
+    ...(head === 'attention' ? [f32(QUERY, labelCount, FEATURES)] : []),
   ];
 }
 
@@ -117,7 +126,7 @@ export function checkState(state: StateDict, expected: readonly TensorSpec[], so
       found:
         `${source ? `${source.file} has ` : ''}${whose}a state dict of ${state.length} entries that differs from the model: ` +
         `${list.slice(0, LISTED).join('; ')}${more}${origin ? ')' : ''}`,
-      needed: `the ${expected.length} entries of torchvision's resnet18, with this model's stem and label count`,
+      needed: `the ${expected.length} entries of torchvision's resnet18${headOf(expected) === 'attention' ? ' with the attention head' : ''}, with this model's stem and label count`,
       next: origin?.next ?? 'pass weights of a ResNet-18: one linear head, a first convolution of 7x7 or 3x3',
     });
   }
@@ -142,10 +151,13 @@ export function withCounters(state: StateDict, expected: readonly TensorSpec[]):
 const MAX_LABELS = 2 ** 16;
 
 /**
- * The stem and label count L of a state dict, from its conv1.weight and fc.weight, and the state dict in torchvision's
+ * The stem, head and label count L of a state dict, from its conv1.weight, fc.weight and query.weight, and the state dict in torchvision's
  * order (see withCounters). ERR_WEIGHTS when it is not a resnet18's; `source` is for the message.
  */
-export function recognise(state: StateDict, source?: Source): { stem: Stem; labelCount: number; state: StateDict } {
+export function recognise(
+  state: StateDict,
+  source?: Source,
+): { stem: Stem; head: Head; labelCount: number; state: StateDict } {
   const shapeOf = (name: string) => state.find((entry) => entry.name === name)?.shape ?? [];
   const stem = stemOf(shapeOf('conv1.weight')) ?? 'torchvision';
   const labelCount = shapeOf('fc.weight')[0] ?? 1;
@@ -156,6 +168,7 @@ export function recognise(state: StateDict, source?: Source): { stem: Stem; labe
       next: 'pass the weights of a model that predicts labels',
     });
   }
-  const expected = resnet18State(stem, labelCount);
-  return { stem, labelCount, state: checkState(withCounters(state, expected), expected, source) };
+  const head = headOf(state);
+  const expected = resnet18State(stem, labelCount, head);
+  return { stem, head, labelCount, state: checkState(withCounters(state, expected), expected, source) };
 }

@@ -13,11 +13,12 @@ import { viewOf } from '../../src/data/expand';
 import { synthesize } from '../../src/data';
 import { native } from '../../src/engine/addon';
 import { makeTrainer } from '../../src/engine/trainer';
-import type { Criterion, Stem, Trainer, TrainerConfig } from '../../src/engine/contract';
+import type { Criterion, Head, Stem, Trainer, TrainerConfig } from '../../src/engine/contract';
 import { distance, FACTOR, furthest, middle } from '../support/rounding';
 
 interface Case {
   stem: Stem;
+  head: Head;
   size: number;
   batch: number;
   labels: number;
@@ -31,6 +32,7 @@ interface Case {
 
 const base: Case = {
   stem: 'torchvision',
+  head: 'average',
   size: 28,
   batch: 8,
   labels: 14,
@@ -49,12 +51,12 @@ const MINUTES = 60_000;
 const countOf = ({ batch }: Case) => Math.max(40, batch + 3);
 
 async function trainerFor(config: Case, changes: Partial<TrainerConfig>, seed = 11): Promise<Trainer> {
-  const { stem, size, labels, channels, criterion, weightDecay, optimizer } = config;
+  const { stem, head, size, labels, channels, criterion, weightDecay, optimizer } = config;
   const count = countOf(config);
   // Synthetic images are not smaller than 28 px; the network sees them at `size`.
   const imageSize = Math.max(28, size);
   const fields = { labelCount: labels, imageSize, inputSize: size, threads: 1, seed, optimizer, weightDecay };
-  const trainer = makeTrainer({ ...fields, stem, channels, criterion, ...changes });
+  const trainer = makeTrainer({ ...fields, stem, head, channels, criterion, ...changes });
   const counts = { train: count * channels, val: 2, test: 2 };
   const { images, truth: all } = synthesize({ seed, size: imageSize, counts }).splits.train;
   const truth = Uint8Array.from({ length: count * labels }, (_, k) =>
@@ -171,10 +173,12 @@ const cases: Case[] = [
   { ...base, criterion: 'cross-entropy', channels: 3, labels: 5, batch: 7 },
   { ...base, channels: 3, size: 64, batch: 2, labels: 1 },
   { ...base, channels: 3, criterion: 'cross-entropy', stem: 'cifar', batch: 2, labels: 9 },
+  { ...base, head: 'attention', size: 70, batch: 3, labels: 40, weightDecay: 0.05, optimizer: 'adamw' },
+  { ...base, head: 'attention', stem: 'cifar', criterion: 'cross-entropy', batch: 2, labels: 5 },
 ];
 
 test.each(cases)(
-  'fast = plain: $stem stem, $size px, $channels channels, batch $batch, $labels labels, $criterion, decay $weightDecay $optimizer, $steps steps',
+  'fast = plain: $stem stem, $head head, $size px, $channels channels, batch $batch, $labels labels, $criterion, decay $weightDecay $optimizer, $steps steps',
   async (config) => {
     const beyond: object[] = [];
     const instructions = native().cpuCapability();

@@ -1,5 +1,5 @@
 /**
- * The native network against torchvision's, live on this machine: initial weights bit for bit, and in float64 logits,
+ * The native network against torchvision's (with the attention head against a module of PyTorch), live on this machine: initial weights bit for bit, and in float64 logits,
  * gradients and up to ten steps as equal as the float32 that crosses the boundary can show. In float32 nothing is equal, so
  * there each execution may be FACTOR times as far from PyTorch's float64 as PyTorch's own float32 is (channels_last, fused
  * Adam). In float64 rounding does not grow to where it could be seen, so a trajectory may be compared; in float32 each step
@@ -20,6 +20,7 @@ import { distance, FACTOR, furthest, middle } from '../support/rounding';
 
 interface Case {
   stem: 'torchvision' | 'cifar';
+  head: 'average' | 'attention';
   /** One of the labels for each image, and cross-entropy; else any of them, and binary cross-entropy. */
   exclusive: boolean;
   channels: 1 | 3;
@@ -49,6 +50,7 @@ const LAST_PLACE = 2 ** -23;
 
 const torchvision = {
   stem: 'torchvision',
+  head: 'average',
   seed: 0,
   optimizer: 'Adam',
   weightDecay: 0,
@@ -77,6 +79,7 @@ const cases: Case[] = [
   { ...torchvision, stem: 'cifar', exclusive: true, channels: 3, labels: 9, size: 28, inputSize: 28, batch: 4, few: 2 },
   { ...torchvision, stem: 'cifar', exclusive: true, labels: 4, size: 28, inputSize: 28, batch: 4, few: 2, seed: 5 },
   { ...torchvision, stem: 'cifar', channels: 3, labels: 1, size: 28, inputSize: 28, batch: 4, few: 2, seed: 4 },
+  { ...torchvision, head: 'attention', labels: 14, size: 28, inputSize: 64, batch: 4, few: 2, weightDecay: 0.01 },
 ];
 
 const sha256 = (data: ArrayBufferView) =>
@@ -121,7 +124,7 @@ describeWithPython('ResNet-18 equals torchvision', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   describe.each(cases)(
-    '$stem stem, $labels labels, exclusive $exclusive, $channels channels, $size px seen at $inputSize, $optimizer',
+    '$stem stem, $head head, $labels labels, exclusive $exclusive, $channels channels, $size px seen at $inputSize, $optimizer',
     (config) => {
       const { count, images, truth, order } = imagesOf(config);
       const file = (name: string) => path.join(folderOf(config), name);
@@ -140,9 +143,9 @@ describeWithPython('ResNet-18 equals torchvision', () => {
 
       const open: Trainer[] = [];
       async function trainerFor(changes: Partial<TrainerConfig>): Promise<Trainer> {
-        const { stem, labels, size, inputSize, seed, optimizer, weightDecay, channels, exclusive } = config;
+        const { stem, head, labels, size, inputSize, seed, optimizer, weightDecay, channels, exclusive } = config;
         const trainer = makeTrainer({
-          ...{ stem, labelCount: labels, imageSize: size, inputSize, threads: THREADS, seed },
+          ...{ stem, head, labelCount: labels, imageSize: size, inputSize, threads: THREADS, seed },
           // torch decays all parameters of a group.
           ...{ weightDecay, decayNorms: true },
           optimizer: optimizer === 'Adam' ? 'adam' : 'adamw',
@@ -167,7 +170,7 @@ describeWithPython('ResNet-18 equals torchvision', () => {
         const theirs = parse<Record<string, string>>('initial.json');
         expect(digests(initial)).toEqual(theirs);
         expect(initial.map(({ name }) => name)).toEqual(Object.keys(theirs));
-        expect(initial).toHaveLength(122);
+        expect(initial).toHaveLength(config.head === 'attention' ? 123 : 122);
       });
 
       test('logits of the initial weights, and of weights that Python trained and saved', async () => {
@@ -195,7 +198,7 @@ describeWithPython('ResNet-18 equals torchvision', () => {
           const far = distance(data as Float32Array, expected);
           expect({ name, far, equal: far < LAST_PLACE }).toMatchObject({ name, equal: true });
         }
-        expect([gradients.length, offset]).toEqual([62, theirs.length]);
+        expect([gradients.length, offset]).toEqual([config.head === 'attention' ? 63 : 62, theirs.length]);
 
         const losses: number[] = [];
         for (let step = 0; step < config.steps; step++) losses.push(await train(trainer, batchOf(step)));

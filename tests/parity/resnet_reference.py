@@ -33,8 +33,30 @@ def import_resnet():
     return resnet
 
 
+def with_attention(model, labels):
+    """Gives a torchvision resnet18 the attention head: queries of zero, one per label, over the positions of layer4."""
+
+    def attend(self, x):
+        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x)))).flatten(2).transpose(1, 2)  # [B, P, 512]
+        shares = torch.softmax(self.query(x) / x.shape[2] ** 0.5, 1)  # [B, P, L]
+        return (shares * torch.nn.functional.linear(x, self.fc.weight)).sum(1) + self.fc.bias
+
+    model.query = torch.nn.Linear(512, labels, bias=False)
+    torch.nn.init.zeros_(model.query.weight)
+    # By class: a copy of the model keeps it.
+    model.__class__ = type("AttentionResNet", (type(model),), {"forward": attend})
+    return model
+
+
 def make_model(config):
-    """The seeded network; for the CIFAR stem conv1 is 3x3 from the start, so that its draws come in construction order."""
+    """The seeded network with its head."""
+    model = make_backbone(config)
+    return with_attention(model, config["labels"]) if config["head"] == "attention" else model
+
+
+def make_backbone(config):
+    """torchvision's; for the CIFAR stem conv1 is 3x3 from the start, so that its draws come in construction order."""
     resnet = import_resnet()
     torch.manual_seed(config["seed"])
     if config["stem"] == "torchvision":

@@ -15,6 +15,7 @@ export interface Recipe {
   name: string;
   options: TrainOptions;
   stem?: 'cifar';
+  head?: 'attention';
   channels?: 3;
   exclusive?: true;
   /** Of each label; as many as the labels. */
@@ -55,6 +56,7 @@ export const RECIPES: readonly Recipe[] = [
   { name: 'all, resized', options: ALL, inputSize: 40, labels: 1 },
   { name: 'all, RGB, CIFAR stem', options: ALL, channels: 3, stem: 'cifar' },
   { name: 'all, exclusive labels', options: ALL, channels: 3, exclusive: true },
+  { name: 'all, attention head', options: ALL, inputSize: 64, head: 'attention' },
 ];
 
 export const SIZE = 28;
@@ -93,7 +95,7 @@ export function inputsOf(recipe: Recipe): Inputs {
 export function fieldsOf(recipe: Recipe): Partial<TrainerConfig> {
   const options: ResolvedOptions = resolveOptions(recipe.options);
   return {
-    ...{ stem: recipe.stem ?? 'torchvision', channels: recipe.channels ?? 1 },
+    ...{ stem: recipe.stem ?? 'torchvision', head: recipe.head ?? 'average', channels: recipe.channels ?? 1 },
     criterion: recipe.exclusive ? 'cross-entropy' : 'binary-cross-entropy',
     ...lossShape(options),
     smoothing: options.labelSmoothing,

@@ -4,7 +4,7 @@ import { threadsNotes } from '../../base/processors';
 import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 
-const SHARED = ['size', 'resize', 'stem', 'batchSize', 'device', 'precision', 'exact', 'threads'] as const;
+const SHARED = ['size', 'resize', 'stem', 'head', 'batchSize', 'device', 'precision', 'exact', 'threads'] as const;
 
 const EXAMPLES = `
 Examples:
@@ -25,11 +25,11 @@ export function register(program: Command): void {
       cli.say('measuring, about half a minute on two cores ...');
       const measured = await throughput(given);
       cli.result(measured, () => {
-        const { device, threads, libtorch, cpu_capability, precision, stem, input_size, batch_size } = measured;
+        const { device, threads, libtorch, cpu_capability, precision, stem, head, input_size, batch_size } = measured;
         const rate = (n: number): string => `${Math.round(n)} images/s`;
         return [
           ...(measured.note === undefined ? [] : [measured.note]),
-          `${device}, ${threads} threads, LibTorch ${libtorch} (${cpu_capability}), ${precision}, ${stem} stem, ${input_size} px, batch ${batch_size}`,
+          `${device}, ${threads} threads, LibTorch ${libtorch} (${cpu_capability}), ${precision}, ${stem} stem, ${head} head, ${input_size} px, batch ${batch_size}`,
           `train    ${rate(measured.train.images_per_second)}  (${measured.train.repeats.map(Math.round).join(', ')})`,
           `predict  ${rate(measured.predict.images_per_second)}  (${measured.predict.repeats.map(Math.round).join(', ')})`,
         ].join('\n');

@@ -62,7 +62,13 @@ export function register(program: Command): void {
       const [state] = model.states;
       const card = cardWriter(model, model.run?.directory);
       const done = await exportWeights({ ...model, state }, { ...options, waiting, card });
-      const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`];
+      const facts = [
+        done.format,
+        `${done.stem} stem`,
+        `${done.head} head`,
+        `${done.labels.length} labels`,
+        `${done.bytes} bytes`,
+      ];
       const beside = done.card === null ? '' : `\n${unbroken(done.card)}`;
       cli.written(options.output, done, () => `${unbroken(done.file)} (${facts.join(', ')})${beside}`);
     });
