@@ -142,17 +142,21 @@ print(json.dumps(digests(state)))`,
   });
 
   testWith('onnxruntime')(
-    'our ONNX file gives torch’s logits, either stem, with a fixed and a free input size',
+    'our ONNX file gives torch’s logits, either stem and head, with a fixed and a free input size',
     async () => {
       const labels = Array.from({ length: 14 }, (_, i) => `label ${i}`);
-      const cases: { stem: Stem; inputSize: number | null; side: number; file: string }[] = [
+      const cases: { stem: Stem; head?: 'attention'; inputSize: number | null; side: number; file: string }[] = [
         { stem: 'torchvision', inputSize: 28, side: 28, file: at('a.onnx') },
         { stem: 'torchvision', inputSize: null, side: 64, file: at('b.onnx') },
         { stem: 'cifar', inputSize: 28, side: 28, file: at('c.onnx') },
         { stem: 'cifar', inputSize: null, side: 32, file: at('d.onnx') },
+        { stem: 'torchvision', head: 'attention', inputSize: null, side: 70, file: at('e.onnx') },
       ];
-      for (const { stem, inputSize, file } of cases) {
+      for (const { stem, head, inputSize, file } of cases) {
         const state = await loadWeights(at(`${stem}.pth`));
+        // Queries as large as fc's weights: attention far from the average.
+        const { shape, data } = state.find(({ name }) => name === 'fc.weight')!;
+        if (head) state.push({ name: 'query.weight', dtype: 'F32', shape, data: (data as Float32Array).toReversed() });
         await exportWeights(
           { state, task: null, channels: null, labels, imageSize: 28, inputSize },
           { format: 'onnx', output: file },
@@ -161,13 +165,21 @@ print(json.dumps(digests(state)))`,
       const reports = (await runReference(
         `${PRELUDE}
 import onnxruntime
+sys.path.append(sys.argv[2])
+from resnet_reference import with_attention
+def network(case):
+    model = random_resnet18(case["stem"], 14)
+    if "head" in case:
+        query = model.fc.weight.flatten().flip(0).reshape(14, 512)
+        with_attention(model, 14).query.weight.data.copy_(query)
+    return model
 reports = []
 for case in json.loads(sys.argv[1]):
     session = onnxruntime.InferenceSession(case["file"], providers=["CPUExecutionProvider"])
     x = torch.rand(5, 3, case["side"], case["side"], generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
-        single = random_resnet18(case["stem"], 14)(x)
-        exact = random_resnet18(case["stem"], 14).double()(x.double())
+        single = network(case)(x)
+        exact = network(case).double()(x.double())
     def distance(logits, of): return float((torch.as_tensor(logits) - of).norm() / of.norm())
     logits, = session.run(["logits"], {"input": x.numpy()})
     one, = session.run(None, {"input": x[:1].numpy()})
@@ -182,6 +194,7 @@ for case in json.loads(sys.argv[1]):
     })
 print(json.dumps(reports))`,
         JSON.stringify(cases),
+        __dirname,
       )) as Record<string, unknown>[];
       reports.forEach((report, i) => {
         const { stem, inputSize } = cases[i];
