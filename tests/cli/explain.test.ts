@@ -122,8 +122,18 @@ test('other weights give another map; without their data the scale is that of th
   expect(Math.abs(likeness)).toBeLessThan(0.9);
 });
 
-test.each([false, true])('the evidence of a 4 x 4 layer adds up to the logit, exact: %s', async (exact) => {
-  const trainer = makeTrainer({ stem: 'cifar', labelCount: 3, imageSize: 28, seed: 2, exact, ...CPU });
+test.each([
+  ['average', false],
+  ['average', true],
+  ['attention', false],
+  ['attention', true],
+] as const)('the evidence of a 4 x 4 layer adds up to the logit: %s head, exact %s', async (head, exact) => {
+  const trainer = makeTrainer({ stem: 'cifar', head, labelCount: 3, imageSize: 28, seed: 2, exact, ...CPU });
+  // Queries that are not zero: attention far from the average.
+  const queried = (await trainer.stateDict()).map((entry) =>
+    entry.name === 'query.weight' ? { ...entry, data: Float32Array.from(entry.data, (_, i) => Math.sin(i)) } : entry,
+  );
+  await trainer.loadStateDict(queried);
   const data = Buffer.concat([withSquare(1, 3, 4), withSquare(2, 9, 9), plain(3)]);
   const images = { data, shape: [3, 3, 28, 28], strides: [784, 0, 28, 1] } as const;
   const { logits, evidence } = await trainer.predict({ images, batchSize: 2, evidence: true });

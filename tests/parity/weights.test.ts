@@ -142,18 +142,23 @@ print(json.dumps(digests(state)))`,
   });
 
   testWith('onnxruntime')(
-    'our ONNX file gives torch’s logits, and maps that sum to them, either stem, with a fixed and a free input size',
+    'our ONNX file gives torch’s logits, and maps that sum to them, either stem and head, with a fixed and a free input size',
     async () => {
       const labels = Array.from({ length: 14 }, (_, i) => `label ${i}`);
-      const cases: { stem: Stem; inputSize: number | null; side: number; file: string }[] = [
+      const cases: { stem: Stem; head?: 'attention'; inputSize: number | null; side: number; file: string }[] = [
         { stem: 'torchvision', inputSize: 28, side: 28, file: at('a.onnx') },
         { stem: 'torchvision', inputSize: null, side: 64, file: at('b.onnx') },
         { stem: 'cifar', inputSize: 28, side: 28, file: at('c.onnx') },
         { stem: 'cifar', inputSize: null, side: 32, file: at('d.onnx') },
         { stem: 'torchvision', inputSize: 97, side: 97, file: at('e.onnx') },
+        { stem: 'torchvision', head: 'attention', inputSize: null, side: 70, file: at('f.onnx') },
+        { stem: 'cifar', head: 'attention', inputSize: 28, side: 28, file: at('g.onnx') },
       ];
-      for (const { stem, inputSize, file } of cases) {
+      for (const { stem, head, inputSize, file } of cases) {
         const state = await loadWeights(at(`${stem}.pth`));
+        // Queries as large as fc's weights: attention far from the average.
+        const { shape, data } = state.find(({ name }) => name === 'fc.weight')!;
+        if (head) state.push({ name: 'query.weight', dtype: 'F32', shape, data: (data as Float32Array).toReversed() });
         await exportWeights(
           { state, task: null, channels: null, labels, imageSize: 28, inputSize },
           { format: 'onnx', output: file },
@@ -162,13 +167,21 @@ print(json.dumps(digests(state)))`,
       const reports = (await runReference(
         `${PRELUDE}
 import onnxruntime
+sys.path.append(sys.argv[2])
+from resnet_reference import with_attention
+def network(case):
+    model = random_resnet18(case["stem"], 14)
+    if "head" in case:
+        query = model.fc.weight.flatten().flip(0).reshape(14, 512)
+        with_attention(model, 14).query.weight.data.copy_(query)
+    return model
 reports = []
 for case in json.loads(sys.argv[1]):
     session = onnxruntime.InferenceSession(case["file"], providers=["CPUExecutionProvider"])
     x = torch.rand(5, 3, case["side"], case["side"], generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
-        single = random_resnet18(case["stem"], 14)(x)
-        exact = random_resnet18(case["stem"], 14).double()(x.double())
+        single = network(case)(x)
+        exact = network(case).double()(x.double())
     def distance(logits, of): return float((torch.as_tensor(logits) - of).norm() / of.norm())
     logits, = session.run(["logits"], {"input": x.numpy()})
     one = session.run(None, {"input": x[:1].numpy()})[0]
@@ -178,10 +191,15 @@ for case in json.loads(sys.argv[1]):
     if maps:
         model = random_resnet18(case["stem"], 14)
         values, = session.run(["evidence"], {"input": x.numpy()})
-        # Of the map itself: the head at each place of layer4, in float64.
+        # Of the map itself: the head at each place of layer4, in float64; by attention with the share of the place.
         layers = torch.nn.Sequential(*list(model.double().children())[:-2])
         with torch.inference_mode():
-            map64 = torch.einsum("nkhw,lk->nlhw", layers(x.double()), model.fc.weight)
+            features = layers(x.double())
+            map64 = torch.einsum("nkhw,lk->nlhw", features, model.fc.weight)
+            if "head" in case:
+                query = model.fc.weight.flatten().flip(0).reshape(14, 512)
+                scores = torch.einsum("nkhw,lk->nlhw", features, query).flatten(2) / 512 ** 0.5
+                map64 *= (scores.softmax(-1) * scores.shape[-1]).reshape(map64.shape)
         sums = torch.as_tensor(values).double().mean((2, 3)) + model.fc.bias.detach()
         evidence = {"shape": maps[0].shape, "sum": float((sums - torch.as_tensor(logits)).abs().max()),
                     "distance": distance(values, map64)}
@@ -196,6 +214,7 @@ for case in json.loads(sys.argv[1]):
     })
 print(json.dumps(reports))`,
         JSON.stringify(cases),
+        __dirname,
       )) as Record<string, unknown>[];
       reports.forEach((report, i) => {
         const { stem, inputSize } = cases[i];
@@ -208,7 +227,7 @@ print(json.dumps(reports))`,
         expect((report.metadata as Record<string, string>).input_size).toBe(inputSize?.toString());
         // One place, or a number that is not known, says nothing of where.
         const evidence = report.evidence as { shape: unknown[]; sum: number; distance: number } | null;
-        expect(evidence?.shape).toEqual(i === 2 || i === 4 ? ['N', 14, 4, 4] : undefined);
+        expect(evidence?.shape).toEqual([2, 4, 6].includes(i) ? ['N', 14, 4, 4] : undefined);
         if (!evidence) return;
         expect(evidence.sum).toBeLessThan(1e-5);
         expect(evidence.distance).toBeLessThan(FACTOR * (report.torch as number));
