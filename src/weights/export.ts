@@ -32,6 +32,17 @@ export interface ExportSource {
   readonly inputSize: number | null;
 }
 
+export interface ExportOptions {
+  format: ExportFormat;
+  output: string;
+  /** Replaces a file that exists; default false. */
+  force?: boolean;
+  /** Weights as float16, in ONNX; default false. */
+  half?: boolean;
+  /** Told that a pipe has no reader yet. */
+  waiting?: (text: string) => void;
+}
+
 export interface Exported {
   /** Absolute path. */
   file: string;
@@ -48,10 +59,7 @@ export interface Exported {
  * ERR_DISK when it cannot be written, ERR_WEIGHTS when a value is not finite or
  * the state dict is not a resnet18's.
  */
-export async function exportWeights(
-  source: ExportSource,
-  options: { format: ExportFormat; output: string; force?: boolean; waiting?: (text: string) => void },
-): Promise<Exported> {
+export async function exportWeights(source: ExportSource, options: ExportOptions): Promise<Exported> {
   const output = await outputAt(options.output, EXTENSIONS[options.format], options.waiting);
   if (output.isFile && !options.force) {
     throw new ChestMnistError('ERR_OUTPUT', {
@@ -74,7 +82,7 @@ export async function exportWeights(
         await writePth(file, state, metadata);
         break;
       case 'onnx':
-        await writeOnnx(file, state, { metadata, inputSize: inputSize ?? undefined });
+        await writeOnnx(file, state, { metadata, inputSize: inputSize ?? undefined, half: options.half });
         break;
     }
     bytes = (await stat(file)).size;
