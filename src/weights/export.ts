@@ -3,11 +3,11 @@
  */
 import { stat } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
-import { outputAt } from '../base/output';
+import { outputAt, type Output } from '../base/output';
 import type { Task } from '../base/task';
 import type { StateDict, Stem } from '../engine/contract';
 import { metadataOf } from './metadata';
-import { writeOnnx } from './onnx';
+import { onnxOf, writeOnnx } from './onnx';
 import { writePth } from './pth-writer';
 import { writeSafetensors } from './safetensors';
 import { recognise } from './state';
@@ -16,10 +16,11 @@ import { checkValues } from './values';
 export type ExportFormat = 'safetensors' | 'pth' | 'onnx';
 
 /** Another extension would promise another format; .bin promises none. */
-const EXTENSIONS: Readonly<Record<ExportFormat, readonly string[]>> = {
+const EXTENSIONS: Readonly<Record<ExportFormat | 'web', readonly string[]>> = {
   safetensors: ['.safetensors', '.bin'],
   pth: ['.pth', '.pt', '.bin', '.ckpt'],
   onnx: ['.onnx', '.bin'],
+  web: ['.html', '.htm'],
 };
 
 /** The weights and what is known about them. Sides are in pixels, null when unknown (then ONNX leaves H and W free). */
@@ -60,14 +61,7 @@ export interface Exported {
  * the state dict is not a resnet18's.
  */
 export async function exportWeights(source: ExportSource, options: ExportOptions): Promise<Exported> {
-  const output = await outputAt(options.output, EXTENSIONS[options.format], options.waiting);
-  if (output.isFile && !options.force) {
-    throw new ChestMnistError('ERR_OUTPUT', {
-      found: `${output.path} exists`,
-      needed: 'an output that does not exist, or --force to replace it',
-      next: 'choose another --output, or add --force',
-    });
-  }
+  const output = await outputFor(options.format, options);
   const { stem, state } = recognise(source.state);
   checkValues(state, 'the weights to export');
   const { labels, inputSize } = source;
@@ -88,4 +82,28 @@ export async function exportWeights(source: ExportSource, options: ExportOptions
     bytes = (await stat(file)).size;
   });
   return { file: output.path, format: options.format, bytes, stem, labels: [...labels], input_size: inputSize };
+}
+
+/** Where the file goes. ERR_CONFIG for the extension of another format, ERR_OUTPUT when it exists, without `force`. */
+export async function outputFor(
+  format: ExportFormat | 'web',
+  options: Pick<ExportOptions, 'output' | 'force' | 'waiting'>,
+): Promise<Output> {
+  const output = await outputAt(options.output, EXTENSIONS[format], options.waiting);
+  if (output.isFile && !options.force) {
+    throw new ChestMnistError('ERR_OUTPUT', {
+      found: `${output.path} exists`,
+      needed: 'an output that does not exist, or --force to replace it',
+      next: 'choose another --output, or add --force',
+    });
+  }
+  return output;
+}
+
+/** The ONNX file of `source`, in memory. ERR_WEIGHTS as above. */
+export function onnxBytes(source: ExportSource, { half }: Pick<ExportOptions, 'half'>): Uint8Array {
+  const { stem, state } = recognise(source.state);
+  checkValues(state, 'the weights to export');
+  const inputSize = source.inputSize ?? undefined;
+  return Buffer.concat(onnxOf(state, { metadata: metadataOf(source, stem), inputSize, half }).chunks);
 }

@@ -135,11 +135,14 @@ export interface OnnxOptions {
   metadata?: Readonly<Record<string, string>>;
 }
 
-/**
- * Writes the network with the weights `state` (a resnet18's, either stem) to `file`, atomically.
- * ERR_WEIGHTS when it is not a resnet18's, ERR_OUTPUT or ERR_DISK when the file cannot be written.
- */
+/** Writes it to `file`, atomically. ERR_WEIGHTS as below, ERR_OUTPUT or ERR_DISK when the file cannot be written. */
 export async function writeOnnx(file: string, state: StateDict, options: OnnxOptions = {}): Promise<void> {
+  const { chunks } = onnxOf(state, options);
+  await writeAtomically(file, (handle) => writeChunks(handle, chunks));
+}
+
+/** The network with the weights `state` (a resnet18's, either stem). ERR_WEIGHTS when it is not a resnet18's. */
+export function onnxOf(state: StateDict, options: OnnxOptions = {}): Encoded {
   const { stem, labelCount, state: sound } = recognise(state);
   const { inputSize: side, half = false } = options;
   const weights = sound.filter(({ dtype }) => dtype === 'F32'); // evaluation does not read num_batches_tracked
@@ -158,12 +161,11 @@ export async function writeOnnx(file: string, state: StateDict, options: OnnxOpt
     nested(12, value('logits', ['N', labelCount])),
   );
   // ModelProto: 1 ir_version, 2 producer_name, 7 graph, 8 opset_import (2 version), 14 metadata_props (1 key, 2 value)
-  const model = message(
+  return message(
     integer(1, IR_VERSION),
     string(2, 'chestmnist'),
     nested(7, graph),
     nested(8, integer(2, OPSET)),
     Object.entries(metadata).map(([name, text]) => nested(14, message(string(1, name), string(2, text)))),
   );
-  await writeAtomically(file, (handle) => writeChunks(handle, model.chunks));
 }

@@ -6,20 +6,22 @@ import { type Command, Option } from 'commander';
 import { writing } from '../../base/disk';
 import { ChestMnistError } from '../../base/errors';
 import { expandHome } from '../../base/folders';
+import { isExclusive } from '../../base/task';
 import { isStdout } from '../../base/output';
 import type { Model } from '../../judge/model';
-import type { Exported, ExportFormat } from '../../weights/export';
+import type { Exported, ExportFormat, ExportOptions } from '../../weights/export';
 import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 import { unbroken } from '../terminal/width';
 
-const FORMATS: readonly ExportFormat[] = ['safetensors', 'pth', 'onnx'];
+const FORMATS: readonly (ExportFormat | 'web')[] = ['safetensors', 'pth', 'onnx', 'web'];
 const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey'] as const;
 
 const EXAMPLES = `
 Examples:
   chestmnist export runs/first --format pth -o resnet18.pth     for torch.load and load_state_dict
   chestmnist export runs/first --format onnx -o resnet18.onnx   for onnxruntime and others
+  chestmnist export runs/first --format web -o first.html       a page that predicts pictures, without a network
   chestmnist export resnet18.pth --format safetensors --size 28 --resize 56 -o resnet18.safetensors
 
 The file states the label names, the sizes and the stem, so that evaluate and predict need no flags for them.`;
@@ -30,24 +32,35 @@ export function register(program: Command): void {
     .description('write the best weights of a run, or a file of weights, for other tools')
     .argument('<run|weights>', 'a run directory, that of an ensemble, or a .safetensors or .pth file')
     .addOption(
-      new Option('--format <format>', "torchvision's state dict (safetensors, pth) or the evaluation graph (onnx)")
+      new Option(
+        '--format <format>',
+        "torchvision's state dict (safetensors, pth), the evaluation graph (onnx), or a page that runs it (web)",
+      )
         .choices(FORMATS)
         .makeOptionMandatory(),
     )
     .requiredOption('-o, --output <file>', 'the file to write; of an ensemble, a folder of one file for each member')
-    .option('--half', 'weights as float16, a file of half the size; only with --format onnx (needs LibTorch)', false)
+    .option(
+      '--half',
+      'weights as float16, a file of half the size; only with --format onnx or web (needs LibTorch)',
+      false,
+    )
     .option('--force', 'replace the file when it exists', false);
   addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
     .action(async (source: string, _options: unknown, self: Command) => {
-      const { openModel, unstated } = await import('../../judge/model.js');
+      const { assumptions, openModel, unstated } = await import('../../judge/model.js');
       const { exportWeights } = await import('../../weights/export.js');
       const cli = cliOf(self);
       const options = self.opts<Options>();
-      if (options.half && options.format !== 'onnx') throw notHalf(options.format);
+      const { format } = options;
+      if (options.half && format !== 'onnx' && format !== 'web') throw notHalf(format);
       const waiting = (text: string): void => cli.say(text);
       let model = await openModel(source, readFlags(self, SHARED));
-      for (const note of [...model.notes, ...(model.run?.changes ?? []), ...unstated(source, model)]) cli.say(note);
+      for (const note of [...model.notes, ...(model.run?.changes ?? [])]) cli.say(note);
+      // The page has to know the size of its pictures: what predict assumes.
+      const notes = format === 'web' ? assumptions(source, model, model.imageSize ?? 28) : unstated(source, model);
+      for (const note of notes) cli.say(note);
       if (options.half) {
         const { halved } = await import('../../judge/half.js');
         const half = await halved(model, source);
@@ -56,39 +69,72 @@ export function register(program: Command): void {
           `weights as float16 change a probability by at most ${half.change.toExponential(1)} on synthetic images`,
         );
       }
+      if (format === 'web') {
+        const done = await exportPage(source, model, { ...options, waiting });
+        cli.written(options.output, done, () => `${unbroken(done.file)} (web, ${done.bytes} bytes)`);
+        return;
+      }
       if (model.seeds) {
-        const done = await exportMembers(model, model.seeds, options);
+        const done = await exportMembers(model, model.seeds, { ...options, format });
         cli.result({ folder: path.resolve(expandHome(options.output)), files: done }, () =>
           done.map(({ file }) => unbroken(file)).join('\n'),
         );
         return;
       }
       const [state] = model.states;
-      const done = await exportWeights({ ...model, state }, { ...options, waiting });
+      const done = await exportWeights({ ...model, state }, { ...options, format, waiting });
       const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`];
       cli.written(options.output, done, () => `${unbroken(done.file)} (${facts.join(', ')})`);
     });
 }
 
 interface Options {
-  format: ExportFormat;
+  format: ExportFormat | 'web';
   output: string;
   half: boolean;
   force: boolean;
 }
 
-const notHalf = (format: ExportFormat): ChestMnistError =>
+const notHalf = (format: string): ChestMnistError =>
   new ChestMnistError('ERR_CONFIG', {
     found: `--half with --format ${format}`,
-    needed: '--format onnx',
+    needed: '--format onnx or web',
     next: 'leave --half out, or choose another format',
   });
+
+/** The page of a model, or of all members of an ensemble. */
+async function exportPage(
+  source: string,
+  model: Model,
+  { half, ...options }: Omit<ExportOptions, 'format'>,
+): Promise<{ file: string; format: 'web'; bytes: number; labels: string[]; input_size: number }> {
+  const { onnxBytes, outputFor } = await import('../../weights/export.js');
+  const { writeWebPage } = await import('../../report/web/index.js');
+  const output = await outputFor('web', options);
+  const labels = [...model.labels];
+  const exclusive = isExclusive(model.task ?? undefined);
+  const size = model.imageSize ?? 28;
+  const inputSize = model.inputSize ?? size;
+  const tuned = Object.entries(model.run?.metrics?.tuned ?? {}).map(([name, of]) => ({ name, values: of.thresholds }));
+  const fixed = { name: '0.5', values: labels.map(() => 0.5) };
+  let bytes = 0;
+  await output.write(async (file) => {
+    await writeWebPage(file, {
+      name: path.basename(path.resolve(expandHome(source))),
+      ...{ labels, exclusive, channels: model.channels ?? 1, size, inputSize },
+      thresholds: exclusive ? [] : [...tuned, fixed],
+      models: model.states.map((state) => onnxBytes({ ...model, state, inputSize }, { half })),
+    });
+    bytes = (await stat(file)).size;
+  });
+  return { file: output.path, format: 'web', bytes, labels, input_size: inputSize };
+}
 
 /** One file for each member of an ensemble, in a folder that is made. Files that exist are refused before any is written. */
 async function exportMembers(
   model: Model,
   seeds: readonly number[],
-  { output, ...options }: Options,
+  { output, ...options }: Options & { format: ExportFormat },
 ): Promise<Exported[]> {
   const folder = path.resolve(expandHome(output));
   const facts = await stat(folder).catch(() => undefined);
