@@ -9,6 +9,7 @@ const FLOORS = [
   ['cli'],
   ['tune'],
   ['train', 'compare'],
+  ['explain'],
   ['judge', 'report'],
   ['run'],
   ['weights'],

@@ -1,4 +1,5 @@
 // Registers the exports that src/engine/contract.ts describes and nothing else.
+#include <ATen/Context.h>
 #include <ATen/Version.h>
 #include <napi.h>
 
@@ -64,6 +65,8 @@ std::string torch_version() {
 
 // Context-aware: each environment has its own AddonData, so worker threads can load the addon.
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  // LibTorch asks it about some small convolutions and, on processors that it does not know, warns each time.
+  at::globalContext().setUserEnabledNNPACK(false);
   auto* data = new AddonData;
   env.SetInstanceData(data);
   data->trainer = Napi::Persistent(Trainer::define(env));

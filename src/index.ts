@@ -8,7 +8,9 @@ export type { TrainingRun } from './train/training-run';
 export type { EpochRow } from './run/history';
 export type { ResolvedOptions, TrainOptions } from './recipe/options';
 export { evaluate, type Evaluation, type EvaluateOptions } from './judge/evaluate';
-export { predict, type Prediction, type PredictOptions } from './judge/predict';
+export { predict, type Prediction } from './judge/predict';
+export type { PredictOptions } from './judge/pictures';
+export { explain, type Explanation, type ExplainOptions, type Finding } from './explain';
 export {
   expandToRgb,
   loadDataset,

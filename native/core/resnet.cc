@@ -142,14 +142,22 @@ ResNet18::ResNet18(Stem stem, int64_t label_count, uint64_t seed, at::Device dev
   add("fc.bias", fc_bias_, true);
 }
 
-at::Tensor ResNet18::forward(const at::Tensor& input, bool training) const {
+at::Tensor ResNet18::features(const at::Tensor& input, bool training) const {
   at::Tensor x = bn1_.forward(conv1_.forward(input), training).relu_();
   if (stem_ == Stem::kTorchvision) x = at::max_pool2d(x, /*kernel=*/3, /*stride=*/2, /*padding=*/1);
   for (const auto& layer : layers_) {
     for (const auto& block : layer) x = block.forward(x, training);
   }
-  x = at::adaptive_avg_pool2d(x, {1, 1}).flatten(1);  // [B, 512]
-  return at::linear(x, fc_weight_, fc_bias_);         // [B, L]
+  return x;
+}
+
+at::Tensor ResNet18::forward(const at::Tensor& input, bool training) const {
+  const at::Tensor x = at::adaptive_avg_pool2d(features(input, training), {1, 1}).flatten(1);  // [B, 512]
+  return at::linear(x, fc_weight_, fc_bias_);                                                  // [B, L]
+}
+
+at::Tensor ResNet18::evidence(const at::Tensor& input) const {
+  return at::conv2d(features(input, /*training=*/false), fc_weight_.unsqueeze(-1).unsqueeze(-1));
 }
 
 }  // namespace chestmnist

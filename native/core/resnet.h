@@ -59,12 +59,18 @@ class ResNet18 {
   // x [B, 3, S, S] -> logits [B, L]. Training mode normalises by the batch statistics and updates the running ones.
   at::Tensor forward(const at::Tensor& x, bool training) const;
 
+  // x [B, 3, S, S] -> [B, L, s, s] in evaluation mode: what each position of the last layer adds to the logits. Their
+  // mean over the positions plus the bias is the logit: the head averages, then weighs, and both are linear.
+  at::Tensor evidence(const at::Tensor& x) const;
+
   // torchvision's state_dict order: parameters and buffers interleaved, 122 entries.
   const std::vector<NamedTensor>& state() const { return state_; }
   // torchvision's parameters() order: 62 entries.
   const std::vector<NamedTensor>& parameters() const { return parameters_; }
 
  private:
+  at::Tensor features(const at::Tensor& x, bool training) const;  // [B, 512, s, s]
+
   Stem stem_;
   Conv2d conv1_;
   BatchNorm2d bn1_;

@@ -47,7 +47,7 @@ EpochResult train_epoch(Execution& execution, Adam& optimizer, const Split& spli
   return result;
 }
 
-Prediction predict(Execution& execution, const Split& split, int64_t label_count, int64_t batch_size,
+Prediction predict(Execution& execution, const Split& split, int64_t label_count, int64_t batch_size, bool evidence,
                    const Hooks& hooks) {
   const auto start = Clock::now();
   const int64_t total = split.count();
@@ -57,6 +57,7 @@ Prediction predict(Execution& execution, const Split& split, int64_t label_count
   while (result.samples < total && !(result.cancelled = hooks.cancelled())) {
     const int64_t end = std::min(result.samples + batch_size, total);
     execution.predict_batch(split, result.samples, end, result.logits.data() + result.samples * label_count);
+    if (evidence) execution.append_evidence(split, result.samples, end, result.evidence);
     result.samples = end;
     if (hooks.wants_progress()) hooks.report({end, 0, 0, 0, seconds_since(start)});
   }

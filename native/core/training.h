@@ -47,14 +47,15 @@ EpochResult train_epoch(Execution& execution, Adam& optimizer, const Split& spli
                         const Hooks& hooks);
 
 struct Prediction {
-  std::vector<float> logits;  // [samples, L]
+  std::vector<float> logits;    // [samples, L]
+  std::vector<float> evidence;  // [samples, L, s, s], if it was asked for
   int64_t samples = 0;
   double seconds = 0;
   bool cancelled = false;
 };
 
-// Logits of the whole split in evaluation mode.
-Prediction predict(Execution& execution, const Split& split, int64_t label_count, int64_t batch_size,
+// Logits of the whole split in evaluation mode, and the evidence for them if it is wanted.
+Prediction predict(Execution& execution, const Split& split, int64_t label_count, int64_t batch_size, bool evidence,
                    const Hooks& hooks);
 
 }  // namespace chestmnist

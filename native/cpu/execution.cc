@@ -151,6 +151,10 @@ void FastExecution::predict_batch(const Split& split, int64_t begin, int64_t end
   network_.forward(/*training=*/false, batch, logits);
 }
 
+void FastExecution::append_evidence(const Split&, int64_t begin, int64_t end, std::vector<float>& maps) {
+  network_.append_evidence(end - begin, maps);
+}
+
 double FastExecution::backward(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) {
   use(/*changes=*/false);
   std::vector<at::Tensor> buffers;

@@ -21,6 +21,7 @@ class FastExecution : public Execution {
   void begin_prediction() override {}
   void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) override;
   void finish_prediction() override {}
+  void append_evidence(const Split& split, int64_t begin, int64_t end, std::vector<float>& maps) override;
   double backward(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) override;
   void flush() override;
   void reload() override { in_tensors_ = true; }

@@ -189,6 +189,18 @@ void Network::forward(bool training, int64_t batch, float* logits) {
   });
 }
 
+void Network::append_evidence(int64_t batch, std::vector<float>& maps) {
+  const Unit& last = blocks_.back().second;
+  const int64_t positions = last.conv.out().positions(), size = batch * kFeatures, start = maps.size();
+  maps.resize(start + batch * label_count_ * positions);
+  for (int64_t position = 0; position < positions; ++position) {
+    fc_.forward(parameters_, workspace_, last.out.data() + position * size, batch, logits_.data(), {});
+    each_logit(batch, [&](int64_t b, int64_t l, int64_t at) {
+      if (l < label_count_) maps[start + (b * label_count_ + l) * positions + position] = logits_.data()[at];
+    });
+  }
+}
+
 double Network::loss_backward(const float* logits, const float* labels, int64_t batch) {
   const bool exclusive = loss_.criterion == Criterion::kCrossEntropy;
   const auto scale = 1 / static_cast<double>(exclusive ? batch : batch * label_count_);

@@ -30,6 +30,10 @@ class Network {
   // gradients.
   double backward(const float* logits, const float* labels, int64_t batch);
 
+  // What each position of the last layer added to the logits of the forward pass before this call: appends [B, L,
+  // positions].
+  void append_evidence(int64_t batch, std::vector<float>& maps);
+
   // Every BatchNorm with its prefix in the state dict.
   std::vector<std::pair<std::string, Norm*>> norms();
 

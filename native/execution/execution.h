@@ -34,6 +34,8 @@ class Execution {
   // their logits are contiguous. All are written after finish_prediction(), which may wait for the device.
   virtual void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) = 0;
   virtual void finish_prediction() = 0;
+  // Appends the evidence (ResNet18::evidence) of the samples that predict_batch has just had, [end - begin, L, s, s].
+  virtual void append_evidence(const Split& split, int64_t begin, int64_t end, std::vector<float>& maps) = 0;
 
   // Loss of one batch in training mode. Leaves its gradients on the model's parameters and changes nothing else.
   virtual double backward(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) = 0;

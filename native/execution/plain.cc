@@ -107,6 +107,15 @@ void PlainExecution::finish_prediction() {
   kept_.clear();
 }
 
+void PlainExecution::append_evidence(const Split& split, int64_t begin, int64_t end, std::vector<float>& maps) {
+  const c10::InferenceMode inference;
+  const at::Tensor index = at::arange(begin, end, split.images.options().dtype(at::kLong));
+  const Autocast autocast(options_.precision == Precision::kBf16, index.device().type());
+  const at::Tensor images = gather(split, {index, {}}, options_.input_size, dtype_).images;
+  const at::Tensor host = model_.evidence(images).to(at::kCPU, at::kFloat).contiguous();
+  maps.insert(maps.end(), host.const_data_ptr<float>(), host.const_data_ptr<float>() + host.numel());
+}
+
 double PlainExecution::backward(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) {
   std::vector<at::Tensor> buffers;
   for (const auto& [name, tensor] : model_.state()) {

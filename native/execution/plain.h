@@ -17,6 +17,7 @@ class PlainExecution : public Execution {
   void predict_batch(const Split& split, int64_t begin, int64_t end, float* logits) override;
   double backward(const Split& split, c10::ArrayRef<int32_t> order, const Augmentation& augmentation) override;
   void finish_prediction() override;
+  void append_evidence(const Split& split, int64_t begin, int64_t end, std::vector<float>& maps) override;
   void flush() override {}
   void reload() override {}
 

@@ -243,7 +243,7 @@ Napi::Value Trainer::predict(const Napi::CallbackInfo& info) {
     require_idle();
     const auto args = object_of(info[0], "args");
     const int64_t batch_size = integer_of(args, "batchSize", 1, 1 << 24);
-    const bool averaged = wants_averages(args);
+    const bool averaged = wants_averages(args), evidence = args.Get("evidence").ToBoolean();
     auto split = std::make_shared<Split>();
     if (args.Has("images")) {
       const View view = view_of(args.Get("images"));
@@ -254,16 +254,20 @@ Napi::Value Trainer::predict(const Napi::CallbackInfo& info) {
     }
     return start<Prediction>(
         info.Env(),
-        [session = session_, split, batch_size, averaged](const Hooks& hooks) {
+        [session = session_, split, batch_size, averaged, evidence](const Hooks& hooks) {
           const Averaged state(*session->execution, averaged ? &*session->averages : nullptr);
           split->images = split->images.to(session->device);
-          return chestmnist::predict(*session->execution, *split, session->label_count, batch_size, hooks);
+          return chestmnist::predict(*session->execution, *split, session->label_count, batch_size, evidence, hooks);
         },
         [](Napi::Env env, Prediction& result) -> Napi::Value {
           auto object = Napi::Object::New(env);
-          auto logits = Napi::Float32Array::New(env, result.logits.size());
-          std::copy(result.logits.begin(), result.logits.end(), logits.Data());
-          object.Set("logits", logits);
+          const auto array_of = [&](const std::vector<float>& values) {
+            auto array = Napi::Float32Array::New(env, values.size());
+            std::copy(values.begin(), values.end(), array.Data());
+            return array;
+          };
+          object.Set("logits", array_of(result.logits));
+          if (!result.evidence.empty()) object.Set("evidence", array_of(result.evidence));
           object.Set("samples", static_cast<double>(result.samples));
           object.Set("seconds", result.seconds);
           object.Set("cancelled", result.cancelled);

@@ -20,6 +20,8 @@ export interface Output {
   readonly extension: string;
   /** Whether a file stands there, which writing replaces. */
   readonly isFile: boolean;
+  /** Whether it is a pipe or a device, beside which nothing can stand. */
+  readonly isSink: boolean;
   /** `make` writes the file that it is given, at once and whole. */
   write(make: (file: string) => Promise<void>): Promise<void>;
 }
@@ -61,7 +63,7 @@ export async function outputAt(
   if (extension !== '' && !extensions.includes(extension)) {
     throw refused(`the file name ${path.basename(named)}`, `the extension ${extensions.join(' or ')}`);
   }
-  return { path: place, extension, isFile: facts !== undefined, write: (make) => make(place) };
+  return { path: place, extension, isFile: facts !== undefined, isSink: false, write: (make) => make(place) };
 }
 
 /**
@@ -140,6 +142,7 @@ function sink(place: string, connect: () => Receiver | Promise<Receiver>): Outpu
     path: place,
     extension: '',
     isFile: false,
+    isSink: true,
     async write(make) {
       const folder = await mkdtemp(path.join(tmpdir(), 'chestmnist-'));
       try {

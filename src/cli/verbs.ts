@@ -11,6 +11,7 @@ export const VERBS: Verbs = {
   compare: { summary: 'runs and predictions side by side', load: () => import('./verbs/compare.js') },
   runs: { summary: 'a table of the runs in a folder', load: () => import('./verbs/runs.js') },
   predict: { summary: 'probabilities and decisions for images', load: () => import('./verbs/predict.js') },
+  explain: { summary: 'heat maps of what a model reacts to', load: () => import('./verbs/explain.js') },
   export: { summary: 'write weights that other tools load', load: () => import('./verbs/export.js') },
   import: { summary: 'make a data set of pictures and their table', load: () => import('./verbs/import.js') },
   data: { summary: 'data set facts, download, check, synthesize', load: () => import('./verbs/data.js') },

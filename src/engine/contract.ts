@@ -102,6 +102,11 @@ export interface EpochResult extends EpochProgress {
 export interface PredictResult {
   /** [samples, L] row-major. */
   logits: Float32Array;
+  /**
+   * [samples, L, s, s] if asked for: what each position of the last layer adds to a logit, which is the mean over the positions
+   * plus the bias.
+   */
+  evidence?: Float32Array;
   samples: number;
   seconds: number;
   cancelled: boolean;
@@ -132,7 +137,7 @@ export interface Trainer {
   ): Promise<EpochResult>;
   /** Logits in evaluation mode, of a loaded split or of images passed in; `averaged`: of the averaged weights. */
   predict(
-    args: { batchSize: number; averaged?: boolean } & ({ split: string } | { images: ImageView }),
+    args: { batchSize: number; averaged?: boolean; evidence?: boolean } & ({ split: string } | { images: ImageView }),
     onProgress?: (progress: { samples: number; seconds: number }) => void,
   ): Promise<PredictResult>;
   /** `averaged`: of the moving average. */

@@ -156,7 +156,7 @@ async function changesIn({ run }: Model, dataset: Dataset, { data }: EvaluateOpt
 }
 
 /** The data, and what was assumed of the model for them. */
-async function dataOf(
+export async function dataOf(
   model: Model,
   target: string,
   options: EvaluateOptions,
@@ -188,7 +188,7 @@ async function dataOf(
     throw new ChestMnistError('ERR_WEIGHTS', {
       found: `${target} predicts ${model.labels.length} labels`,
       needed: `the ${dataset.labels.length} labels of ${dataset.name}`,
-      next: 'evaluate it on data with its own labels',
+      next: 'pass data with its own labels',
     });
   }
   const notes = [
@@ -202,6 +202,6 @@ async function dataOf(
   throw new ChestMnistError('ERR_WEIGHTS', {
     found: `label ${at} of ${target} is ${model.labels[at]}, that of ${dataset.name} is ${dataset.labels[at]}`,
     needed: 'the same labels in the same order: each column is compared with its own label',
-    next: 'evaluate it on data with its own labels, or name the labels of both with --label-names',
+    next: 'pass data with its own labels, or name the labels of both with --label-names',
   });
 }

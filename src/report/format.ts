@@ -34,3 +34,15 @@ export const slug = (text: string): string =>
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-|-$/g, '')
     .slice(0, 60);
+
+/** Parts of file names from texts, each other than those before it on every file system; `otherwise` where a text has no letter. */
+export function uniqueSlugs(): (text: string, otherwise: string) => string {
+  const taken = new Set<string>();
+  return (text, otherwise) => {
+    const base = slug(text) || otherwise;
+    let name = base;
+    for (let i = 2; taken.has(name); i++) name = `${base}-${i}`;
+    taken.add(name);
+    return name;
+  };
+}

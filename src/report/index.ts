@@ -1,5 +1,5 @@
 /**
- * Draws a run: plots/*.svg and *.png and report.html, only from the files of the run directory (and the images of its
+ * Draws a run: plots/*.svg and *.png, report.html and the model card, only from the files of the run directory (and the images of its
  * data set, when given). It can be repeated at any time, however the run ended.
  */
 import { mkdir, rm } from 'node:fs/promises';
@@ -10,6 +10,7 @@ import { isWriteError, writeError, writing } from '../base/disk';
 import { ChestMnistError } from '../base/errors';
 import { asInstalled, shellWord } from '../base/shell';
 import type { Dataset } from '../data/dataset';
+import { writeRunCard } from './card';
 import { rasterise, standalone } from './charts/chart';
 import { illustrate, storedExamples, storeExamples, type Examples } from './examples';
 import { logToTensorBoard } from './tensorboard';
@@ -24,7 +25,7 @@ import { readRun, type RunData } from '../run/open';
 import type { RunFile } from '../run/record';
 
 export interface Report {
-  /** Absolute paths of the written files: pictures, the page, and the stored example images. */
+  /** Absolute paths of the written files: pictures, the page, the model card, and the stored example images. */
   files: string[];
   /** What could not be drawn because it is missing, in sentences. */
   notes: string[];
@@ -77,6 +78,7 @@ async function draw(directory: string, options: ReportOptions): Promise<Report> 
   const examples = await examplesFor(data, options.dataset);
   if (examples && options.dataset) files.push(await storeExamples(directory, examples));
   files.push(await write(page, renderPage(data, drawn, examples)));
+  if (data.metrics) files.push(...(await writeRunCard(directory, undefined, data)));
   const log = await logToTensorBoard(data, pictures);
   if (log) files.push(log);
   return { files, notes: data.notes };

@@ -41,6 +41,8 @@ export const runFiles = (directory: string) => {
     examples: at('predictions', 'examples.json'),
     plots: at('plots'),
     report: at('report.html'),
+    card: at('model-card.md'),
+    cardJson: at('model-card.json'),
     lock: at('lock'),
   };
 };

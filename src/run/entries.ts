@@ -17,7 +17,7 @@ import { damaged } from './directory';
  * files of TensorBoard, which always get a new name.
  */
 const NAMES = {
-  '.': /^((config|run|ensemble|search|recipe|metrics)\.json|history\.csv|report\.html)$/,
+  '.': /^((config|run|ensemble|search|recipe|metrics)\.json|history\.csv|report\.html|model-card\.(md|json))$/,
   checkpoint: /^(state|previous)\.safetensors$/,
   weights: /^(best|last|average)\.safetensors$/,
   predictions: /^((val|test)\.npz|examples\.json|.*_(val|test)_\[AUC\].*\.csv)$/,

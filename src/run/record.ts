@@ -12,6 +12,7 @@ import { runFiles } from './directory';
 import { readAs } from './own-json';
 
 const count = z.int().min(1);
+const whole = z.array(z.int().min(0));
 
 /** What identifies the data of a run (DataFacts). */
 export const dataFactsSchema = z.object({
@@ -38,7 +39,14 @@ const schema = z.looseObject({
   threads: z.int(),
   cpu_capability: z.string(),
   platform: z.string(),
-  data: dataFactsSchema.extend({ path: z.string().nullable() }).loose(),
+  data: dataFactsSchema
+    .extend({
+      path: z.string().nullable(),
+      channels: z.literal([1, 3]).optional(),
+      /** Images with each label, in label order. */
+      positives: z.object({ train: whole, val: whole, test: whole }).optional(),
+    })
+    .loose(),
   /** Times are ISO 8601 in UTC. */
   started: z.iso.datetime(),
   /** Start of each continuation. */
@@ -75,7 +83,7 @@ export interface RunRecord {
 /** Writes run.json with status `running`. */
 export async function startRunFile(
   directory: string,
-  facts: Pick<RunFile, 'id' | 'device' | 'threads' | 'best_epoch' | 'epochs'> & { data: DataFacts; path?: string },
+  facts: Pick<RunFile, 'id' | 'device' | 'threads' | 'best_epoch' | 'epochs' | 'data'>,
   resumed: boolean,
 ): Promise<RunRecord> {
   const began = performance.now();
@@ -97,7 +105,7 @@ export async function startRunFile(
     threads: facts.threads,
     cpu_capability: native().cpuCapability(),
     platform: `${process.platform}-${process.arch}`,
-    data: { ...facts.data, path: facts.path ?? null },
+    data: facts.data,
     started: before?.started ?? now,
     resumed: [...(before?.resumed ?? []), ...(resumed ? [now] : [])],
     ended: null,

@@ -266,6 +266,9 @@ class Training {
     if (options.report) {
       const { drawReport } = await import('../report/index.js');
       await drawReport(directory);
+    } else {
+      const { writeRunCard } = await import('../report/card/index.js');
+      await writeRunCard(directory);
     }
     // Written last: a finished ensemble has all its files.
     await this.#write({ ...this.#ending('finished'), metrics_sha256 });

@@ -3,9 +3,10 @@
  * the addon: an epoch is trainEpoch(order) and predict(val), and everything it depends on is passed in.
  */
 import { existsSync } from 'node:fs';
-import { SPLIT_NAMES } from '../data/dataset';
+import { SPLIT_NAMES, type Dataset } from '../data/dataset';
 import { viewOf } from '../data/expand';
 import { factsOf } from '../data/inputs';
+import { positivesOf } from '../data/labels';
 import { checkFields, SIGNAL } from '../base/arguments';
 import { explained } from '../base/disk';
 import { hashFile } from '../base/checksum';
@@ -120,7 +121,7 @@ export async function runInDirectory(
   const { history } = journal;
   const { epochs } = options;
   const facts = { device: trainer.device, threads: threadsOf(options), data: factsOf(dataset) };
-  const begun = { ...facts, path: dataset.path, ...journal.progress };
+  const begun = { ...facts, data: recordOf(dataset), ...journal.progress };
   const run = await startRunFile(directory, begun, resumed !== undefined).catch(async (cause: unknown) => {
     throw await writeErrorOf(cause, directory);
   });
@@ -165,13 +166,16 @@ export async function runInDirectory(
     if (options.report) {
       const { drawReport } = await import('../report/index.js');
       await drawReport(directory, { dataset, record: finished });
-    } else
+    } else {
+      const { writeRunCard } = await import('../report/card/index.js');
+      await writeRunCard(directory, finished);
       emit({
         type: 'note',
         text: asInstalled(
           `plots and report.html were not drawn; to draw them: npx chestmnist report ${shellWord(directory)}`,
         ),
       });
+    }
     // Written last: a finished run has all its files.
     ending = finished;
     await run.write(ending);
@@ -191,6 +195,13 @@ export async function runInDirectory(
     forget();
     signal.removeEventListener('abort', cancel);
   }
+}
+
+/** The data of a run as run.json has them. */
+function recordOf(dataset: Dataset): RunFile['data'] {
+  const { path = null, channels, splits } = dataset;
+  const [train, val, test] = SPLIT_NAMES.map((name) => positivesOf(splits[name]));
+  return { ...factsOf(dataset), path, channels, positives: { train, val, test } };
 }
 
 /** Trains from the current position to the last epoch, or that of a trial, the end of patience or a stop. */

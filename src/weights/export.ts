@@ -1,6 +1,7 @@
 /**
  * `chestmnist export`: writes a resnet18's weights as safetensors, .pth or ONNX. It replaces a file only with `force`.
  */
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
 import { outputAt, type Output } from '../base/output';
@@ -42,6 +43,8 @@ export interface ExportOptions {
   half?: boolean;
   /** Told that a pipe has no reader yet. */
   waiting?: (text: string) => void;
+  /** Writes the model card beside the file. */
+  card?: (exported: Omit<Exported, 'card'>, files: ReturnType<typeof cardFiles>) => Promise<unknown>;
 }
 
 export interface Exported {
@@ -52,7 +55,12 @@ export interface Exported {
   stem: Stem;
   labels: string[];
   input_size: number | null;
+  /** Absolute path of the model card as Markdown; null where none was written, as beside a pipe. */
+  card: string | null;
 }
+
+/** Where the model card of an exported file stands. */
+export const cardFiles = (file: string) => ({ markdown: `${file}.card.md`, json: `${file}.card.json` });
 
 /**
  * Writes `source` to `output`, atomically. Every format carries the task, the label names, the sizes and the stem in its metadata.
@@ -62,6 +70,7 @@ export interface Exported {
  */
 export async function exportWeights(source: ExportSource, options: ExportOptions): Promise<Exported> {
   const output = await outputFor(options.format, options);
+  const cards = cardFiles(output.path);
   const { stem, state } = recognise(source.state);
   checkValues(state, 'the weights to export');
   const { labels, inputSize } = source;
@@ -81,18 +90,23 @@ export async function exportWeights(source: ExportSource, options: ExportOptions
     }
     bytes = (await stat(file)).size;
   });
-  return { file: output.path, format: options.format, bytes, stem, labels: [...labels], input_size: inputSize };
+  const { format } = options;
+  const exported = { file: output.path, format, bytes, stem, labels: [...labels], input_size: inputSize };
+  if (output.isSink || !options.card) return { ...exported, card: null };
+  await options.card(exported, cards);
+  return { ...exported, card: cards.markdown };
 }
 
-/** Where the file goes. ERR_CONFIG for the extension of another format, ERR_OUTPUT when it exists, without `force`. */
+/** Where the file goes. ERR_CONFIG for the extension of another format, ERR_OUTPUT when it or its card exists, without `force`. */
 export async function outputFor(
   format: ExportFormat | 'web',
-  options: Pick<ExportOptions, 'output' | 'force' | 'waiting'>,
+  { force, card, ...options }: Pick<ExportOptions, 'output' | 'force' | 'card' | 'waiting'>,
 ): Promise<Output> {
   const output = await outputAt(options.output, EXTENSIONS[format], options.waiting);
-  if (output.isFile && !options.force) {
+  const there = [output.path, ...(card ? Object.values(cardFiles(output.path)) : [])].find((file) => existsSync(file));
+  if (!output.isSink && there !== undefined && !force) {
     throw new ChestMnistError('ERR_OUTPUT', {
-      found: `${output.path} exists`,
+      found: `${there} exists`,
       needed: 'an output that does not exist, or --force to replace it',
       next: 'choose another --output, or add --force',
     });

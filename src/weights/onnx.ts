@@ -1,13 +1,15 @@
 /**
  * Writes a resnet18 in evaluation mode as an ONNX file (opset 17): `input` float32 [N, 3, H, W], normalised to
- * (x/255 - 0.5)/0.5, to `logits` float32 [N, L]. The graph is torchvision's forward, node for node, with its names.
+ * (x/255 - 0.5)/0.5, to `logits` float32 [N, L]. The graph is torchvision's forward, node for node, with its names. Where
+ * layer4 has at least 4 x 4 places there is a second output, `evidence` float32 [N, L, h, w]: the head at each place, without
+ * its bias. The mean of a map, plus the bias of its label, is the logit.
  * Source: onnx.proto3 for the field numbers, the ONNX operator schemas for the attributes.
  */
 import { writeAtomically, writeChunks } from '../base/atomic';
 import type { StateDict, StateEntry, Stem } from '../engine/contract';
 import { bytes, float, integer, message, nested, string, type Encoded } from '../base/protobuf';
 import { halfBits, isHalved } from './half';
-import { BLOCKS, FEATURES, recognise } from './state';
+import { BLOCKS, FEATURES, layer4Side, recognise } from './state';
 import { bytesOf } from './tensor';
 
 const OPSET = 17;
@@ -16,6 +18,8 @@ const IR_VERSION = 8;
 /** TensorProto.DataType. */
 const FLOAT = 1;
 const FLOAT16 = 10;
+/** Fewer places along a side than this say nothing of where. */
+const LEAST_PLACES = 4;
 /** BatchNorm2d's default, which torchvision keeps. */
 const EPSILON = 1e-5;
 
@@ -77,7 +81,7 @@ function window(kernel: number, stride: number): Encoded[] {
   ];
 }
 
-function forward(stem: Stem): Encoded[] {
+function forward(stem: Stem, withEvidence: boolean): Encoded[] {
   const graph = new Graph();
   let x = graph.conv('input', 'conv1', stem === 'cifar' ? 3 : 7, stem === 'cifar' ? 1 : 2);
   x = graph.relu(graph.batchNorm(x, 'bn1'), 'relu');
@@ -90,6 +94,12 @@ function forward(stem: Stem): Encoded[] {
       ? graph.batchNorm(graph.conv(x, `${name}.downsample.0`, 1, stride), `${name}.downsample.1`)
       : x;
     x = graph.relu(graph.node('Add', `${name}.add`, [out, shortcut]), `${name}.relu2`);
+  }
+  if (withEvidence) {
+    // The weights of fc are those of a 1x1 convolution: [L, 512] -> [L, 512, 1, 1].
+    const axes = graph.node('Constant', 'evidence.axes', [], [attribute.ints('value_ints', [2, 3])]);
+    const weight = graph.node('Unsqueeze', 'evidence.weight', ['fc.weight', axes]);
+    graph.node('Conv', 'evidence', [x, weight], window(1, 1)); // [N, L, h, w]
   }
   x = graph.node('GlobalAveragePool', 'avgpool', [x]); // [N, 512, 1, 1]
   x = graph.node('Flatten', 'flatten', [x], [attribute.int('axis', 1)]); // [N, 512]
@@ -145,6 +155,8 @@ export async function writeOnnx(file: string, state: StateDict, options: OnnxOpt
 export function onnxOf(state: StateDict, options: OnnxOptions = {}): Encoded {
   const { stem, labelCount, state: sound } = recognise(state);
   const { inputSize: side, half = false } = options;
+  const places = side === undefined ? 0 : layer4Side(stem, side);
+  const withEvidence = places >= LEAST_PLACES;
   const weights = sound.filter(({ dtype }) => dtype === 'F32'); // evaluation does not read num_batches_tracked
   const metadata = {
     stem,
@@ -154,11 +166,12 @@ export function onnxOf(state: StateDict, options: OnnxOptions = {}): Encoded {
   };
   // GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output
   const graph = message(
-    [...(half ? casts(weights) : []), ...forward(stem)].map((node) => nested(1, node)),
+    [...(half ? casts(weights) : []), ...forward(stem, withEvidence)].map((node) => nested(1, node)),
     string(2, 'resnet18'),
     weights.map((entry) => nested(5, initializer(entry, half))),
     nested(11, value('input', ['N', 3, side ?? 'H', side ?? 'W'])),
     nested(12, value('logits', ['N', labelCount])),
+    withEvidence ? nested(12, value('evidence', ['N', labelCount, places, places])) : [],
   );
   // ModelProto: 1 ir_version, 2 producer_name, 7 graph, 8 opset_import (2 version), 14 metadata_props (1 key, 2 value)
   return message(

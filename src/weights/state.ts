@@ -33,6 +33,10 @@ export const FEATURES = 512;
 
 const kernelSize: Record<Stem, number> = { torchvision: 7, cifar: 3 };
 
+/** Side of layer4's maps for an input of this side: every layer that strides has half the side, rounded up. */
+export const layer4Side = (stem: Stem, inputSize: number): number =>
+  Math.ceil(inputSize / (stem === 'torchvision' ? 32 : 8));
+
 const f32 = (name: string, ...shape: number[]): TensorSpec => ({ name, dtype: 'F32', shape });
 const convolution = (name: string, outputs: number, inputs: number, kernel: number) =>
   f32(`${name}.weight`, outputs, inputs, kernel, kernel);

@@ -67,7 +67,10 @@ const RULES: Rule[] = [
     /^(\w+=\S+ )?(npx|exec node_modules\/\.bin\/)\s?chestmnist train /,
     (reader, command) => succeeds(reader, `${command} ${SMALL}`),
   ],
-  [/^npx chestmnist (compare|doctor|evaluate|metrics|predict|report|runs|export|completion|data verify) ?/, succeeds],
+  [
+    /^npx chestmnist (compare|doctor|evaluate|explain|metrics|predict|report|runs|export|completion|data verify) ?/,
+    succeeds,
+  ],
 
   [/^npx chestmnist import /, (reader, command) => importsPictures(reader, command)],
   [/^node examples\/\S+\.mts( |$)/, (reader, command) => runsExample(reader, command)],

@@ -93,6 +93,7 @@ describe('the package', () => {
         'compareRuns',
         'evaluate',
         'expandToRgb',
+        'explain',
         'importImages',
         'listRuns',
         'loadDataset',

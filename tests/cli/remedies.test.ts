@@ -389,9 +389,7 @@ describe('judging', () => {
     const weights = path.join(finished, 'weights', 'best.safetensors');
     const three = Object.fromEntries(['train', 'val', 'test'].map((split) => [`${split}_labels`, labels(16, 3)]));
     const other = await npz(folder(), 'three.npz', { ...arrays(16, 16, 16), ...three });
-    expect((await failure(['evaluate', weights, '--data', other])).next).toBe(
-      'evaluate it on data with its own labels',
-    );
+    expect((await failure(['evaluate', weights, '--data', other])).next).toBe('pass data with its own labels');
     await works('evaluate', weights, '--data', data, '--label-names', names, ...CPU);
   });
 

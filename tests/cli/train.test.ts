@@ -65,6 +65,8 @@ describe('a run', () => {
         'config.json',
         'history.csv',
         'metrics.json',
+        'model-card.json',
+        'model-card.md',
         'plots',
         'predictions',
         'report.html',

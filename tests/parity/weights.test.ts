@@ -143,7 +143,7 @@ print(json.dumps(digests(state)))`,
   });
 
   testWith('onnxruntime')(
-    'our ONNX file gives torch’s logits, either stem, with a fixed and a free input size',
+    'our ONNX file gives torch’s logits, and maps that sum to them, either stem, with a fixed and a free input size',
     async () => {
       const labels = Array.from({ length: 14 }, (_, i) => `label ${i}`);
       const cases: { stem: Stem; inputSize: number | null; side: number; file: string }[] = [
@@ -151,6 +151,7 @@ print(json.dumps(digests(state)))`,
         { stem: 'torchvision', inputSize: null, side: 64, file: at('b.onnx') },
         { stem: 'cifar', inputSize: 28, side: 28, file: at('c.onnx') },
         { stem: 'cifar', inputSize: null, side: 32, file: at('d.onnx') },
+        { stem: 'torchvision', inputSize: 97, side: 97, file: at('e.onnx') },
       ];
       for (const { stem, inputSize, file } of cases) {
         const state = await loadWeights(at(`${stem}.pth`));
@@ -171,14 +172,27 @@ for case in json.loads(sys.argv[1]):
         exact = random_resnet18(case["stem"], 14).double()(x.double())
     def distance(logits, of): return float((torch.as_tensor(logits) - of).norm() / of.norm())
     logits, = session.run(["logits"], {"input": x.numpy()})
-    one, = session.run(None, {"input": x[:1].numpy()})
+    one = session.run(None, {"input": x[:1].numpy()})[0]
     source, target = session.get_inputs()[0], session.get_outputs()[0]
+    maps = [output for output in session.get_outputs() if output.name == "evidence"]
+    evidence = None
+    if maps:
+        model = random_resnet18(case["stem"], 14)
+        values, = session.run(["evidence"], {"input": x.numpy()})
+        # Of the map itself: the head at each place of layer4, in float64.
+        layers = torch.nn.Sequential(*list(model.double().children())[:-2])
+        with torch.inference_mode():
+            map64 = torch.einsum("nkhw,lk->nlhw", layers(x.double()), model.fc.weight)
+        sums = torch.as_tensor(values).double().mean((2, 3)) + model.fc.bias.detach()
+        evidence = {"shape": maps[0].shape, "sum": float((sums - torch.as_tensor(logits)).abs().max()),
+                    "distance": distance(values, map64)}
     reports.append({
         "torch": distance(single, exact),
         "distances": [distance(logits, exact), distance(one, exact[:1])],
         "spread": float(exact.std()),
         "input": [source.name, source.type, source.shape],
         "output": [target.name, target.type, target.shape],
+        "evidence": evidence,
         "metadata": session.get_modelmeta().custom_metadata_map,
     })
 print(json.dumps(reports))`,
@@ -192,7 +206,13 @@ print(json.dumps(reports))`,
         expect(report.input).toEqual(['input', 'tensor(float)', ['N', 3, inputSize ?? 'H', inputSize ?? 'W']]);
         expect(report.output).toEqual(['logits', 'tensor(float)', ['N', 14]]);
         expect(report.metadata).toMatchObject({ stem, labels: JSON.stringify(labels), image_size: '28' });
-        expect((report.metadata as Record<string, string>).input_size).toBe(inputSize === null ? undefined : '28');
+        expect((report.metadata as Record<string, string>).input_size).toBe(inputSize?.toString());
+        // One place, or a number that is not known, says nothing of where.
+        const evidence = report.evidence as { shape: unknown[]; sum: number; distance: number } | null;
+        expect(evidence?.shape).toEqual(i === 2 || i === 4 ? ['N', 14, 4, 4] : undefined);
+        if (!evidence) return;
+        expect(evidence.sum).toBeLessThan(1e-5);
+        expect(evidence.distance).toBeLessThan(FACTOR * (report.torch as number));
       });
     },
   );

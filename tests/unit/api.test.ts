@@ -54,6 +54,11 @@ const CALLS: Record<string, unknown[]> = {
       ...{ resize: 56, strict: true },
     },
   ],
+  explain: [
+    at('none'),
+    [at('a.png')],
+    { output: at('maps'), method: 'occlusion', data: at('none.npz'), device: 'cpu', signal, resize: 28 },
+  ],
   compareRuns: [
     [at('none'), at('none.npz')],
     {

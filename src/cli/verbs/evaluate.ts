@@ -9,7 +9,17 @@ import { writeJson } from '../../base/json';
 import { cliOf, numberOf } from '../context';
 import { addFlags, readFlags } from '../flags';
 
-const SHARED = ['data', 'size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'precision', 'threads'] as const;
+const SHARED = [
+  'data',
+  'size',
+  'resize',
+  'task',
+  'labelNames',
+  'weightsKey',
+  'device',
+  'precision',
+  'threads',
+] as const;
 
 const EXAMPLES = `
 Examples:

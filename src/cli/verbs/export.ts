@@ -8,7 +8,10 @@ import { ChestMnistError } from '../../base/errors';
 import { expandHome } from '../../base/folders';
 import { isExclusive } from '../../base/task';
 import { isStdout } from '../../base/output';
+import { areUnnamed } from '../../data/labels';
 import type { Model } from '../../judge/model';
+import { hashFile } from '../../base/checksum';
+import { runFiles } from '../../run/directory';
 import type { Exported, ExportFormat, ExportOptions } from '../../weights/export';
 import { cliOf } from '../context';
 import { addFlags, readFlags } from '../flags';
@@ -24,7 +27,7 @@ Examples:
   chestmnist export runs/first --format web -o first.html       a page that predicts pictures, without a network
   chestmnist export resnet18.pth --format safetensors --size 28 --resize 56 -o resnet18.safetensors
 
-The file states the label names, the sizes and the stem, so that evaluate and predict need no flags for them.`;
+The file states the label names, the sizes and the stem, so that evaluate and predict need no flags for them. A model card is written beside it: FILE.card.md and FILE.card.json.`;
 
 export function register(program: Command): void {
   const command = program
@@ -77,14 +80,19 @@ export function register(program: Command): void {
       if (model.seeds) {
         const done = await exportMembers(model, model.seeds, { ...options, format });
         cli.result({ folder: path.resolve(expandHome(options.output)), files: done }, () =>
-          done.map(({ file }) => unbroken(file)).join('\n'),
+          done
+            .flatMap(({ file, card }) => [file, card!])
+            .map(unbroken)
+            .join('\n'),
         );
         return;
       }
       const [state] = model.states;
-      const done = await exportWeights({ ...model, state }, { ...options, format, waiting });
+      const card = cardWriter(model, model.run?.directory);
+      const done = await exportWeights({ ...model, state }, { ...options, format, waiting, card });
       const facts = [done.format, `${done.stem} stem`, `${done.labels.length} labels`, `${done.bytes} bytes`];
-      cli.written(options.output, done, () => `${unbroken(done.file)} (${facts.join(', ')})`);
+      const beside = done.card === null ? '' : `\n${unbroken(done.card)}`;
+      cli.written(options.output, done, () => `${unbroken(done.file)} (${facts.join(', ')})${beside}`);
     });
 }
 
@@ -129,6 +137,24 @@ async function exportPage(
   });
   return { file: output.path, format: 'web', bytes, labels, input_size: inputSize };
 }
+/** Writes the card of an exported network, which is that of `run` or of a file alone. */
+const cardWriter =
+  (model: Model, run: string | undefined): ExportOptions['card'] =>
+  async ({ file, format, bytes }, files) => {
+    const { writeFileCard, PREPROCESSING } = await import('../../report/card/index.js');
+    const { stem, task, labels, imageSize, inputSize, channels } = model;
+    await writeFileCard(files, {
+      run,
+      name: path.basename(file),
+      changes: model.run?.changes,
+      file: { name: path.basename(file), format, bytes, sha256: await hashFile(file, 'sha256') },
+      model: {
+        ...{ architecture: 'ResNet-18', stem, task, labels: areUnnamed(labels) ? null : labels },
+        ...{ image_size: imageSize, input_size: inputSize, channels, members: null },
+        preprocessing: run === undefined ? null : PREPROCESSING,
+      },
+    });
+  };
 
 /** One file for each member of an ensemble, in a folder that is made. Files that exist are refused before any is written. */
 async function exportMembers(
@@ -148,6 +174,7 @@ async function exportMembers(
   const members = seeds.map((seed, i) => ({
     file: path.join(folder, `seed-${seed}.${options.format}`),
     state: model.states[i],
+    run: runFiles(model.run!.directory).member(seed),
   }));
   const there = members.find(({ file }) => existsSync(file));
   if (there && !options.force) {
@@ -160,7 +187,9 @@ async function exportMembers(
   const { exportWeights } = await import('../../weights/export.js');
   await writing(folder, () => mkdir(folder, { recursive: true }));
   const done: Exported[] = [];
-  for (const { file, state } of members)
-    done.push(await exportWeights({ ...model, state }, { ...options, output: file }));
+  for (const { file, state, run } of members) {
+    const card = cardWriter(model, run);
+    done.push(await exportWeights({ ...model, state }, { ...options, output: file, card }));
+  }
   return done;
 }

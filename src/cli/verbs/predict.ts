@@ -4,9 +4,9 @@
  */
 import { Option, type Command } from 'commander';
 import { FITS, LAYOUTS, type Fit, type Layout } from '../../data/pictures/options';
-import { ChestMnistError } from '../../base/errors';
 import { cliOf } from '../context';
 import { addFlags, readFlags, windowOf } from '../flags';
+import { saySkipped } from '../skipped';
 import { unbroken } from '../terminal/width';
 
 const SHARED = ['size', 'resize', 'task', 'labelNames', 'weightsKey', 'device', 'precision', 'threads'] as const;
@@ -16,6 +16,7 @@ Examples:
   chestmnist predict runs/NAME xray.png scans/ 'more/*.dcm'
   chestmnist predict runs/NAME images.npy --thresholds val-f1 -o predictions.csv
   chestmnist predict weights.safetensors data.npz --json
+  chestmnist predict runs/NAME xray.png --explain maps
 
 Inputs: PNG, JPEG, TIFF, WebP and DICOM files, .npy and .npz files, folders with all that is in them, patterns.
 CSV: image, then for each label its probability and its decision (1 when above the threshold); of exclusive classes the
@@ -36,6 +37,7 @@ export function register(program: Command): void {
     .addOption(new Option('--fit <how>', 'what becomes of a picture that is not square').choices(FITS).default('crop'))
     .option('--window <center,width>', 'values from black to white of DICOM files, instead of their own')
     .addOption(new Option('--layout <axes>', 'axes of arrays, where their shape does not tell').choices(LAYOUTS))
+    .option('--explain <folder>', 'heat maps too, as of the verb explain')
     .option('--strict', 'stop at the first file that cannot be read');
   addFlags(command, SHARED)
     .addHelpText('after', EXAMPLES)
@@ -46,10 +48,15 @@ export function register(program: Command): void {
         import('../../judge/predict-output.js'),
       ]);
       const cli = cliOf(self);
-      const { thresholds, output, fit, layout, window, strict } = self.opts<Flags>();
+      const { thresholds, output, fit, layout, window, strict, explain: maps } = self.opts<Flags>();
       const place = await outputAt(output ?? '-', ['.csv', '.json', '.npz'], (text) => cli.say(text));
       await checkNotRead(place, [target, thresholds, ...inputs], target);
       const options = { thresholds, fit, layout, strict, window: window === undefined ? undefined : windowOf(window) };
+      if (maps !== undefined) {
+        const { explain } = await import('../../explain/index.js');
+        const { page } = await explain(target, inputs, { ...readFlags(self, SHARED), ...options, output: maps });
+        cli.say(`heat maps: ${unbroken(page)}`);
+      }
       const rows = predictRows(target, inputs, { ...readFlags(self, SHARED), ...options });
       const format = place.extension === '' ? (cli.json ? '.json' : '.csv') : place.extension;
       let summary: Awaited<ReturnType<typeof writePredicted>> | undefined;
@@ -58,17 +65,9 @@ export function register(program: Command): void {
       });
       const { images, skipped, notes } = summary!;
       for (const note of notes) cli.say(note);
-      for (const { error } of skipped) {
-        const { found, needed } = ChestMnistError.inFlags(error);
-        cli.say(`left out: ${found}; needed: ${needed}`);
-      }
-      if (skipped.length > 0) {
-        cli.say(`${skipped.length} of the files cannot be read; the others are predicted`);
-        process.exitCode = 3;
-      }
+      const left = saySkipped(cli, skipped, 'predicted');
       if (output === undefined) return;
       cli.say(`${images} ${images === 1 ? 'image' : 'images'}: ${unbroken(output)}`);
-      const left = skipped.map(({ image, error: { code, message } }) => ({ image, code, message }));
       if (!isStdout(output)) cli.emit({ output: place.path, images, ...(left.length > 0 && { skipped: left }) });
     });
 }
@@ -80,4 +79,5 @@ interface Flags {
   layout?: Layout;
   window?: string;
   strict?: boolean;
+  explain?: string;
 }

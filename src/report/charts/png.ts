@@ -1,15 +1,18 @@
-/** Gray and RGB images as PNG (8 bits, no interlace; PNG specification, ISO 15948), for the examples of the report. */
+/** Gray, RGB and RGBA images as PNG (8 bits, no interlace; PNG specification, ISO 15948). */
 import { crc32, deflateSync } from 'node:zlib';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 
-/** Encodes `pixels` [height, width], or of RGB [height, width, 3], uint8 in C order. */
-export function encodePng(pixels: Uint8Array, width: number, height: number, channels: 1 | 3 = 1): Buffer {
+/** Colour types by channels: gray, RGB, RGB with opacity. */
+const COLOUR_TYPES = { 1: 0, 3: 2, 4: 6 } as const;
+
+/** Encodes `pixels` [height, width], or [height, width, channels], uint8 in C order. */
+export function encodePng(pixels: Uint8Array, width: number, height: number, channels: 1 | 3 | 4 = 1): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
-  header[8] = 8; // bits; gray, deflate, adaptive filters and no interlace are 0
-  if (channels === 3) header[9] = 2; // RGB
+  header[8] = 8; // bits; deflate, adaptive filters and no interlace are 0
+  header[9] = COLOUR_TYPES[channels];
   const row = width * channels;
   const rows = Buffer.alloc(height * (row + 1));
   for (let y = 0; y < height; y++) rows.set(pixels.subarray(y * row, (y + 1) * row), y * (row + 1) + 1);

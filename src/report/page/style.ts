@@ -53,6 +53,11 @@ td small{color:var(--muted);display:block}
 .images li{break-inside:avoid;font-size:.86rem;line-height:1.3}
 .images img{display:block;width:100%;height:auto;background:#000;border-radius:6px;margin-bottom:4px}
 .images b{display:block}
+.maps{grid-template-columns:repeat(auto-fill,minmax(150px,1fr))}
+.maps img{image-rendering:pixelated}
+.map{position:relative}
+.map img+img{position:absolute;inset:0;height:100%;background:none;image-rendering:auto}
+.swatch{display:inline-block;width:.8em;height:.8em;border-radius:2px}
 .key{display:inline-block;vertical-align:middle}
 .path{unicode-bidi:isolate;white-space:normal;overflow-wrap:anywhere}
 .numbers dt{font-weight:600;margin-top:8px}

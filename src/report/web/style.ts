@@ -16,4 +16,5 @@ export const WEB_STYLE = `
 .limit{position:absolute;top:-3px;bottom:-3px;width:2px;background:var(--ink)}
 .positive th,.positive td{font-weight:650}
 select{font:inherit}
+@media (max-width:480px){.scores{font-size:.78rem}.scores th,.scores td{padding:6px 3px}.scores .bar{width:18%;min-width:36px}}
 `;

@@ -2,22 +2,14 @@
  * report.html in a real browser: nothing leaves the page, every chart is drawn, it fits a phone, sorts by keyboard, prints,
  * and axe finds nothing serious. Needs an installed Chromium (CHESTMNIST_CHROMIUM names another); skipped by name without.
  */
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright-core';
 import { drawReport } from '../../../src/report';
+import { CHROMIUM, launch, openPage, violations } from '../../support/browser';
 import { datasetOf, makeRun, removeRuns } from '../../support/report-fixture';
 
-const chromium = [
-  process.env.CHESTMNIST_CHROMIUM,
-  ...['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/snap/bin/chromium'],
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-  'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
-].find((file) => file !== undefined && existsSync(file));
-
-(chromium ? describe : describe.skip)('report.html in Chromium', () => {
+(CHROMIUM ? describe : describe.skip)('report.html in Chromium', () => {
   let browser: Browser;
   let url: string;
   let troubles: string[];
@@ -32,8 +24,7 @@ const chromium = [
     });
     await drawReport(run, { dataset });
     url = pathToFileURL(path.join(run, 'report.html')).href;
-    const playwright = await import('playwright-core');
-    browser = await playwright.chromium.launch({ executablePath: chromium, args: ['--no-sandbox', '--disable-gpu'] });
+    browser = await launch();
   });
   afterAll(async () => {
     await browser?.close();
@@ -41,16 +32,9 @@ const chromium = [
   });
 
   async function open(width: number, colorScheme: 'light' | 'dark' = 'light'): Promise<Page> {
-    const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme, bypassCSP: false });
-    troubles = [];
-    page.on('console', (message) => troubles.push(message.text()));
-    page.on('pageerror', (error) => troubles.push(error.message));
-    page.on('dialog', (dialog) => troubles.push(dialog.message()));
-    page.on('request', (request) => {
-      if (request.url() !== url && !request.url().startsWith('data:')) troubles.push(request.url());
-    });
-    await page.goto(url, { waitUntil: 'load' });
-    return page;
+    const opened = await openPage(browser, url, width, colorScheme);
+    ({ troubles } = opened);
+    return opened.page;
   }
 
   test.each([
@@ -93,10 +77,7 @@ const chromium = [
   ] as const)('axe finds nothing serious at %i pixels in %s', async (width, scheme) => {
     const page = await open(width, scheme);
     await page.evaluate(`for (const details of document.querySelectorAll('details')) details.open = true`);
-    // The page's policy forbids added scripts; an evaluated one is the debugger's.
-    await page.evaluate((await import('axe-core')).source);
-    const { violations } = await page.evaluate<AxeResults>(`axe.run(document, { resultTypes: ['violations'] })`);
-    expect(violations.map(({ id, impact, nodes }) => ({ id, impact, node: nodes[0].html.slice(0, 200) }))).toEqual([]);
+    expect(await violations(page)).toEqual([]);
     await page.close();
   });
 

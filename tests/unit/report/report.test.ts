@@ -39,8 +39,9 @@ describe('a finished run', () => {
     expect((await readdir(path.join(run, 'plots'))).sort()).toEqual(
       names.flatMap((name) => [`${name}.png`, `${name}.svg`]).sort(),
     );
-    expect(files).toHaveLength(2 * names.length + 2);
-    expect(files).toContain(path.join(run, 'report.html'));
+    expect(files).toHaveLength(2 * names.length + 4);
+    for (const name of ['report.html', 'model-card.md', 'model-card.json'])
+      expect(files).toContain(path.join(run, name));
     const confusion = await readFile(path.join(run, 'plots', 'confusion.svg'), 'utf8');
     for (const label of dataset.labels) expect(confusion).toContain(`>${label}</text>`);
     expect(countOf(confusion, '>truth</text>')).toBe(14);
