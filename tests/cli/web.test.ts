@@ -25,7 +25,7 @@ const at = (name: string): string => path.join(folder(), name);
 const run = async (...args: string[]): Promise<Json> => {
   const { code, stdout, stderr } = await chestmnist([...args, '--json'], folder());
   expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
-  return args[0] === 'train' ? undefined : (JSON.parse(stdout));
+  return args[0] === 'train' ? undefined : JSON.parse(stdout);
 };
 
 /** A scene of smooth colours with a pattern in it: [height, width, channels]. */
