@@ -4,11 +4,11 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ChestMnistError } from '../base/errors';
-import { outputAt } from '../base/output';
+import { outputAt, type Output } from '../base/output';
 import type { Task } from '../base/task';
 import type { Head, StateDict, Stem } from '../engine/contract';
 import { metadataOf } from './metadata';
-import { writeOnnx } from './onnx';
+import { onnxOf, writeOnnx } from './onnx';
 import { writePth } from './pth-writer';
 import { writeSafetensors } from './safetensors';
 import { recognise } from './state';
@@ -17,10 +17,11 @@ import { checkValues } from './values';
 export type ExportFormat = 'safetensors' | 'pth' | 'onnx';
 
 /** Another extension would promise another format; .bin promises none. */
-const EXTENSIONS: Readonly<Record<ExportFormat, readonly string[]>> = {
+const EXTENSIONS: Readonly<Record<ExportFormat | 'web', readonly string[]>> = {
   safetensors: ['.safetensors', '.bin'],
   pth: ['.pth', '.pt', '.bin', '.ckpt'],
   onnx: ['.onnx', '.bin'],
+  web: ['.html', '.htm'],
 };
 
 /** The weights and what is known about them. Sides are in pixels, null when unknown (then ONNX leaves H and W free). */
@@ -31,6 +32,19 @@ export interface ExportSource {
   readonly labels: readonly string[];
   readonly imageSize: number | null;
   readonly inputSize: number | null;
+}
+
+export interface ExportOptions {
+  format: ExportFormat;
+  output: string;
+  /** Replaces a file that exists; default false. */
+  force?: boolean;
+  /** Weights as float16, in ONNX; default false. */
+  half?: boolean;
+  /** Told that a pipe has no reader yet. */
+  waiting?: (text: string) => void;
+  /** Writes the model card beside the file. */
+  card?: (exported: Omit<Exported, 'card'>, files: ReturnType<typeof cardFiles>) => Promise<unknown>;
 }
 
 export interface Exported {
@@ -55,27 +69,9 @@ export const cardFiles = (file: string) => ({ markdown: `${file}.card.md`, json:
  * ERR_DISK when it cannot be written, ERR_WEIGHTS when a value is not finite or
  * the state dict is not a resnet18's.
  */
-export async function exportWeights(
-  source: ExportSource,
-  options: {
-    format: ExportFormat;
-    output: string;
-    force?: boolean;
-    waiting?: (text: string) => void;
-    /** Writes the model card beside the file. */
-    card?: (exported: Omit<Exported, 'card'>, files: ReturnType<typeof cardFiles>) => Promise<unknown>;
-  },
-): Promise<Exported> {
-  const output = await outputAt(options.output, EXTENSIONS[options.format], options.waiting);
+export async function exportWeights(source: ExportSource, options: ExportOptions): Promise<Exported> {
+  const output = await outputFor(options.format, options);
   const cards = cardFiles(output.path);
-  const there = [output.path, ...(options.card ? Object.values(cards) : [])].find((file) => existsSync(file));
-  if (!output.isSink && there !== undefined && !options.force) {
-    throw new ChestMnistError('ERR_OUTPUT', {
-      found: `${there} exists`,
-      needed: 'an output that does not exist, or --force to replace it',
-      next: 'choose another --output, or add --force',
-    });
-  }
   const { stem, head, state } = recognise(source.state);
   checkValues(state, 'the weights to export');
   const { labels, inputSize } = source;
@@ -90,7 +86,7 @@ export async function exportWeights(
         await writePth(file, state, metadata);
         break;
       case 'onnx':
-        await writeOnnx(file, state, { metadata, inputSize: inputSize ?? undefined });
+        await writeOnnx(file, state, { metadata, inputSize: inputSize ?? undefined, half: options.half });
         break;
     }
     bytes = (await stat(file)).size;
@@ -100,4 +96,29 @@ export async function exportWeights(
   if (output.isSink || !options.card) return { ...exported, card: null };
   await options.card(exported, cards);
   return { ...exported, card: cards.markdown };
+}
+
+/** Where the file goes. ERR_CONFIG for the extension of another format, ERR_OUTPUT when it or its card exists, without `force`. */
+export async function outputFor(
+  format: ExportFormat | 'web',
+  { force, card, ...options }: Pick<ExportOptions, 'output' | 'force' | 'card' | 'waiting'>,
+): Promise<Output> {
+  const output = await outputAt(options.output, EXTENSIONS[format], options.waiting);
+  const there = [output.path, ...(card ? Object.values(cardFiles(output.path)) : [])].find((file) => existsSync(file));
+  if (!output.isSink && there !== undefined && !force) {
+    throw new ChestMnistError('ERR_OUTPUT', {
+      found: `${there} exists`,
+      needed: 'an output that does not exist, or --force to replace it',
+      next: 'choose another --output, or add --force',
+    });
+  }
+  return output;
+}
+
+/** The ONNX file of `source`, in memory. ERR_WEIGHTS as above. */
+export function onnxBytes(source: ExportSource, { half }: Pick<ExportOptions, 'half'>): Uint8Array {
+  const { stem, head, state } = recognise(source.state);
+  checkValues(state, 'the weights to export');
+  const inputSize = source.inputSize ?? undefined;
+  return Buffer.concat(onnxOf(state, { metadata: metadataOf(source, { stem, head }), inputSize, half }).chunks);
 }

@@ -8,13 +8,16 @@
 import { writeAtomically, writeChunks } from '../base/atomic';
 import type { Head, StateDict, StateEntry, Stem } from '../engine/contract';
 import { bytes, float, integer, message, nested, string, type Encoded } from '../base/protobuf';
+import { halfBits, isHalved } from './half';
 import { BLOCKS, FEATURES, layer4Side, recognise } from './state';
 import { bytesOf } from './tensor';
 
 const OPSET = 17;
 /** The IR version that came with opset 17 (ONNX 1.12), so that runtimes since 2022 load the file. */
 const IR_VERSION = 8;
+/** TensorProto.DataType. */
 const FLOAT = 1;
+const FLOAT16 = 10;
 /** Fewer places along a side than this say nothing of where. */
 const LEAST_PLACES = 4;
 /** BatchNorm2d's default, which torchvision keeps. */
@@ -135,28 +138,47 @@ function value(name: string, sizes: readonly (number | string)[]): Encoded {
 }
 
 /** TensorProto: 1 dims, 2 data_type, 8 name, 9 raw_data (little-endian). */
-const initializer = (entry: StateEntry): Encoded =>
+const tensor = (name: string, shape: readonly number[], type: number, raw: Uint8Array): Encoded =>
   message(
-    entry.shape.map((size) => integer(1, size)),
-    integer(2, FLOAT),
-    string(8, entry.name),
-    bytes(9, bytesOf(entry)),
+    shape.map((size) => integer(1, size)),
+    integer(2, type),
+    string(8, name),
+    bytes(9, raw),
   );
+
+const stored = (name: string): string => `${name}.float16`;
+const initializer = (entry: StateEntry, half: boolean): Encoded =>
+  half && isHalved(entry)
+    ? tensor(stored(entry.name), entry.shape, FLOAT16, new Uint8Array(halfBits(entry).buffer))
+    : tensor(entry.name, entry.shape, FLOAT, bytesOf(entry));
+
+/** Weights that are stored as float16 become float32 before they are used; a runtime does this once, as it loads them. */
+const casts = (weights: StateDict): Encoded[] => {
+  const graph = new Graph();
+  for (const { name } of weights.filter(isHalved))
+    graph.node('Cast', `${name}.cast`, [stored(name)], [attribute.int('to', FLOAT)], name);
+  return graph.nodes;
+};
 
 export interface OnnxOptions {
   /** Side H = W of the network's input in pixels; left free when absent. */
   inputSize?: number;
+  /** Convolutions and the head are stored as float16, for files of half the size; default false. */
+  half?: boolean;
   /** Kept in the file's metadata (see metadata.ts). */
   metadata?: Readonly<Record<string, string>>;
 }
 
-/**
- * Writes the network with the weights `state` (a resnet18's, either stem and head) to `file`, atomically.
- * ERR_WEIGHTS when it is not a resnet18's, ERR_OUTPUT or ERR_DISK when the file cannot be written.
- */
+/** Writes it to `file`, atomically. ERR_WEIGHTS as below, ERR_OUTPUT or ERR_DISK when the file cannot be written. */
 export async function writeOnnx(file: string, state: StateDict, options: OnnxOptions = {}): Promise<void> {
+  const { chunks } = onnxOf(state, options);
+  await writeAtomically(file, (handle) => writeChunks(handle, chunks));
+}
+
+/** The network with the weights `state` (a resnet18's, either stem and head). ERR_WEIGHTS when it is not a resnet18's. */
+export function onnxOf(state: StateDict, options: OnnxOptions = {}): Encoded {
   const { stem, head, labelCount, state: sound } = recognise(state);
-  const side = options.inputSize;
+  const { inputSize: side, half = false } = options;
   const places = side === undefined ? 0 : layer4Side(stem, side);
   const withEvidence = places >= LEAST_PLACES;
   const weights = sound.filter(({ dtype }) => dtype === 'F32'); // evaluation does not read num_batches_tracked
@@ -168,20 +190,19 @@ export async function writeOnnx(file: string, state: StateDict, options: OnnxOpt
   };
   // GraphProto: 1 node, 2 name, 5 initializer, 11 input, 12 output
   const graph = message(
-    forward(stem, head, withEvidence ? places : 0).map((node) => nested(1, node)),
+    [...(half ? casts(weights) : []), ...forward(stem, head, withEvidence ? places : 0)].map((node) => nested(1, node)),
     string(2, 'resnet18'),
-    weights.map((entry) => nested(5, initializer(entry))),
+    weights.map((entry) => nested(5, initializer(entry, half))),
     nested(11, value('input', ['N', 3, side ?? 'H', side ?? 'W'])),
     nested(12, value('logits', ['N', labelCount])),
     withEvidence ? nested(12, value('evidence', ['N', labelCount, places, places])) : [],
   );
   // ModelProto: 1 ir_version, 2 producer_name, 7 graph, 8 opset_import (2 version), 14 metadata_props (1 key, 2 value)
-  const model = message(
+  return message(
     integer(1, IR_VERSION),
     string(2, 'chestmnist'),
     nested(7, graph),
     nested(8, integer(2, OPSET)),
     Object.entries(metadata).map(([name, text]) => nested(14, message(string(1, name), string(2, text)))),
   );
-  await writeAtomically(file, (handle) => writeChunks(handle, model.chunks));
 }

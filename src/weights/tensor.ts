@@ -6,6 +6,7 @@ import { types } from 'node:util';
 import { checkArgument, rule, show } from '../base/arguments';
 import type { StateEntry } from '../engine/contract';
 import { shown, weightsError } from './errors';
+import { halfToFloat } from './half';
 
 /** Dtypes that can be read, by safetensors' names, with their size in bytes. */
 export const ITEM_BYTES = { F32: 4, F64: 8, F16: 2, BF16: 2, I64: 8 } as const;
@@ -69,15 +70,6 @@ export function gather(
   }
   return new Uint8Array(target.buffer);
 }
-
-const halfToFloat = (half: number): number => {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 0x1f;
-  const fraction = half & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-};
 
 /**
  * An entry of `bytes` (C order, exactly as long as the shape requires). F32 and I64 share the memory of `bytes` when it

@@ -131,7 +131,9 @@ test.each([
   const trainer = makeTrainer({ stem: 'cifar', head, labelCount: 3, imageSize: 28, seed: 2, exact, ...CPU });
   // Queries that are not zero: attention far from the average.
   const queried = (await trainer.stateDict()).map((entry) =>
-    entry.name === 'query.weight' ? { ...entry, data: Float32Array.from(entry.data, (_, i) => Math.sin(i)) } : entry,
+    entry.name === 'query.weight'
+      ? { ...entry, data: Float32Array.from({ length: entry.data.length }, (_, i) => Math.sin(i)) }
+      : entry,
   );
   await trainer.loadStateDict(queried);
   const data = Buffer.concat([withSquare(1, 3, 4), withSquare(2, 9, 9), plain(3)]);

@@ -101,6 +101,16 @@ describe('what a file states', () => {
     expect((await run('export', at('stated.safetensors'), '--format', 'onnx', '-o', at('stated.onnx'))).notes).toBe('');
   });
 
+  it('export --half makes half the file, says what that changes, and is refused where it does not apply', async () => {
+    const half = ['export', at('stated.safetensors'), '--format', 'onnx', '--half', '-o'];
+    const { result, notes } = await run(...half, at('half.onnx'));
+    expect(notes).toMatch(/change a probability by at most \d\.\de-[4-9]/);
+    expect(result.bytes).toBeLessThan(23e6);
+    const args = ['export', at('stated.safetensors'), '--format', 'pth', '--half', '-o', at('half.pth')];
+    const { code, stderr } = await chestmnist(args);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringMatching(/--half with --format pth/) });
+  });
+
   it('another size than the stated one is noted, in evaluate, predict and train', async () => {
     expect((await scores(at('stated.safetensors'), '--resize', '28')).notes).toMatch(/an input of 56 px; 28 are used/);
     const { notes } = await probabilities(at('stated.safetensors'), '--size', '64');
@@ -171,8 +181,8 @@ describe('what a file states', () => {
 const QUICK = ['--epochs', '1', '--batch-size', '32', '--device', 'cpu', '--no-report', '--resamples', '0'];
 
 describe('what cannot be used', () => {
-  const changed = (name: string, change: (data: Float32Array) => void): StateDict =>
-    state.map((entry) => {
+  const changed = (name: string, change: (data: Float32Array) => void, of = state): StateDict =>
+    of.map((entry) => {
       if (entry.name !== name) return entry;
       const values = (entry.data as Float32Array).slice();
       change(values);
@@ -195,6 +205,22 @@ describe('what cannot be used', () => {
     }
     expect(await readdir(at('refused'))).toEqual([]);
   };
+
+  // The same function, by weights that are too large or too small for float16.
+  it.each<[string, number, RegExp]>([
+    ['large', 1e7, /layer4\.1\.conv2\.weight has the value -?\d+\S*, beyond the range of float16/],
+    ['small', 1e-6, /as float16, a probability changes by 0\.\d+ on 32 synthetic images/],
+  ])('export --half refuses weights that are too %s, and writes nothing', async (_, factor, found) => {
+    const scaled = ['conv2.weight', 'bn2.running_mean'].reduce(
+      (of, name) => changed(`layer4.1.${name}`, (data) => data.forEach((value, i) => (data[i] = factor * value)), of),
+      changed('layer4.1.bn2.weight', (data) => data.forEach((value, i) => (data[i] = value / factor))),
+    );
+    await saveWeights(at('wide.safetensors'), scaled);
+    const args = ['export', at('wide.safetensors'), '--format', 'onnx', '--half', '-o', at('wide.onnx')];
+    const { code, stderr } = await chestmnist(args);
+    expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringMatching(found) });
+    expect(await readdir(folder())).not.toContain('wide.onnx');
+  });
 
   it.each<[string, string, (data: Float32Array) => void, RegExp]>([
     ['a NaN', 'fc.weight', (data) => void (data[515] = NaN), /fc\.weight holds NaN at \[1, 3\]/],

@@ -2,13 +2,14 @@
  * Weights against the live Python: torch and safetensors read what we write and the other way round, bit for bit, and
  * onnxruntime computes torch's logits from our ONNX file.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { Stem } from '../../src/engine/contract';
 import { fitHead, loadWeights, openWeights, recognise, saveWeights } from '../../src/weights';
 import { resnet18State } from '../../src/weights/state';
 import { exportWeights } from '../../src/weights/export';
+import { rounded } from '../../src/weights/half';
 import { describeWithPython, runReference, testWith } from '../support/reference';
 import { FACTOR } from '../support/rounding';
 import { digests, PRELUDE } from '../support/weights-python';
@@ -232,6 +233,33 @@ print(json.dumps(reports))`,
         expect(evidence.sum).toBeLessThan(1e-5);
         expect(evidence.distance).toBeLessThan(FACTOR * (report.torch as number));
       });
+    },
+  );
+
+  testWith('onnxruntime')(
+    'with float16 weights it gives the logits of torch with such weights, in half the bytes',
+    async () => {
+      const source = { task: null, channels: null, labels: ['one'], imageSize: 28, inputSize: 28 };
+      const state = rounded(await loadWeights(at('cifar.pth')));
+      await exportWeights({ ...source, state }, { format: 'onnx', output: at('half.onnx'), half: true });
+      const [ours, torchs] = (await runReference(
+        `${PRELUDE}
+import onnxruntime
+model = random_resnet18("cifar", 14)
+for value in model.parameters():
+    if value.dim() > 1: value.data = value.data.half().float()
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+x = torch.rand(5, 3, 28, 28, generator=torch.Generator().manual_seed(1)) * 2 - 1
+with torch.inference_mode():
+    single = model(x)
+    exact = model.double()(x.double())
+logits, = session.run(["logits"], {"input": x.numpy()})
+def distance(logits, of): return float((torch.as_tensor(logits) - of).norm() / of.norm())
+print(json.dumps([distance(logits, exact), distance(single, exact)]))`,
+        at('half.onnx'),
+      )) as [number, number];
+      expect(ours).toBeLessThan(FACTOR * torchs);
+      expect(statSync(at('half.onnx')).size).toBeLessThan(0.51 * statSync(at('cifar.pth')).size);
     },
   );
 });
