@@ -74,7 +74,8 @@ export function register(program: Command): void {
       }
       if (format === 'web') {
         const done = await exportPage(source, model, { ...options, waiting });
-        cli.written(options.output, done, () => `${unbroken(done.file)} (web, ${done.bytes} bytes)`);
+        const beside = done.card === null ? '' : `\n${unbroken(done.card)}`;
+        cli.written(options.output, done, () => `${unbroken(done.file)} (web, ${done.bytes} bytes)${beside}`);
         return;
       }
       if (model.seeds) {
@@ -88,7 +89,7 @@ export function register(program: Command): void {
         return;
       }
       const [state] = model.states;
-      const card = cardWriter(model, model.run?.directory);
+      const card = writeCard(model, model.run?.directory);
       const done = await exportWeights({ ...model, state }, { ...options, format, waiting, card });
       const facts = [
         done.format,
@@ -121,10 +122,11 @@ async function exportPage(
   source: string,
   model: Model,
   { half, ...options }: Omit<ExportOptions, 'format'>,
-): Promise<{ file: string; format: 'web'; bytes: number; labels: string[]; input_size: number }> {
-  const { onnxBytes, outputFor } = await import('../../weights/export.js');
+): Promise<{ file: string; format: 'web'; bytes: number; labels: string[]; input_size: number; card: string | null }> {
+  const { cardFiles, onnxBytes, outputFor } = await import('../../weights/export.js');
   const { writeWebPage } = await import('../../report/web/index.js');
-  const output = await outputFor('web', options);
+  const card = writeCard(model, model.run?.directory);
+  const output = await outputFor('web', { ...options, card });
   const labels = [...model.labels];
   const exclusive = isExclusive(model.task ?? undefined);
   const size = model.imageSize ?? 28;
@@ -141,22 +143,35 @@ async function exportPage(
     });
     bytes = (await stat(file)).size;
   });
-  return { file: output.path, format: 'web', bytes, labels, input_size: inputSize };
+  const done = { file: output.path, format: 'web' as const, bytes, labels, input_size: inputSize };
+  if (output.isSink) return { ...done, card: null };
+  const cards = cardFiles(output.path);
+  await card(done, cards);
+  return { ...done, card: cards.markdown };
 }
+
 /** Writes the card of an exported network, which is that of `run` or of a file alone. */
-const cardWriter =
-  (model: Model, run: string | undefined): ExportOptions['card'] =>
-  async ({ file, format, bytes }, files) => {
-    const { writeFileCard, PREPROCESSING } = await import('../../report/card/index.js');
-    const { stem, task, labels, imageSize, inputSize, channels } = model;
+const writeCard =
+  (model: Model, run: string | undefined) =>
+  async (
+    { file, format, bytes }: { file: string; format: string; bytes: number },
+    files: { markdown: string; json: string },
+  ): Promise<void> => {
+    const { architectureOf, writeFileCard, PREPROCESSING } = await import('../../report/card/index.js');
+    const { stem, head, task, labels, imageSize, inputSize, channels, seeds } = model;
     await writeFileCard(files, {
       run,
       name: path.basename(file),
       changes: model.run?.changes,
       file: { name: path.basename(file), format, bytes, sha256: await hashFile(file, 'sha256') },
       model: {
-        ...{ architecture: 'ResNet-18', stem, task, labels: areUnnamed(labels) ? null : labels },
-        ...{ image_size: imageSize, input_size: inputSize, channels, members: null },
+        ...{ architecture: architectureOf(head), stem, task, labels: areUnnamed(labels) ? null : labels },
+        ...{
+          image_size: imageSize,
+          input_size: inputSize,
+          channels,
+          members: format === 'web' ? (seeds ?? null) : null,
+        },
         preprocessing: run === undefined ? null : PREPROCESSING,
       },
     });
@@ -194,7 +209,7 @@ async function exportMembers(
   await writing(folder, () => mkdir(folder, { recursive: true }));
   const done: Exported[] = [];
   for (const { file, state, run } of members) {
-    const card = cardWriter(model, run);
+    const card = writeCard(model, run);
     done.push(await exportWeights({ ...model, state }, { ...options, output: file, card }));
   }
   return done;

@@ -4,6 +4,7 @@
  */
 import { writeAtomically } from '../../base/atomic';
 import { writeJson } from '../../base/json';
+import type { Head } from '../../engine/contract';
 import { runFiles } from '../../run/directory';
 import { readRunFile, type RunFile } from '../../run/record';
 import { readRun, type RunData } from '../../run/open';
@@ -45,10 +46,14 @@ async function factsOf(data: RunData, record?: RunFile): Promise<RunData> {
   return { ...data, record: record ?? data.record ?? own };
 }
 
+/** Attention is not torchvision's network. */
+export const architectureOf = (head: Head = 'average'): string =>
+  head === 'attention' ? 'ResNet-18 with attention over the last layer' : 'ResNet-18';
+
 function modelOf({ ensemble, options, record, metrics }: RunData): CardSource['model'] {
   const size = ensemble?.data.size ?? record?.data.size ?? options?.size ?? null;
   return {
-    architecture: 'ResNet-18',
+    architecture: architectureOf(options?.head),
     stem: options?.stem ?? null,
     task: metrics?.task ?? options?.task ?? 'multi-label',
     labels: metrics?.labels ?? null,

@@ -54,7 +54,7 @@ export interface CardFile {
 
 /** The network, as far as it is known. Sides are in pixels. */
 export interface CardModel {
-  architecture: 'ResNet-18';
+  architecture: string;
   stem: string | null;
   task: Task | null;
   labels: readonly string[] | null;
