@@ -170,7 +170,7 @@ const writeCard =
           image_size: imageSize,
           input_size: inputSize,
           channels,
-          members: format === 'web' ? (seeds ?? null) : null,
+          members: format === 'web' && seeds ? [...seeds] : null,
         },
         preprocessing: run === undefined ? null : PREPROCESSING,
       },
