@@ -4,7 +4,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { randomBytes } from 'node:crypto';
-import { fsync } from 'node:fs';
+import { fsync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, lstat, mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -51,6 +51,17 @@ export async function writeAtomically(
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw writeError(error, destination);
+  }
+}
+
+/** Text without waiting, for a process that exits: nothing is flushed, and a failure changes nothing. */
+export function writeNow(file: string, text: string): void {
+  const temporary = `${file}.${process.pid.toString(16).padStart(8, '0')}.tmp`;
+  try {
+    writeFileSync(temporary, text, { flag: 'wx' });
+    renameSync(temporary, file);
+  } catch {
+    rmSync(temporary, { force: true });
   }
 }
 

@@ -1,8 +1,7 @@
 /** Small JSON files that hold an object. The caller makes the errors of reading; writing is atomic. */
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { ParseError } from 'jsonc-parser';
 import { show } from './arguments';
-import { readText, writeAtomically } from './atomic';
+import { readText, writeAtomically, writeNow } from './atomic';
 import { jsonText } from './text';
 import type { ChestMnistError } from './errors';
 
@@ -47,13 +46,6 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
   await writeAtomically(file, (handle) => handle.writeFile(`${jsonText(value, 2)}\n`));
 }
 
-/** The same without waiting, for a process that exits: nothing is flushed, and a failure changes nothing. */
-export function writeJsonNow(file: string, value: unknown): void {
-  const temporary = `${file}.${process.pid.toString(16).padStart(8, '0')}.tmp`;
-  try {
-    writeFileSync(temporary, `${JSON.stringify(value, null, 2)}\n`, { flag: 'wx' });
-    renameSync(temporary, file);
-  } catch {
-    rmSync(temporary, { force: true });
-  }
-}
+/** The same without waiting, for a process that exits. */
+export const writeJsonNow = (file: string, value: unknown): void =>
+  writeNow(file, `${JSON.stringify(value, null, 2)}\n`);

@@ -288,6 +288,18 @@ const PROTOCOL = {
     free: true,
   }),
   /**
+   * Write report.html from the beginning and after each epoch; opened in a browser it reloads by itself until the run ends;
+   * default false.
+   */
+  watch: option({
+    flag: '--watch',
+    schema: z.boolean().default(false),
+    needed: SWITCH,
+    help: 'report.html from the beginning on; opened in a browser it shows each new epoch by itself',
+    free: true,
+    runOnly: true,
+  }),
+  /**
    * Whether plots/ and report.html are drawn when the run ends; default true. To draw them later: `chestmnist report RUN`.
    */
   report: option({

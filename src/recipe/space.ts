@@ -48,7 +48,7 @@ const FIXED: readonly OptionName[] = [
   ...(['weightsKey', 'seed', 'select', 'patience', 'exact'] as const),
 ];
 /** What a search decides itself, or what concerns a single finished run. */
-export const NOT_SEARCHED = ['seeds', 'resume', 'report', 'resamples', 'calibrate', 'tensorboard'] as const;
+export const NOT_SEARCHED = ['seeds', 'resume', 'report', 'resamples', 'calibrate', 'tensorboard', 'watch'] as const;
 /** The options of `tune`, beside its own. */
 export const TUNE_OPTIONS = OPTION_NAMES.filter((name) => !(NOT_SEARCHED as readonly string[]).includes(name));
 

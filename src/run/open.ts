@@ -27,6 +27,8 @@ export interface RunData {
   /** From run.json. */
   record?: RunFile;
   history: EpochRow[];
+  /** Of a run in progress: the best epoch so far. */
+  best?: number;
   metrics?: MetricsFile;
   predictions: Partial<Record<ScoredSplit, Predictions>>;
   /** What is missing and therefore not drawn, in sentences. */
@@ -34,8 +36,8 @@ export interface RunData {
 }
 
 /** The chosen epoch: from metrics.json, or from run.json before that exists. */
-export const chosenEpoch = ({ metrics, record }: RunData): number | null =>
-  metrics?.best_epoch ?? record?.best_epoch ?? null;
+export const chosenEpoch = ({ metrics, record, best }: RunData): number | null =>
+  metrics?.best_epoch ?? record?.best_epoch ?? best ?? null;
 
 /**
  * Reads a run directory, or that of an ensemble. Throws ERR_CONFIG when it is neither, or an ensemble without figures yet, ERR_DATA_CORRUPT or ERR_DATA_SHAPE when a file is

@@ -130,13 +130,18 @@ export async function runInDirectory(
   let ending: RunFile | undefined;
   // However the process ends, the run has stopped and can be resumed.
   const forget = atExit(() => {
-    if (existsSync(runFiles(directory).run) && held()) run.writeNow(ending ?? run.ending('stopped', journal.progress));
+    if (existsSync(runFiles(directory).run) && held()) {
+      run.writeNow(ending ?? run.ending('stopped', journal.progress));
+      if (!ending) journal.endNow();
+    }
   });
   try {
     await journal.begin();
     const { epoch } = journal.position;
     emit({ type: 'start', runDirectory: directory, ...facts, epochs, epoch, resumed: resumed !== undefined, options });
     for (const text of notes) emit({ type: 'note', text: asInstalled(text) });
+    if (options.watch && until === undefined)
+      emit({ type: 'note', text: `to watch the run, open ${runFiles(directory).report} in a browser` });
     // Save at once: a full disk is found now, and a run that is killed early or was just extended can be resumed.
     if (!resumed || resumed.changed) await journal.save(run);
     for (const name of until === undefined ? SPLIT_NAMES : (['train', 'val'] as const)) {
@@ -157,6 +162,7 @@ export async function runInDirectory(
       : undefined;
     if (!metrics || bestEpoch === null) {
       await run.write(run.ending('stopped', progress));
+      await journal.end({ status: 'stopped' });
       return stopped(directory, journal.position, history, bestEpoch, emit);
     }
     // Frees the network's memory before the report is drawn.
@@ -169,6 +175,7 @@ export async function runInDirectory(
     } else {
       const { writeRunCard } = await import('../report/card/index.js');
       await writeRunCard(directory, finished);
+      await journal.end({ status: 'finished' });
       emit({
         type: 'note',
         text: asInstalled(
@@ -187,6 +194,7 @@ export async function runInDirectory(
     try {
       ending = run.ending('failed', { ...journal.progress, error: { code, message } });
       if (held()) await run.write(ending);
+      if (held()) await journal.end({ status: 'failed', error: message });
     } catch {
       // A failure to write this must not hide the original error.
     }

@@ -23,6 +23,7 @@ import { writeSafetensors } from '../weights';
 import type { RunFile, RunRecord } from '../run/record';
 import { metadataOf } from '../weights/metadata';
 import type { TrainEvent } from './events';
+import { LivePage, type Ending } from './live-page';
 import type { Wishes } from './training-run';
 
 /** What all parts of a run in progress share. */
@@ -46,6 +47,8 @@ export class Journal {
   best: StateDict | undefined;
   /** Whether a checkpoint was asked for since the last one. */
   isAsked = false;
+  /** report.html of a run that is watched; trials have none. */
+  readonly #page: LivePage | undefined;
   readonly #session: Session;
   readonly #from: Checkpoint | undefined;
   /** Names the run, in run.json and in its checkpoints. */
@@ -65,6 +68,8 @@ export class Journal {
     this.history = [...(from?.history ?? [])];
     this.#finished = this.history.length;
     this.best = from?.best;
+    const { options, until } = session;
+    this.#page = options.watch && until === undefined ? new LivePage(session, this.history) : undefined;
     session.wishes.requests.on('checkpoint', () => (this.isAsked = true));
   }
 
@@ -80,6 +85,17 @@ export class Journal {
     await removeLeftovers(directory);
     if (this.#from?.isPrevious) await restorePrevious(directory);
     await this.#write();
+    await this.#page?.refresh();
+  }
+
+  /** Of a watched run: its last page, which reloads no more; `how` is how it ended. */
+  async end(how: Ending): Promise<void> {
+    await this.#page?.end(how);
+  }
+
+  /** The same without waiting, for a process that exits. */
+  endNow(): void {
+    this.#page?.endNow();
   }
 
   /** The averaged weights; undefined in a run that keeps none. */
@@ -135,6 +151,7 @@ export class Journal {
     await this.save(run, { model, average });
     if (isBest) await this.#writeBest(scored);
     await writeHistory(directory, this.history);
+    await this.#page?.refresh();
     return isBest;
   }
 

@@ -99,7 +99,8 @@ function merge(
   directory: string,
 ): ResolvedOptions {
   checkOthers({ options: asked, given: given.filter((name) => !isFree(name)) }, kept, directory);
-  const options = { ...kept, ...pick(asked, given.filter(isFree)) };
+  // Whether this process is watched is not the run's own.
+  const options = { ...kept, watch: asked.watch, ...pick(asked, given.filter(isFree)) };
   if (options.epochs === kept.epochs) return options;
   const begun = position.epoch - (position.samples > 0 ? 0 : 1);
   if (options.epochs < begun) {

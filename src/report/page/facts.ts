@@ -18,7 +18,7 @@ function flatten(value: Record<string, unknown>, prefix = ''): [name: string, te
   });
 }
 
-function facts(title: string, value: Record<string, unknown> = {}): string {
+export function facts(title: string, value: Record<string, unknown> = {}): string {
   const rows = flatten(value).map(
     ([name, text]) => `<tr><th scope="row">${escape(name).replaceAll('.', '.<wbr>')}</th><td>${escape(text)}</td></tr>`,
   );

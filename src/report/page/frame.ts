@@ -13,14 +13,17 @@ export interface Frame {
   notes: readonly string[];
   /** HTML, each with one `<h2 id>`, which the navigation leads to. */
   sections: readonly string[];
+  /** A script of this page's own. */
+  script?: string;
 }
 
-export function frame({ title, heading, subtitle, notes, sections }: Frame): string {
+export function frame({ title, heading, subtitle, notes, sections, script: own = '' }: Frame): string {
+  const script = SCRIPT + own;
   const links = sections.flatMap((section) => {
     const [, id, name] = /<h2 id="([^"]+)">([^<]*)<\/h2>/.exec(section) ?? [];
     return id === undefined ? [] : [`<li><a href="#${id}">${name}</a></li>`];
   });
-  const hash = createHash('sha256').update(SCRIPT).digest('base64');
+  const hash = createHash('sha256').update(script).digest('base64');
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -41,7 +44,7 @@ ${notes.map((note) => `<p class="note">${escape(note)}</p>`).join('\n')}
 ${sections.join('\n')}
 </main>
 <footer><p>For research. Not a medical device: nothing on this page may guide the care of a patient.</p></footer>
-<script>${SCRIPT}</script>
+<script>${script}</script>
 </body>
 </html>
 `;

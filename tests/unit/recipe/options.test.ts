@@ -61,6 +61,7 @@ test('the defaults are the MedMNIST protocol', () => {
     limitVal: null,
     limitTest: null,
     tensorboard: false,
+    watch: false,
     report: true,
     resamples: 2000,
   });
@@ -122,6 +123,7 @@ test.each([
   ['limitTrain', 0],
   ['limitVal', NaN],
   ['tensorboard', 'yes'],
+  ['watch', 'yes'],
   ['report', 'no'],
   ['resamples', -1],
   ['resamples', 100_001],
