@@ -124,7 +124,7 @@ test('a process that leaves at once writes a last page; a run that is continued 
   const script = `
     const { train } = require(${JSON.stringify(PACKAGE)});
     (async () => {
-      const small = { data: 'synthetic', limitTrain: 64, limitVal: 32, limitTest: 32, device: 'cpu', threads: 1 };
+      const small = { data: 'synthetic', limitTrain: 64, limitVal: 32, limitTest: 32, batchSize: 32, device: 'cpu', threads: 1 };
       const run = train({ ...small, epochs: 2, report: false, resamples: 0, watch: true, out: ${JSON.stringify(folder())}, name: 'left' });
       for await (const event of run) if (event.type === 'epoch') process.exit(7);
     })();`;
