@@ -158,6 +158,13 @@ async function compareSteps(config: Case, seed: number): Promise<Distances> {
   return found;
 }
 
+/**
+ * An activation closer to zero than rounding passes its ReLU on one side and not on the other, which moves gradients by a
+ * thousandth. It happens in about a fifth of the steps of a CIFAR stem, by plain operators too, whose maps are large: so many
+ * steps that it does not become the middle one.
+ */
+const FLIPS = 15;
+
 const cases: Case[] = [
   { ...base, steps: 50 },
   { ...base, size: 16, batch: 65, labels: 1 },
@@ -167,14 +174,14 @@ const cases: Case[] = [
   { ...base, size: 32, batch: 7, labels: 3 },
   { ...base, size: 64, batch: 2 },
   { ...base, size: 64, batch: 1 },
-  { ...base, stem: 'cifar', batch: 2, steps: 9 },
-  { ...base, stem: 'cifar', size: 32, batch: 1, weightDecay: 0.01 },
+  { ...base, stem: 'cifar', batch: 2, steps: FLIPS },
+  { ...base, stem: 'cifar', size: 32, batch: 1, weightDecay: 0.01, steps: FLIPS },
   { ...base, criterion: 'cross-entropy', labels: 11 },
   { ...base, criterion: 'cross-entropy', channels: 3, labels: 5, batch: 7 },
   { ...base, channels: 3, size: 64, batch: 2, labels: 1 },
-  { ...base, channels: 3, criterion: 'cross-entropy', stem: 'cifar', batch: 2, labels: 9 },
+  { ...base, channels: 3, criterion: 'cross-entropy', stem: 'cifar', batch: 2, labels: 9, steps: FLIPS },
   { ...base, head: 'attention', size: 70, batch: 3, labels: 40, weightDecay: 0.05, optimizer: 'adamw' },
-  { ...base, head: 'attention', stem: 'cifar', criterion: 'cross-entropy', batch: 2, labels: 5 },
+  { ...base, head: 'attention', stem: 'cifar', criterion: 'cross-entropy', batch: 2, labels: 5, steps: FLIPS },
 ];
 
 test.each(cases)(
