@@ -220,7 +220,8 @@ describe('used as one model', () => {
     });
     expect(evaluated.labels).toHaveLength(14);
     expect(await chestmnist(['export', at('whole'), '--format', 'onnx', '-o', at('files')])).toMatchObject({ code: 0 });
-    expect(await readdir(at('files'))).toHaveLength(6);
+    // Each with its model card, as Markdown and JSON.
+    expect(await readdir(at('files'))).toHaveLength(18);
     const again = await chestmnist(['export', at('whole'), '--format', 'onnx', '-o', at('files')]);
     expect(again).toMatchObject({ code: 2, stderr: expect.stringMatching(/seed-3\.onnx exists/) });
     const one = await chestmnist(['export', at('whole'), '--format', 'onnx', '-o', at('one.onnx')]);
